@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package gate judges whether a candidate may replace the live version: a verdict
+// with every reason, and how many more rows would tell where these cannot. It
+// judges what package evaluation measured; it moves nothing (package release).
+package gate
+
+import "flyball/experiment/evaluation"
+
+// Decision is the gate's answer, or that of one of its rules.
+type Decision string
+
+// The answers. A verdict that is Superior or NonInferior passes.
+const (
+	Superior     Decision = "superior"
+	NonInferior  Decision = "noninferior"
+	Inconclusive Decision = "inconclusive"
+	Harm         Decision = "harm"
+)
+
+// Reason is what one rule found.
+type Reason struct {
+	Rule      string   `json:"rule"` // as the model file says it, in words
+	Metric    string   `json:"metric"`
+	Against   string   `json:"against,omitempty"`
+	Slice     string   `json:"slice,omitempty"`
+	Decision  Decision `json:"decision"`
+	Required  bool     `json:"required"`             // false: reported only
+	Text      string   `json:"text"`                 // one sentence with its figures
+	Needs     int      `json:"needs,omitempty"`      // Inconclusive: about so many more rows would tell; 0: cannot say
+	NotJudged bool     `json:"not_judged,omitempty"` // too few rows to say anything
+}
+
+// Verdict is the gate's answer with all it rests on.
+type Verdict struct {
+	Decision    Decision                `json:"decision"`
+	Pass        bool                    `json:"pass"`
+	Summary     string                  `json:"summary"` // one sentence
+	Reasons     []Reason                `json:"reasons"`
+	Estimates   []evaluation.Estimate   `json:"estimates"`
+	Differences []evaluation.Difference `json:"differences"`
+	Rows        int                     `json:"rows"`
+	Blocks      int                     `json:"blocks"`
+}
+
+// Input is what the gate judges.
+type Input struct {
+	Sample  evaluation.Sample
+	First   bool               // no version is live yet: rules against live do not apply
+	Values  map[string]float64 // measured apart from the rows: latency_p99 (seconds), mean_score_traffic, base_rate_mature
+	Rebuilt *bool              // whether the candidate, made twice, came out the same; nil: not tried
+}

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package xgboost reads and writes XGBoost's JSON model format. It trains nothing.
+package xgboost

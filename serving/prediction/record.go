@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package prediction is the record of one answer, and of the truth when it comes.
+// It defines the records and what a log of them must do; package predictionlog
+// keeps them on disk.
+package prediction
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"flyball/ident"
+)
+
+// Roles of a version in an answer.
+const (
+	Live      = "live"      // the version that serves
+	Candidate = "candidate" // the version under release
+	Baseline  = "baseline"  // the floor model
+	Fallback  = "fallback"  // no version: the model file's fallback
+)
+
+// Record is one answer to one row. It is immutable.
+type Record struct {
+	ID         ident.PredictionID `json:"id"`
+	Model      string             `json:"model"`
+	Version    int                `json:"version"`    // that answered; 0 for the fallback
+	Arm        string             `json:"arm"`        // role of the version that answered
+	Generation int64              `json:"generation"` // of the route under which it was answered
+	At         time.Time          `json:"at"`         // when it was answered, by the process's clock
+	Time       time.Time          `json:"time"`       // event time of the row; At where the model file names no time
+	Due        time.Time          `json:"due"`        // when its truth is due; never zero
+	Key        string             `json:"key"`        // the caller's key as sent; empty: none
+	Row        json.RawMessage    `json:"row"`        // the request's row, a JSON object, as sent
+	Scores     []float64          `json:"scores"`     // one, or one a class
+	Decision   string             `json:"decision,omitempty"`
+	Flags      []string           `json:"flags,omitempty"` // unseen:agent, missing:adr, …
+	Latency    time.Duration      `json:"latency"`
+	Others     []Other            `json:"others,omitempty"` // what other versions said of the same row
+}
+
+// Other is what a version that did not answer said of the same row.
+type Other struct {
+	Role    string    `json:"role"`
+	Version int       `json:"version"`
+	Scores  []float64 `json:"scores,omitempty"`
+	Error   string    `json:"error,omitempty"` // why it has no scores
+}
+
+// ScoresOf is what the version said of the row, whether it answered or not; nil
+// when it said nothing.
+func (r *Record) ScoresOf(version int) []float64 {
+	if r.Version == version && r.Arm != Fallback {
+		return r.Scores
+	}
+	for _, o := range r.Others {
+		if o.Version == version {
+			return o.Scores
+		}
+	}
+	return nil
+}
+
+// Label is the truth of one prediction, named by its id or by the caller's key. The
+// latest received wins; earlier ones are kept.
+type Label struct {
+	Model    string             `json:"model"`
+	ID       ident.PredictionID `json:"id,omitempty"`
+	Key      string             `json:"key,omitempty"`
+	Value    string             `json:"value"`    // the number in its shortest form, or the class
+	At       time.Time          `json:"at"`       // when the truth became known
+	Received time.Time          `json:"received"` // by the process's clock
+}
+
+// Joined is a prediction with its truth.
+type Joined struct {
+	Record
+	Label *Label // nil: not known
+}
+
+// Query selects predictions of a model. Zero times do not bound.
+type Query struct {
+	Model string
+	From  time.Time          // event time at or after
+	To    time.Time          // event time before
+	DueBy time.Time          // truth due at or before
+	AsOf  time.Time          // labels received at or before, and records answered at or before
+	Key   string             // only this key
+	ID    ident.PredictionID // only this id
+	Last  int                // only the newest so many by event time; 0: all
+}
+
+// Log keeps records and labels. All methods may be called at once.
+type Log interface {
+	// Append takes records as they are made. When durable, it returns after they
+	// are on disk, or with an error. Otherwise it does not block: a log that
+	// cannot keep up waits or drops and counts, as wait says.
+	Append(ctx context.Context, durable, wait bool, rs ...Record) error
+
+	// AppendLabels returns after the labels are on disk. It tells how many name a
+	// prediction that is not known (yet); those wait for theirs.
+	AppendLabels(ctx context.Context, ls ...Label) (unmatched int, err error)
+
+	// Scan calls visit for each selected prediction in order of event time, then
+	// id, with its newest label. It stops at visit's first error and returns it.
+	Scan(ctx context.Context, q Query, visit func(Joined) error) error
+}

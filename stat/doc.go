@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package stat is the statistics that Flyball decides with: distances, tests, intervals and sequential tests. It is pure, and checked against reference values.
+package stat
