@@ -46,20 +46,9 @@ type Other struct {
 	Version int       `json:"version"`
 	Scores  []float64 `json:"scores,omitempty"`
 	Error   string    `json:"error,omitempty"` // why it has no scores
-}
 
-// ScoresOf is what the version said of the row, whether it answered or not; nil
-// when it said nothing.
-func (r *Record) ScoresOf(version int) []float64 {
-	if r.Version == version && r.Arm != Fallback {
-		return r.Scores
-	}
-	for _, o := range r.Others {
-		if o.Version == version {
-			return o.Scores
-		}
-	}
-	return nil
+	Decision string        `json:"decision,omitempty"`
+	Latency  time.Duration `json:"latency,omitempty"` // of this version alone
 }
 
 // Label is the truth of one prediction, named by its id or by the caller's key. The
@@ -105,4 +94,32 @@ type Log interface {
 	// Scan calls visit for each selected prediction in order of event time, then
 	// id, with its newest label. It stops at visit's first error and returns it.
 	Scan(ctx context.Context, q Query, visit func(Joined) error) error
+}
+
+// ScoresOf is what the model's version said of the row, whether it answered or not;
+// nil when it said nothing. The baseline's versions are counted apart: ask
+// BaselineScores for them.
+func (r *Record) ScoresOf(version int) []float64 {
+	if r.Version == version && (r.Arm == Live || r.Arm == Candidate) {
+		return r.Scores
+	}
+	for _, o := range r.Others {
+		if o.Version == version && o.Role != Baseline {
+			return o.Scores
+		}
+	}
+	return nil
+}
+
+// BaselineScores is what the floor model said of the row; nil when it said nothing.
+func (r *Record) BaselineScores() []float64 {
+	if r.Arm == Baseline {
+		return r.Scores
+	}
+	for _, o := range r.Others {
+		if o.Role == Baseline {
+			return o.Scores
+		}
+	}
+	return nil
 }
