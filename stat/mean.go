@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stat
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// Mean is a mean with its standard error. DF is the t distribution's degrees of
+// freedom, the number of independent draws less one.
+type Mean struct {
+	Value, SE float64
+	DF        float64
+}
+
+// Interval is the two-sided interval of the given level, such as 0.95. With no
+// degree of freedom it is the whole line.
+func (m Mean) Interval(level float64) (low, high float64) {
+	if m.DF < 1 {
+		return math.Inf(-1), math.Inf(1)
+	}
+	h := m.SE * distuv.StudentsT{Sigma: 1, Nu: m.DF}.Quantile(0.5+level/2)
+	return m.Value - h, m.Value + h
+}
+
+// Below is the one-sided p-value for "the mean is below zero": the probability of
+// a t no greater than this one if the mean were zero. With no degree of freedom,
+// which cannot tell, it is 1.
+func (m Mean) Below() float64 {
+	switch {
+	case m.DF < 1:
+		return 1
+	case m.SE == 0 && m.Value < 0:
+		return 0
+	case m.SE == 0 && m.Value > 0:
+		return 1
+	case m.SE == 0:
+		return 0.5
+	}
+	return distuv.StudentsT{Sigma: 1, Nu: m.DF}.CDF(m.Value / m.SE)
+}
+
+// MeanOf is the mean of x with its standard error, for the paired t test when x
+// holds differences. Empty x gives the zero Mean.
+func MeanOf(x []float64) Mean {
+	n := float64(len(x))
+	if n == 0 {
+		return Mean{}
+	}
+	sum, ss := 0.0, 0.0
+	for _, v := range x {
+		sum += v
+	}
+	mean := sum / n
+	for _, v := range x {
+		ss += (v - mean) * (v - mean)
+	}
+	if n < 2 {
+		return Mean{Value: mean}
+	}
+	return Mean{Value: mean, SE: math.Sqrt(ss / (n - 1) / n), DF: n - 1}
+}
+
+// ClusterMean is the mean of x over rows whose draws are the blocks: the ratio
+// ΣS_b/Σn_b with its linearised variance G/(G−1)·Σ(S_b−Δn_b)²/n², and G−1 degrees
+// of freedom for G blocks. A nil block, or one of another length than x, makes
+// each row its own draw.
+func ClusterMean(x []float64, block []uint64) Mean {
+	if len(block) != len(x) {
+		return MeanOf(x)
+	}
+	at := map[uint64]int{}
+	var sums, sizes []float64
+	total := 0.0
+	for i, v := range x {
+		k, ok := at[block[i]]
+		if !ok {
+			k = len(sums)
+			at[block[i]] = k
+			sums, sizes = append(sums, 0), append(sizes, 0)
+		}
+		sums[k] += v
+		sizes[k]++
+		total += v
+	}
+	n, g := float64(len(x)), float64(len(sums))
+	if g == 0 {
+		return Mean{}
+	}
+	mean, ss := total/n, 0.0
+	for k := range sums {
+		r := sums[k] - mean*sizes[k]
+		ss += r * r
+	}
+	if g < 2 {
+		return Mean{Value: mean}
+	}
+	return Mean{Value: mean, SE: math.Sqrt(g/(g-1)*ss) / n, DF: g - 1}
+}
