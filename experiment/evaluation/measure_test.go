@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package evaluation
+
+import (
+	"math"
+	"testing"
+
+	"flyball/data/dataset"
+)
+
+func TestAPairedImprovementIsPositiveWhenTheCandidateErrsLess(t *testing.T) {
+	s := Sample{Kind: dataset.Regression, Truth: []float64{10, 20, 30, 40}, Block: []uint64{1, 1, 2, 2},
+		Scores: map[string][]float64{"candidate": {11, 21, 32, 42}, "live": {13, 23, 36, 46}}}
+	d, err := Compare("mae", s, "candidate", "live", 1)
+	if err != nil || d.Candidate != 1.5 || d.Other != 4.5 || d.Value != 3 || d.SE != 1 || d.Blocks != 2 {
+		t.Errorf("got %+v, %v", d, err)
+	}
+	e, err := Measure("rmse", s, "candidate", 1)
+	if err != nil || math.Abs(e.Value-math.Sqrt(2.5)) > 1e-12 || e.Low != 1 || e.High != 2 {
+		t.Errorf("got %+v, %v", e, err)
+	}
+}
+
+func TestARowsLossIsItsPartOfTheMetric(t *testing.T) {
+	for name, c := range map[string]struct {
+		metric string
+		kind   dataset.Kind
+		truth  float64
+		scores []float64
+		want   float64
+		ok     bool
+	}{
+		"half a chance costs ln 2":          {"log_loss", dataset.Binary, 1, []float64{0.5}, math.Ln2, true},
+		"a sure mistake is clipped":         {"log_loss", dataset.Binary, 1, []float64{0}, 36.04365338911715, true},
+		"the highest class decides":         {"accuracy", dataset.Multiclass, 1, []float64{0.2, 0.8}, 1, true},
+		"auc is no mean":                    {"auc", dataset.Binary, 1, []float64{0.5}, 0, false},
+		"a share of a truth of zero is not": {"mape", dataset.Regression, 0, []float64{1}, 0, false},
+	} {
+		got, ok := Loss(c.metric, c.kind, c.truth, c.scores)
+		if ok != c.ok || ok && math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%s: got %v, %v", name, got, ok)
+		}
+	}
+}
+
+func TestRowsThatCannotTellAreNotJudged(t *testing.T) {
+	one := Sample{Kind: dataset.Binary, Truth: []float64{1, 1, 1}, Scores: map[string][]float64{"live": {0.1, 0.2, 0.3}}}
+	for name, s := range map[string]Sample{"one class": one, "no rows": {Kind: dataset.Binary}} {
+		if e, err := Measure("auc", s, "live", 1); err == nil {
+			t.Errorf("%s: got %+v", name, e)
+		}
+	}
+}
