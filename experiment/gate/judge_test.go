@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gate
+
+import (
+	"testing"
+
+	"flyball/data/dataset"
+	"flyball/experiment/evaluation"
+)
+
+func sample(n int, candidate float64) evaluation.Sample {
+	s := evaluation.Sample{Kind: dataset.Regression, Scores: map[string][]float64{}}
+	for i := range n {
+		s.Truth = append(s.Truth, 0)
+		s.Scores["live"] = append(s.Scores["live"], 2+float64(i%2))
+		s.Scores["candidate"] = append(s.Scores["candidate"], candidate)
+	}
+	return s
+}
+
+func TestTheGateJudgesByTheInterval(t *testing.T) {
+	margin, no, limit := 1.0, false, Limit(0.02)
+	rule := []Rule{{Name: "mae", Require: Requirement{Word: "noninferior"}, Margin: &margin}}
+	slow := []Rule{{Name: "latency_p99", Require: Requirement{AtMost: &limit}}}
+	for name, c := range map[string]struct {
+		policy Policy
+		in     Input
+		want   Decision
+	}{
+		"a better candidate is superior":           {Policy{Metrics: rule}, Input{Sample: sample(400, 1)}, Superior},
+		"worse within the margin is noninferior":   {Policy{Metrics: rule}, Input{Sample: sample(400, 3)}, NonInferior},
+		"worse beyond the margin is harm":          {Policy{Metrics: rule}, Input{Sample: sample(400, 4)}, Harm},
+		"few rows are inconclusive":                {Policy{Metrics: rule}, Input{Sample: sample(100, 1)}, Inconclusive},
+		"made twice and different is harm":         {Policy{Metrics: rule}, Input{Sample: sample(400, 1), Rebuilt: &no}, Harm},
+		"not made twice is inconclusive":           {Policy{Metrics: rule, Reproduce: "required"}, Input{Sample: sample(400, 1)}, Inconclusive},
+		"a slow candidate fails its limit":         {Policy{Metrics: slow}, Input{Sample: sample(400, 1), Values: map[string]float64{"latency_p99": 0.03}}, Harm},
+		"slices that are not searched do not pass": {Policy{Metrics: rule, Slices: []dataset.Slice{{Column: "hr"}}}, Input{Sample: sample(400, 1)}, Inconclusive},
+	} {
+		v := c.policy.Judge(c.in)
+		if v.Decision != c.want || v.Pass != (c.want == Superior || c.want == NonInferior) || len([]rune(v.Summary)) > 100 {
+			t.Errorf("%s: got %s, %q", name, v.Decision, v.Summary)
+		}
+	}
+}
