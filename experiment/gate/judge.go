@@ -29,8 +29,7 @@ func (p Policy) Judge(in Input) Verdict {
 			Required: p.Fairness.Require.Word != "report", NotJudged: true, Text: p.Fairness.Metric + " is not judged: gaps are not measured"})
 	}
 	if len(p.Slices) > 0 {
-		v.Reasons = append(v.Reasons, Reason{Rule: "slices", Decision: Inconclusive, Required: true, NotJudged: true,
-			Text: "slices are not judged: the search for harm is not measured"})
+		v.Reasons = append(v.Reasons, searchHarm(p, in, &v)...)
 	}
 	v.Decision = Superior
 	first := true

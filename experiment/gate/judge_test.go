@@ -28,18 +28,45 @@ func TestTheGateJudgesByTheInterval(t *testing.T) {
 		in     Input
 		want   Decision
 	}{
-		"a better candidate is superior":           {Policy{Metrics: rule}, Input{Sample: sample(400, 1)}, Superior},
-		"worse within the margin is noninferior":   {Policy{Metrics: rule}, Input{Sample: sample(400, 3)}, NonInferior},
-		"worse beyond the margin is harm":          {Policy{Metrics: rule}, Input{Sample: sample(400, 4)}, Harm},
-		"few rows are inconclusive":                {Policy{Metrics: rule}, Input{Sample: sample(100, 1)}, Inconclusive},
-		"made twice and different is harm":         {Policy{Metrics: rule}, Input{Sample: sample(400, 1), Rebuilt: &no}, Harm},
-		"not made twice is inconclusive":           {Policy{Metrics: rule, Reproduce: "required"}, Input{Sample: sample(400, 1)}, Inconclusive},
-		"a slow candidate fails its limit":         {Policy{Metrics: slow}, Input{Sample: sample(400, 1), Values: map[string]float64{"latency_p99": 0.03}}, Harm},
-		"slices that are not searched do not pass": {Policy{Metrics: rule, Slices: []dataset.Slice{{Column: "hr"}}}, Input{Sample: sample(400, 1)}, Inconclusive},
+		"a better candidate is superior":         {Policy{Metrics: rule}, Input{Sample: sample(400, 1)}, Superior},
+		"worse within the margin is noninferior": {Policy{Metrics: rule}, Input{Sample: sample(400, 3)}, NonInferior},
+		"worse beyond the margin is harm":        {Policy{Metrics: rule}, Input{Sample: sample(400, 4)}, Harm},
+		"few rows are inconclusive":              {Policy{Metrics: rule}, Input{Sample: sample(100, 1)}, Inconclusive},
+		"made twice and different is harm":       {Policy{Metrics: rule}, Input{Sample: sample(400, 1), Rebuilt: &no}, Harm},
+		"not made twice is inconclusive":         {Policy{Metrics: rule, Reproduce: "required"}, Input{Sample: sample(400, 1)}, Inconclusive},
+		"a slow candidate fails its limit":       {Policy{Metrics: slow}, Input{Sample: sample(400, 1), Values: map[string]float64{"latency_p99": 0.03}}, Harm},
 	} {
 		v := c.policy.Judge(c.in)
 		if v.Decision != c.want || v.Pass != (c.want == Superior || c.want == NonInferior) || len([]rune(v.Summary)) > 100 {
 			t.Errorf("%s: got %s, %q", name, v.Decision, v.Summary)
 		}
+	}
+}
+
+func TestASliceFailsOnlyOnHarmAndASmallOneIsNotJudged(t *testing.T) {
+	margin := 1.0
+	s := sample(800, 1)
+	part := make([]string, 800)
+	for i := range part {
+		part[i] = "large"
+		if i < 150 {
+			part[i], s.Scores["candidate"][i] = "hurt", 4
+		} else if i < 187 {
+			part[i] = "small"
+		}
+	}
+	s.Slices = []evaluation.SliceColumn{{Name: "hr", Values: part}}
+	v := Policy{Metrics: []Rule{{Name: "mae", Require: Requirement{Word: "noninferior"}, Margin: &margin}}, Slices: []dataset.Slice{{Column: "hr"}}}.Judge(Input{Sample: s})
+	if len(v.Reasons) != 4 || v.Decision != Harm || v.Pass {
+		t.Fatalf("got %+v", v)
+	}
+	if r := v.Reasons[1]; r.Slice != "hr=hurt" || r.Decision != Harm {
+		t.Errorf("got %+v", r)
+	}
+	if r := v.Reasons[2]; !r.NotJudged || r.Required || r.Text != "hr=small is not judged (n=37)" {
+		t.Errorf("got %+v", r)
+	}
+	if r := v.Reasons[3]; r.Decision != NonInferior {
+		t.Errorf("got %+v", r)
 	}
 }
