@@ -4,13 +4,14 @@ package gate
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"flyball/experiment/evaluation"
 	"flyball/stat"
 )
 
-const leastRows = 200
+const leastRows, leastAUC = 200, 30
 
 // Judge is the verdict on the role candidate of the sample. It is pure: the same
 // input gives the same verdict. Each required rule must pass, at a one-sided level
@@ -96,6 +97,10 @@ func judgeRule(r Rule, in Input, v *Verdict) Reason {
 		out.NotJudged = true
 		return out
 	}
+	if r.Name == "auc" && !classes(in.Sample, leastAUC) {
+		out.NotJudged, out.Text = true, fmt.Sprintf("auc is not judged: needs %d rows of each class", leastAUC)
+		return out
+	}
 	switch later := out.Against == "baseline" && !in.First; {
 	case d.Low > 0, later && d.Value > 0:
 		out.Decision = Superior
@@ -103,8 +108,24 @@ func judgeRule(r Rule, in Input, v *Verdict) Reason {
 		out.Decision = NonInferior
 	case d.High < -margin, r.Require.Word == "superior" && d.High < 0:
 		out.Decision = Harm
+	default:
+		out.Needs = needs(d, margin)
+		if out.Needs > 0 {
+			out.Text += fmt.Sprintf("; about %d more rows would tell", out.Needs)
+		}
 	}
 	return out
+}
+
+// needs is how many more rows like these would bring the lower end above −margin
+// if the difference stayed as it is; 0 where it is no better than that.
+func needs(d evaluation.Difference, margin float64) int {
+	room := d.Value + margin
+	if room <= 0 || d.Value <= d.Low {
+		return 0
+	}
+	ratio := (d.Value - d.Low) / room
+	return int(min(1e9, math.Ceil(float64(d.Rows)*(ratio*ratio-1))))
 }
 
 func judgeLimit(r Rule, in Input, v *Verdict, out Reason) Reason {

@@ -70,3 +70,13 @@ func TestASliceFailsOnlyOnHarmAndASmallOneIsNotJudged(t *testing.T) {
 		t.Errorf("got %+v", r)
 	}
 }
+
+func TestAnInconclusiveRuleSaysHowManyMoreRowsWouldTell(t *testing.T) {
+	d := evaluation.Difference{Value: 1, Low: -1, High: 3, Rows: 300}
+	if got := needs(d, 0); got != 900 {
+		t.Errorf("got %d", got)
+	}
+	if got := needs(evaluation.Difference{Value: -1, Low: -3, Rows: 300}, 0); got != 0 {
+		t.Errorf("got %d", got)
+	}
+}

@@ -39,7 +39,7 @@ func searchHarm(p Policy, in Input, v *Verdict) []Reason {
 		r := Reason{Rule: "slice " + part.Name, Metric: rule.Name, Against: "live", Slice: part.Name, Decision: Inconclusive, NotJudged: true}
 		d, err := evaluation.Compare(rule.Name, part.Sample, "candidate", "live", 1)
 		r.Text = fmt.Sprintf("%s is not judged (n=%d)", part.Name, n)
-		if err == nil && n >= leastSlice && enoughOfEach(part.Sample) {
+		if err == nil && n >= leastSlice && classes(part.Sample, leastClass) {
 			d.Slice = part.Name
 			v.Differences = append(v.Differences, d)
 			r.NotJudged, r.Decision, r.Required = false, NonInferior, true
@@ -68,7 +68,8 @@ func harmP(d evaluation.Difference, margin float64) float64 {
 	return distuv.StudentsT{Sigma: 1, Nu: float64(max(1, d.Blocks-1))}.CDF((d.Value + margin) / d.SE)
 }
 
-func enoughOfEach(s evaluation.Sample) bool {
+// classes reports whether each class has at least so many rows.
+func classes(s evaluation.Sample, least int) bool {
 	if s.Kind == dataset.Regression {
 		return true
 	}
@@ -77,7 +78,7 @@ func enoughOfEach(s evaluation.Sample) bool {
 		counts[y]++
 	}
 	for _, c := range counts {
-		if c < leastClass {
+		if c < least {
 			return false
 		}
 	}
