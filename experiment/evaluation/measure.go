@@ -58,6 +58,13 @@ func Compare(metric string, s Sample, candidate, other string, seed uint64) (Dif
 		d.Low, d.High = m.Interval(0.95)
 		return d, told(metric, m.DF >= 1)
 	}
+	if metric == "auc" && s.Block == nil {
+		u, ok := stat.DeLong(s.Truth, s.Scores[candidate], s.Scores[other])
+		m := stat.Mean{Value: u.A - u.B, SE: math.Sqrt(max(0, u.VarA+u.VarB-2*u.Covar)), DF: 1e9}
+		d.Candidate, d.Other, d.Value, d.SE, d.P = u.A, u.B, m.Value, m.SE, m.Below()
+		d.Low, d.High = m.Interval(0.95)
+		return d, told(metric, ok)
+	}
 	f, g, rows := s.statistic(metric, candidate), s.statistic(metric, other), all(len(s.Truth))
 	d.Candidate, d.Other = f(rows), g(rows)
 	gain := func(rows []int) float64 {
