@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains a model with missing values; prints it, rows and raw margins as JSON."""
+import json, sys
+import numpy as np, xgboost as xgb
+objective = sys.argv[1]
+r = np.random.default_rng(7)
+x = r.normal(size=(300, 4)).astype(np.float32)
+s = x[:, 0] + x[:, 1] * x[:, 2]
+x[r.random(x.shape) < 0.15] = np.nan
+p = {"objective": objective, "max_depth": 4, "nthread": 1}
+if objective == "binary:logistic": y = (s > 0.3).astype(int)
+elif objective == "multi:softprob": y = np.digitize(s, [-0.5, 0.5]); p["num_class"] = 3
+else: y = s + 3
+d = xgb.DMatrix(x, label=y)
+b = xgb.train(p, d, 20)
+bits = lambda a: np.ascontiguousarray(a, dtype=np.float32).view(np.uint32).ravel().tolist()
+print(json.dumps({"model": json.loads(b.save_raw("json")), "x": bits(x), "margins": bits(b.predict(d, output_margin=True))}))
