@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package constant is the baseline estimator: the mean of the label, or the mean of
-// the group that a row's columns name. It refuses to interpolate between groups.
 package constant
 
 import (

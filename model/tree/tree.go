@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tree scores ensembles of binary decision trees with numeric splits. It
-// refuses to know any file format: readers build an Ensemble and check it.
 package tree
 
 import (

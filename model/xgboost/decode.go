@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package xgboost reads XGBoost's JSON models: gbtree with numeric splits, for
-// regression, binary and multiclass. It refuses everything else by name.
 package xgboost
 
 import (
