@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frame
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"flyball/fault"
+)
+
+// DecodeOptions say which columns are read from JSON rows.
+type DecodeOptions struct {
+	Required []Field // absent: an Invalid fault; null: missing
+	Optional []Field // absent or null: missing
+	Loose    bool    // text columns also take a number or a boolean, as it is written
+}
+
+// DecodeRows reads JSON objects into a frame of the required and then the optional
+// columns. Other keys are ignored. Numbers take numbers and booleans (0, 1), text
+// takes strings, times take strings that ParseTime reads. An error is an Invalid
+// fault that names the row (from 0) and the column.
+func DecodeRows(rows []json.RawMessage, opts DecodeOptions) (*Frame, error) {
+	d := &rowDecoder{opts: opts, n: len(rows)}
+	fields := make([]Field, 0, len(opts.Required)+len(opts.Optional))
+	fields = append(append(fields, opts.Required...), opts.Optional...)
+	d.cols = make([]Column, len(fields))
+	d.place = make(map[string]int, len(fields))
+	for i, f := range fields {
+		d.cols[i] = blank(f, len(rows))
+		d.place[f.Name] = i
+	}
+	if len(d.place) != len(fields) {
+		return nil, fault.New(fault.Internal, "a column is asked for twice")
+	}
+	d.seen = make([]int, len(fields))
+	for i, raw := range rows {
+		if err := d.row(i, raw); err != nil {
+			return nil, err
+		}
+	}
+	return New(d.cols...), nil
+}
+
+// blank is a column of n missing values.
+func blank(f Field, n int) Column {
+	c := Column{Field: f}
+	switch f.Kind {
+	case Number:
+		c.Num = make([]float64, n)
+		for i := range c.Num {
+			c.Num[i] = math.NaN()
+		}
+	case Text:
+		c.Text, c.Null = make([]string, n), make([]bool, n)
+		for i := range c.Null {
+			c.Null[i] = true
+		}
+	case Time:
+		c.Time = make([]int64, n)
+		for i := range c.Time {
+			c.Time[i] = NoTime
+		}
+	}
+	return c
+}
+
+// rowDecoder reads one object after another in a single pass over its bytes.
+type rowDecoder struct {
+	opts  DecodeOptions
+	n     int
+	cols  []Column
+	place map[string]int
+	seen  []int // by column: the row last seen in, plus 1
+}
+
+func (d *rowDecoder) row(i int, raw []byte) error {
+	s := scanner{b: raw}
+	s.space()
+	if !s.take('{') {
+		return fault.New(fault.Invalid, "row %d is not a JSON object", i)
+	}
+	s.space()
+	for first := true; !s.take('}'); first = false {
+		if !first {
+			if !s.take(',') {
+				return d.broken(i)
+			}
+			s.space()
+		}
+		key, ok := s.str()
+		if !ok {
+			return d.broken(i)
+		}
+		s.space()
+		if !s.take(':') {
+			return d.broken(i)
+		}
+		s.space()
+		v, ok := s.value()
+		if !ok {
+			return d.broken(i)
+		}
+		s.space()
+		col, wanted := d.place[string(key)] // no allocation: the compiler sees the map lookup
+		if !wanted {
+			continue
+		}
+		if d.seen[col] == i+1 {
+			return fault.New(fault.Invalid, "row %d: column %q stands twice", i, key)
+		}
+		d.seen[col] = i + 1
+		if err := d.set(i, &d.cols[col], v); err != nil {
+			return err
+		}
+	}
+	s.space()
+	if s.at != len(raw) {
+		return d.broken(i)
+	}
+	for c := range d.opts.Required {
+		if d.seen[c] != i+1 {
+			return fault.New(fault.Invalid, "row %d: column %q is absent", i, d.cols[c].Name).Do("send it; null says that its value is missing")
+		}
+	}
+	return nil
+}
+
+func (d *rowDecoder) broken(i int) error {
+	return fault.New(fault.Invalid, "row %d is not valid JSON", i)
+}
+
+// set puts a JSON value into the column.
+func (d *rowDecoder) set(i int, c *Column, v []byte) error {
+	if v[0] == 'n' {
+		return nil
+	}
+	switch {
+	case c.Kind == Number && (v[0] == 't' || v[0] == 'f'):
+		c.Num[i] = 0
+		if v[0] == 't' {
+			c.Num[i] = 1
+		}
+		return nil
+	case c.Kind == Number && (v[0] == '-' || v[0] >= '0' && v[0] <= '9'):
+		x, err := strconv.ParseFloat(string(v), 64)
+		if err != nil {
+			return d.wrong(i, c, v)
+		}
+		c.Num[i] = x
+		return nil
+	case c.Kind == Text && v[0] == '"', c.Kind == Time && v[0] == '"':
+		var s string
+		if err := json.Unmarshal(v, &s); err != nil {
+			return d.wrong(i, c, v)
+		}
+		if c.Kind == Text {
+			c.Text[i], c.Null[i] = s, false
+			return nil
+		}
+		t, err := ParseTime(s)
+		if err != nil {
+			return fault.Wrap(err, fault.Invalid, "row %d, column %q", i, c.Name)
+		}
+		c.Time[i] = t
+		return nil
+	case c.Kind == Text && d.opts.Loose && v[0] != '{' && v[0] != '[':
+		c.Text[i], c.Null[i] = string(v), false
+		return nil
+	}
+	return d.wrong(i, c, v)
+}
+
+func (d *rowDecoder) wrong(i int, c *Column, v []byte) error {
+	return fault.New(fault.Invalid, "row %d, column %q: %s is not a %s", i, c.Name, clip(string(v)), c.Kind)
+}
+
+// scanner walks over JSON without building it.
+type scanner struct {
+	b  []byte
+	at int
+}
+
+func (s *scanner) space() {
+	for s.at < len(s.b) && (s.b[s.at] == ' ' || s.b[s.at] == '\n' || s.b[s.at] == '\t' || s.b[s.at] == '\r') {
+		s.at++
+	}
+}
+
+func (s *scanner) take(c byte) bool {
+	if s.at < len(s.b) && s.b[s.at] == c {
+		s.at++
+		return true
+	}
+	return false
+}
+
+// str reads a string and returns it without quotes and escapes.
+func (s *scanner) str() ([]byte, bool) {
+	raw, escaped, ok := s.rawString()
+	if !ok {
+		return nil, false
+	}
+	if !escaped {
+		return raw[1 : len(raw)-1], true
+	}
+	var out string
+	if json.Unmarshal(raw, &out) != nil {
+		return nil, false
+	}
+	return []byte(out), true
+}
+
+// rawString reads a string with its quotes.
+func (s *scanner) rawString() (raw []byte, escaped, ok bool) {
+	from := s.at
+	if !s.take('"') {
+		return nil, false, false
+	}
+	for s.at < len(s.b) {
+		switch c := s.b[s.at]; {
+		case c == '"':
+			s.at++
+			raw = s.b[from:s.at]
+			if escaped {
+				return raw, true, json.Valid(raw)
+			}
+			return raw, false, true
+		case c == '\\':
+			escaped = true
+			s.at += 2
+		case c < ' ':
+			return nil, false, false
+		case c >= utf8.RuneSelf:
+			escaped = true // let encoding/json judge the bytes
+			s.at++
+		default:
+			s.at++
+		}
+	}
+	return nil, false, false
+}
+
+// value reads any value and returns its bytes.
+func (s *scanner) value() ([]byte, bool) {
+	from := s.at
+	if s.at >= len(s.b) {
+		return nil, false
+	}
+	switch s.b[s.at] {
+	case '"':
+		raw, _, ok := s.rawString()
+		return raw, ok
+	case '{', '[':
+		if !s.nested() {
+			return nil, false
+		}
+		return s.b[from:s.at], json.Valid(s.b[from:s.at])
+	}
+	for s.at < len(s.b) && !stops(s.b[s.at]) {
+		s.at++
+	}
+	v := s.b[from:s.at]
+	return v, len(v) > 0 && scalar(v)
+}
+
+func stops(c byte) bool {
+	return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\n' || c == '\t' || c == '\r'
+}
+
+// scalar reports whether v is a JSON number, true, false or null.
+func scalar(v []byte) bool {
+	for i, c := range v {
+		if c >= '0' && c <= '9' && (i > 0 || c != '0') {
+			continue
+		}
+		return json.Valid(v)
+	}
+	return true
+}
+
+// nested skips an object or a list, minding strings.
+func (s *scanner) nested() bool {
+	depth := 0
+	for s.at < len(s.b) {
+		switch s.b[s.at] {
+		case '"':
+			if _, _, ok := s.rawString(); !ok {
+				return false
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				s.at++
+				return true
+			}
+		}
+		s.at++
+	}
+	return false
+}
