@@ -39,7 +39,8 @@ type State struct {
 	Phase      Phase     `json:"phase"`
 	Step       int       `json:"step"` // of Plan.Canary, in phase Canary
 	Paused     string    `json:"paused,omitempty"`
-	Generation int64     `json:"generation"` // of the model's route; rises with every change, over releases
+	Floor      bool      `json:"floor,omitempty"` // the live version is clearly worse than the baseline, which answers instead
+	Generation int64     `json:"generation"`      // of the model's route; rises with every change, over releases
 	StartedAt  time.Time `json:"started_at"`
 	EnteredAt  time.Time `json:"entered_at"` // of the phase and step
 	EndedAt    time.Time `json:"ended_at,omitzero"`

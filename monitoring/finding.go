@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package monitoring
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// The kinds of finding. Each goes to one duty: quality to feed, the others to
+// monitor.
+const (
+	Quality = "quality" // missing, unseen, out of range, volume: never a reason to retrain
+	Drift   = "drift"   // the inputs or the predictions are not distributed as at training
+	Score   = "score"   // bias or performance on due rows
+)
+
+// Finding is a state with a beginning and an end, told once: something is not as it
+// was when the model was trained.
+type Finding struct {
+	ID       string          `json:"id"` // model/version/kind/subject/opened
+	Model    string          `json:"model"`
+	Version  int             `json:"version"`
+	Kind     string          `json:"kind"`
+	Subject  string          `json:"subject"`  // the column or the metric
+	Severity string          `json:"severity"` // note, warn or page
+	Trigger  bool            `json:"trigger"`  // may cause a retraining
+	Duty     string          `json:"duty"`     // whose it is: feed or monitor
+	Opened   time.Time       `json:"opened"`
+	Closed   time.Time       `json:"closed,omitzero"` // zero: open
+	Text     string          `json:"text"`            // one sentence with its figures
+	Data     json.RawMessage `json:"data,omitempty"`
+}
