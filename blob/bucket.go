@@ -12,7 +12,11 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/fileblob"
@@ -23,8 +27,29 @@ import (
 )
 
 // Bucket is a Store in a folder or a bucket: a blob lies under sha256/ab/abcd….
+// All methods may be called at once, also by several processes on one folder.
 type Bucket struct {
 	bucket *blob.Bucket
+	dir    string // of a store in a folder; empty: not one
+}
+
+// Open opens a store. where is a folder, which is made when it is not there, or its
+// URL (file:///…). Another scheme is an Invalid fault.
+func Open(_ context.Context, where string) (*Bucket, error) {
+	if where == "" {
+		return nil, fault.New(fault.Invalid, "the place for blobs has no name").Do("name a folder")
+	}
+	if !strings.Contains(where, "://") {
+		return OpenDir(where)
+	}
+	u, err := url.Parse(where)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "the place for blobs is not a URL")
+	}
+	if u.Scheme != "file" || u.Host != "" || u.Path == "" {
+		return nil, fault.New(fault.Invalid, "blobs cannot be kept in %q", where).Do("name a folder, or a URL such as file:///var/lib/flyball/blobs")
+	}
+	return OpenDir(filepath.FromSlash(u.Path))
 }
 
 // OpenDir opens a store in a folder, which is made when it is not there.
@@ -36,11 +61,11 @@ func OpenDir(dir string) (*Bucket, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "the folder for blobs cannot be opened")
 	}
-	return &Bucket{b}, nil
+	return &Bucket{bucket: b, dir: dir}, nil
 }
 
 // Memory is a store in memory, for tests and for work that keeps nothing.
-func Memory() *Bucket { return &Bucket{memblob.OpenBucket(nil)} }
+func Memory() *Bucket { return &Bucket{bucket: memblob.OpenBucket(nil)} }
 
 // Close lets the store go.
 func (b *Bucket) Close() error { return b.bucket.Close() }
@@ -78,7 +103,33 @@ func (b *Bucket) write(ctx context.Context, d Digest, r io.Reader) error {
 	if ok, err := b.Has(ctx, d); ok || err != nil {
 		return err
 	}
-	return problem(b.bucket.Upload(ctx, key(d), r, &blob.WriterOptions{ContentType: "application/octet-stream"}))
+	if err := b.bucket.Upload(ctx, key(d), r, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
+		return problem(err)
+	}
+	return b.settle(d)
+}
+
+// settle makes a blob that was written outlive a loss of power: a row that names it
+// is committed next. A bucket that is no folder does so by itself.
+func (b *Bucket) settle(d Digest) error {
+	if b.dir == "" {
+		return nil
+	}
+	file := filepath.Join(b.dir, filepath.FromSlash(key(d)))
+	for _, path := range []string{file, filepath.Dir(file), filepath.Join(b.dir, "sha256"), b.dir} {
+		if err := syncPath(path); err != nil {
+			return fault.Wrap(err, fault.Unavailable, "a blob cannot be brought to the disk")
+		}
+	}
+	return nil
+}
+
+func syncPath(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func (b *Bucket) putLarge(ctx context.Context, r io.Reader) (_ Digest, _ int64, err error) {
@@ -99,7 +150,10 @@ func (b *Bucket) putLarge(ctx context.Context, r io.Reader) (_ Digest, _ int64, 
 	if ok, err := b.Has(ctx, d); ok || err != nil {
 		return d, n.bytes, err
 	}
-	return d, n.bytes, problem(b.bucket.Copy(ctx, key(d), part, nil))
+	if err := b.bucket.Copy(ctx, key(d), part, nil); err != nil {
+		return "", 0, problem(err)
+	}
+	return d, n.bytes, b.settle(d)
 }
 
 type counter struct {
@@ -122,6 +176,8 @@ func problem(err error) error {
 		return err
 	case gcerrors.Code(err) == gcerrors.NotFound:
 		return fault.Wrap(err, fault.NotFound, "there is no such blob")
+	case errors.Is(err, syscall.ENOSPC):
+		return fault.Wrap(err, fault.Unavailable, "the disk is full")
 	case errors.Is(err, fs.ErrPermission):
 		return fault.Wrap(err, fault.Unavailable, "the store of blobs may not be written")
 	}
@@ -169,6 +225,12 @@ func (v *verifier) Read(p []byte) (int, error) {
 }
 
 func (v *verifier) Close() error { return v.in.Close() }
+
+// PutBytes keeps p and returns its digest.
+func PutBytes(ctx context.Context, s Store, p []byte) (Digest, error) {
+	d, _, err := s.Put(ctx, bytes.NewReader(p))
+	return d, err
+}
 
 // ReadAll reads a whole blob. One of more than limit bytes is a TooLarge fault.
 func ReadAll(ctx context.Context, s Store, d Digest, limit int64) ([]byte, error) {

@@ -24,7 +24,7 @@ func TestMemoryKeepsBlobs(t *testing.T) {
 
 func folder(t *testing.T, dir string) *blob.Bucket {
 	t.Helper()
-	b, err := blob.OpenDir(dir)
+	b, err := blob.Open(context.Background(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,5 +48,28 @@ func TestABlobThatChangedOnDiskIsFound(t *testing.T) {
 	}
 	if _, err := blob.ReadAll(context.Background(), b, d, 10); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("got %v, want that the bytes have changed", err)
+	}
+}
+
+func TestOnlyAFolderKeepsBlobsForNow(t *testing.T) {
+	for _, c := range []struct {
+		where string
+		ok    bool
+	}{
+		{t.TempDir(), true},
+		{"file://" + filepath.ToSlash(t.TempDir()), true},
+		{"", false},
+		{"ftp://host/blobs", false},
+		{"file://host/blobs", false},
+	} {
+		b, err := blob.Open(context.Background(), c.where)
+		if (err == nil) != c.ok || err != nil && !fault.Is(err, fault.Invalid) {
+			t.Errorf("open %q: got %v, want ok=%v", c.where, err, c.ok)
+		}
+		if err == nil {
+			if err := b.Close(); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }
