@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"flyball/blob"
+	"flyball/data/frame"
+	"flyball/unit"
+)
+
+func day(n int) time.Time { return time.Date(2016, 1, n, 0, 0, 0, 0, time.UTC) }
+
+// bookings are asked on day 1 to 10; each is due 10 days later, and a cancellation
+// is known the day after it was asked.
+func bookings() (*frame.Frame, Task) {
+	var asked, due, known []int64
+	var y []float64
+	for i := range 10 {
+		asked = append(asked, day(1+i).UnixMicro())
+		due = append(due, day(11+i).UnixMicro())
+		cancelled := i%2 == 0
+		if cancelled {
+			known, y = append(known, day(2+i).UnixMicro()), append(y, 1)
+		} else {
+			known, y = append(known, day(11+i).UnixMicro()), append(y, 0)
+		}
+	}
+	task := Task{Column: "y", Kind: Binary, Time: "asked", Truth: Truth{DueAt: "due", KnownAt: "known"}}
+	return frame.New(frame.TimeColumn("asked", asked), frame.TimeColumn("due", due), frame.TimeColumn("known", known), frame.NumberColumn("y", y)), task
+}
+
+func TestRowsAreChosenByWhenTheirTruthIsDueNotByItsArrival(t *testing.T) {
+	f, task := bookings()
+	s, err := task.Split(f, TrainWindow{}, TestWindow{Window: unit.Duration(2 * 24 * time.Hour), AtLeast: 1}, time.Time{}, day(16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// At day 16 the labels of all five cancellations have arrived, but the truth of
+	// rows 0 to 5 alone is due.
+	if want := []int{0, 1, 2, 3, 4, 5}; !slices.Equal(s.Mature, want) {
+		t.Errorf("mature: got %v, want %v", s.Mature, want)
+	}
+	if !slices.Equal(s.Train, []int{0, 1, 2, 3}) || !slices.Equal(s.Test, []int{4, 5}) || s.Immature != 4 {
+		t.Errorf("got train %v, test %v, %d immature", s.Train, s.Test, s.Immature)
+	}
+	if !s.SeenUntil.Equal(day(16)) || !s.TestFrom.Equal(day(15)) {
+		t.Errorf("got test from %s, seen until %s", s.TestFrom, s.SeenUntil)
+	}
+}
+
+func TestTheTestRowsGrowUntilThereAreEnoughButNeverIntoWhatTheLiveVersionHasSeen(t *testing.T) {
+	f, task := bookings()
+	window := TestWindow{Window: unit.Duration(24 * time.Hour), AtLeast: 4}
+	s, err := task.Split(f, TrainWindow{}, window, time.Time{}, day(16))
+	if err != nil || len(s.Test) != 4 || s.Short != 0 {
+		t.Errorf("got %v, %v", s, err)
+	}
+	s, err = task.Split(f, TrainWindow{}, window, day(15), day(16))
+	if err != nil || len(s.Test) != 1 || s.Short != 3 || len(s.Train) != 5 {
+		t.Errorf("after the live version saw day 15: got %+v, %v", s, err)
+	}
+}
+
+func TestARowMatureWithoutALabelIsCountedOrANo(t *testing.T) {
+	f, task := bookings()
+	f.Column("y").Num[1] = math.NaN()
+	s, err := task.Split(f, TrainWindow{}, TestWindow{AtLeast: 1}, time.Time{}, day(16))
+	if err != nil || s.MatureUnlabelled != 1 || len(s.Mature) != 5 {
+		t.Errorf("counted: got %+v, %v", s, err)
+	}
+	task.Truth.Missing = "negative"
+	y, _, err := task.Labels(f, day(16))
+	if err != nil || y[1] != 0 || !math.IsNaN(y[9]) {
+		t.Errorf("as a no: got %v, %v", y, err)
+	}
+}
+
+func TestRowsThatBecameDueTogetherStayTogether(t *testing.T) {
+	due := []int64{1, 2, 2, 2, 3}
+	f := frame.New(frame.TimeColumn("t", due), frame.NumberColumn("y", []float64{1, 2, 3, 4, 5}))
+	s, err := Task{Column: "y", Kind: Regression, Time: "t"}.Split(f, TrainWindow{}, TestWindow{AtLeast: 2}, time.Time{}, time.UnixMicro(9))
+	if err != nil || !slices.Equal(s.Test, []int{1, 2, 3, 4}) {
+		t.Errorf("got %v, %v", s.Test, err)
+	}
+}
+
+func TestAKeyThatIsATimeStaysTextAndIsReadAsATime(t *testing.T) {
+	f := frame.New(frame.TextColumn("ts", []string{"2012-01-01T00:00-05:00", "2012-01-02"}, nil))
+	got, err := Times(f, "ts")
+	if err != nil || got[0] != time.Date(2012, 1, 1, 5, 0, 0, 0, time.UTC).UnixMicro() {
+		t.Errorf("got %v, %v", got, err)
+	}
+	b, err := Task{Time: "ts", Block: Block{Each: unit.Duration(24 * time.Hour)}}.Blocks(f)
+	if err != nil || b[0]+1 != b[1] {
+		t.Errorf("blocks: got %v, %v", b, err)
+	}
+}
+
+func TestASliceNamesItsParts(t *testing.T) {
+	f := frame.New(frame.NumberColumn("lead", []float64{0, 7, 29, 90, math.NaN()}))
+	got, err := Slice{Column: "lead", Bins: []float64{7, 30, 90}}.Values(f)
+	if want := []string{"<7", "7…30", "7…30", "≥90", ""}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
+func TestTheSameRowsAreTheSameSnapshot(t *testing.T) {
+	ctx, blobs := context.Background(), blob.Memory()
+	f, task := bookings()
+	a, err := Write(ctx, blobs, frame.FromMemory(f), task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Write(ctx, blobs, frame.FromMemory(f), task)
+	if err != nil || a.ID != b.ID {
+		t.Errorf("got %s and %s, %v", a.ID, b.ID, err)
+	}
+	if !a.Watermark.Equal(day(20)) || a.Labelled != 10 {
+		t.Errorf("watermark %s, labelled %d", a.Watermark, a.Labelled)
+	}
+	s, err := Open(ctx, blobs, a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := s.Rows(ctx, blobs)
+	if err != nil || rows.Rows() != 10 || rows.Column("y").Num[0] != 1 {
+		t.Errorf("got %v, %v", rows, err)
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func TestAFailedCheckNamesRowColumnAndValue(t *testing.T) {
+	d := 24 * time.Hour
+	f := frame.New(
+		frame.NumberColumn("hum", []float64{0.5, 1.5, math.NaN()}),
+		frame.TextColumn("ts", []string{"2016-01-01", "2016-01-03", "2016-01-03"}, nil),
+	)
+	task := Task{Time: "ts"}
+	for _, c := range []struct {
+		name  string
+		check Check
+		want  string // empty: it passes
+	}{
+		{"a value above its maximum", Check{Column: "hum", Max: ptr(1.0)}, `column "hum", row 2: 1.5 is not allowed (1 such rows)`},
+		{"a value in its range", Check{Column: "hum", Max: ptr(2.0), Min: ptr(0.0)}, ""},
+		{"too many missing", Check{Column: "hum", Missing: &AtMost{0.1}}, `column "hum": 1 of 3 values are missing, at most 10% may be; the first in row 3`},
+		{"an expression that does not hold", Check{Row: "hum < 1"}, `"hum < 1" does not hold in 2 of 3 rows; the first is row 2`},
+		{"an expression that holds often enough", Check{Row: "hum < 1", Share: &AtLeast{0.3}}, ""},
+		{"too few rows", Check{Rows: &RowCount{AtLeast: 4}}, "3 rows, at least 4 are asked for"},
+		{"a day without rows", Check{Rows: &RowCount{AtLeast: 1, Per: unit.Duration(d)}}, "1 of 2 stretches of 1d have fewer than 1 rows, such as 2016-01-02 has 0"},
+		{"a key twice", Check{Unique: []string{"ts"}}, `rows 2 and 3 have the same ts: "2016-01-03"`},
+		{"rows too old", Check{Fresh: &FreshCheck{unit.Duration(d)}}, "the newest row is 48h0m0s old, at most 1d is asked for"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := Run([]Check{c.check}, task, f, day(5))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.want == "" {
+				if len(got) != 0 {
+					t.Errorf("got %v, want a pass", got)
+				}
+				return
+			}
+			if len(got) != 1 || got[0].Text != c.want || got[0].Severity != "stop" {
+				t.Errorf("got %+v, want %q", got, c.want)
+			}
+		})
+	}
+	if _, err := Run([]Check{{Column: "no"}}, task, f, day(5)); err == nil || !strings.Contains(err.Error(), `"no"`) {
+		t.Errorf("an absent column: got %v", err)
+	}
+}
