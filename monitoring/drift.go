@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package monitoring
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"flyball/stat"
+)
+
+const (
+	scoreFeature = -1
+	leastShift   = 0.05 // Jensen-Shannon distance (PSI about 0.02) below which no shift counts, however many rows show it
+	floorAlpha   = 0.01 // of the test against independent draws, shared over the features
+	predictions  = "prediction"
+)
+
+// comparison is what a window's distances are held against.
+type comparison struct {
+	season bool
+	ends   []int // reference windows whose distances are the ranks
+	start  time.Time
+	end    time.Time
+}
+
+// shift is how far one feature of a window is from the reference.
+type shift struct {
+	feature   int
+	psi       float64
+	beyond    bool      // further than independent draws and than leastShift
+	reference []float64 // the same of the reference's own windows
+}
+
+// drift judges a grown window: how unusual is its distance from the reference among
+// the distances of the reference's own windows? Rows of one window are alike, so a
+// test for independent draws alone would alarm every week; it is asked for as well,
+// so that a steady reference does not make a trifle unusual.
+func (s *stepper) drift(w *Window) {
+	s.stuck(w)
+	s.ranges(w)
+	c := s.comparison(w)
+	var inputs, score []shift
+	judged := 0
+	for i := range s.Profile.Features {
+		if s.Profile.Features[i].Fixed == "" {
+			judged++
+		}
+	}
+	for i := range s.Profile.Features {
+		f := &s.Profile.Features[i]
+		if f.Fixed != "" {
+			continue
+		}
+		if sh, ok := s.shift(c, i, w.Features[i].grouped(f), floorAlpha/float64(judged)); ok {
+			inputs = append(inputs, sh)
+		}
+	}
+	if p := s.Profile.Score; p != nil && w.Score != nil && p.groups() > 1 {
+		if sh, ok := s.shift(c, scoreFeature, w.Score.grouped(p), floorAlpha); ok {
+			score = append(score, sh)
+		}
+	}
+	s.judgeDrift(w, c, inputs, &s.out.State.Inputs, "inputs")
+	s.judgeDrift(w, c, score, &s.out.State.Predictions, predictions)
+}
+
+// comparison picks the reference windows: with a season those that have a
+// counterpart one season before, else all.
+func (s *stepper) comparison(w *Window) comparison {
+	c := comparison{season: s.Policy.Season > 0 && !s.Profile.From.IsZero(), start: w.Start, end: w.End}
+	for k := range s.Profile.Windows {
+		r := &s.Profile.Windows[k]
+		if !c.season || len(s.sameSeason(r.Start, r.End)) > 0 {
+			c.ends = append(c.ends, k)
+		}
+	}
+	return c
+}
+
+// sameSeason is the reference windows whose middle lies in the stretch one season
+// before, or else the one nearest to it; and where the reference ends earlier than
+// that, in the last season that it holds.
+func (s *stepper) sameSeason(start, end time.Time) []int {
+	season, length := s.Policy.Season.D(), end.Sub(start)
+	for range 10 {
+		start = start.Add(-season)
+		if start.Add(length).Before(s.Profile.From) {
+			return nil
+		}
+		if in := s.around(start, length); len(in) > 0 {
+			return in
+		}
+	}
+	return nil
+}
+
+// around is the reference windows with their middle in the stretch, or else the one
+// whose middle is nearest to its own, within its length.
+func (s *stepper) around(start time.Time, length time.Duration) []int {
+	end, center := start.Add(length), start.Add(length/2)
+	var in []int
+	near, gap := -1, length
+	for k := range s.Profile.Windows {
+		r := &s.Profile.Windows[k]
+		mid := r.Start.Add(r.End.Sub(r.Start) / 2)
+		if !mid.Before(start) && mid.Before(end) {
+			in = append(in, k)
+		}
+		if d := mid.Sub(center).Abs(); d < gap {
+			near, gap = k, d
+		}
+	}
+	if len(in) == 0 && near >= 0 {
+		in = append(in, near)
+	}
+	return in
+}
+
+// shift is the distance of a feature's counts; false where there is nothing to
+// compare with.
+func (s *stepper) shift(c comparison, i int, now []int, alpha float64) (shift, bool) {
+	var total []int
+	for k := range s.Profile.Windows {
+		total = addInts(total, s.Profile.Windows[k].of(i))
+	}
+	ref := total
+	if c.season {
+		ref = s.sumOf(i, s.sameSeason(c.start, c.end))
+	}
+	n, m := sum(now), sum(ref)
+	if n == 0 || m == 0 || len(now) != len(ref) || len(now) < 2 {
+		return shift{}, false
+	}
+	out := shift{feature: i, psi: stat.PSI(now, ref)}
+	out.beyond = stat.PSITail(out.psi, len(now), n, m) <= alpha && stat.JensenShannon(now, ref) >= leastShift
+	for _, k := range c.ends {
+		r := &s.Profile.Windows[k]
+		if c.season {
+			out.reference = append(out.reference, stat.PSI(r.of(i), s.sumOf(i, s.sameSeason(r.Start, r.End))))
+			continue
+		}
+		rest := slices.Clone(total)
+		for near := max(0, k-1); near <= min(k+1, len(s.Profile.Windows)-1); near++ {
+			for g, v := range s.Profile.Windows[near].of(i) {
+				rest[g] -= v
+			}
+		}
+		out.reference = append(out.reference, stat.PSI(r.of(i), rest))
+	}
+	return out, true
+}
+
+func (s *stepper) sumOf(i int, windows []int) []int {
+	var out []int
+	for _, k := range windows {
+		out = addInts(out, s.Profile.Windows[k].of(i))
+	}
+	return out
+}
+
+// judgeDrift ranks the window's largest standardised distance and feeds the rank to
+// the detector.
+func (s *stepper) judgeDrift(w *Window, c comparison, shifts []shift, d *Detector, subject string) {
+	if len(shifts) == 0 {
+		if c.season && subject == "inputs" && len(s.sameSeason(w.Start, w.End)) == 0 {
+			s.note("no season", "drift", w.End, nil, "the reference does not hold this season, so drift is not judged")
+		}
+		return
+	}
+	limit := s.alarmAt(2, w.End.Sub(w.Start))
+	z := standardised(shifts)
+	cannot := len(c.ends) < 3 || float64(len(c.ends)+1) < limit
+	p := 1.0
+	if !cannot {
+		p = rank(z, shifts)
+		d.update(p, w.Start, w.Rows, 0)
+	}
+	for j, sh := range shifts {
+		s.out.Readings = append(s.out.Readings, Reading{
+			Kind: Drift, Subject: s.nameOf(sh.feature), Start: w.Start, End: w.End, Rows: w.Rows, Value: sh.psi,
+			Reference: largest(sh.reference), P: rank(z[j:j+1], shifts[j:j+1]), Evidence: d.Evidence, Alarm: limit,
+		})
+	}
+	if cannot {
+		s.tellInstead(w, c, shifts, limit, subject)
+		return
+	}
+	s.settleDrift(w, c, shifts, z, d, p, limit, subject)
+}
+
+// settleDrift opens the finding, names what moved most, and ends it after two
+// windows that are not unusual.
+func (s *stepper) settleDrift(w *Window, c comparison, shifts []shift, z [][]float64, d *Detector, p, limit float64, subject string) {
+	for _, e := range s.out.State.Open {
+		f := e.Finding
+		if f.Kind != Drift || (f.Subject == predictions) != (subject == predictions) {
+			continue
+		}
+		if p <= 0.25 {
+			s.open(f, nil) // seen again
+		} else if s.quiet(Drift, f.Subject, w.End, 2) {
+			*d = Detector{}
+		}
+		return
+	}
+	if d.Evidence < limit || p > 0.25 {
+		return
+	}
+	order := byDistance(shifts, z)
+	if len(order) == 0 {
+		return
+	}
+	first := shifts[order[0]]
+	than := "training"
+	if c.season {
+		than = "the same season"
+	}
+	text := fmt.Sprintf("%s drifted: %s PSI from %s over %s, there at most %s", s.nameOf(first.feature),
+		psi(first.psi), than, plural(w.Rows, "row"), psi(largest(first.reference)))
+	if len(order) > 1 {
+		var also []string
+		for _, j := range order[1:min(3, len(order))] {
+			also = append(also, s.nameOf(shifts[j].feature))
+		}
+		text += "; also " + strings.Join(also, ", ")
+		if more := len(order) - 3; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+	}
+	moved := map[string]float64{}
+	for _, j := range order[:min(len(order), 20)] {
+		moved[s.nameOf(shifts[j].feature)] = shifts[j].psi
+	}
+	s.open(Finding{Kind: Drift, Subject: s.nameOf(first.feature), Severity: "warn", Trigger: true, Opened: w.End, Text: text},
+		map[string]any{"psi": moved, "p": p, "evidence": d.Evidence, "alarm": limit, "windows": len(c.ends), "start": w.Start, "end": w.End})
+}
+
+// tellInstead says what cannot be judged, and what was seen all the same.
+func (s *stepper) tellInstead(w *Window, c comparison, shifts []shift, limit float64, subject string) {
+	if c.season && len(c.ends) == 0 {
+		order := byDistance(shifts, nil)
+		for _, j := range order[:min(2, len(order))] {
+			name := s.nameOf(shifts[j].feature)
+			ago := "a season"
+			if s.Policy.Season.D() == 365*24*time.Hour {
+				ago = "a year"
+			}
+			if shifts[j].psi >= 0.25 {
+				s.note("season "+name, name, w.End, map[string]any{"psi": shifts[j].psi, "rows": w.Rows},
+					"%s is %s PSI from the same season %s ago; one season only, so no alarm", name, psi(shifts[j].psi), ago)
+			}
+		}
+		return
+	}
+	s.note("cannot "+subject, subject, w.End, map[string]any{"windows": len(c.ends), "needed": math.Ceil(limit) - 1},
+		"cannot judge drift of %s yet: %s to compare with, %.0f needed for the budget",
+		map[bool]string{true: "predictions", false: "inputs"}[subject == predictions], plural(len(c.ends), "window"), math.Ceil(limit)-1)
+}
+
+// byDistance is the shifts beyond the floors, the furthest first: by standardised
+// distance, or by PSI where there is none.
+func byDistance(shifts []shift, z [][]float64) []int {
+	var out []int
+	for j := range shifts {
+		if shifts[j].beyond {
+			out = append(out, j)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b int) int {
+		if z != nil {
+			return cmp.Compare(z[b][len(z[b])-1], z[a][len(z[a])-1])
+		}
+		return cmp.Compare(shifts[b].psi, shifts[a].psi)
+	})
+	return out
+}
+
+// standardised is, by feature, the log distances of the reference windows and last
+// the window's own, less their mean and over their spread. The window is one of them
+// in both, so that all are exchangeable where nothing has changed.
+func standardised(shifts []shift) [][]float64 {
+	out := make([][]float64, len(shifts))
+	for j, sh := range shifts {
+		v := make([]float64, 0, len(sh.reference)+1)
+		mean := 0.0
+		for _, d := range append(slices.Clone(sh.reference), sh.psi) {
+			v = append(v, math.Log(d+1e-4))
+			mean += v[len(v)-1]
+		}
+		mean /= float64(len(v))
+		ss := 0.0
+		for k := range v {
+			v[k] -= mean
+			ss += v[k] * v[k]
+		}
+		sd := max(0.05, math.Sqrt(ss/float64(len(v))))
+		for k := range v {
+			v[k] /= sd
+		}
+		out[j] = v
+	}
+	return out
+}
+
+// rank is the conformal p-value of the window's largest distance: the share of
+// windows, itself among them, that are as far. A feature within the floors is not
+// counted for the window, which can only make p larger.
+func rank(z [][]float64, shifts []shift) float64 {
+	now := math.Inf(-1)
+	for j := range z {
+		if shifts[j].beyond {
+			now = max(now, z[j][len(z[j])-1])
+		}
+	}
+	if math.IsInf(now, -1) {
+		return 1
+	}
+	k := len(z[0]) - 1
+	as := 1
+	for i := range k {
+		far := math.Inf(-1)
+		for j := range z {
+			if i < len(z[j])-1 {
+				far = max(far, z[j][i])
+			}
+		}
+		if far >= now {
+			as++
+		}
+	}
+	return float64(as) / float64(k+1)
+}
+
+func (s *stepper) nameOf(i int) string {
+	if i == scoreFeature {
+		return predictions
+	}
+	return s.Profile.Features[i].Name
+}
+
+func psi(x float64) string { return fmt.Sprintf("%.2f", x) }
+
+func largest(v []float64) float64 {
+	out := 0.0
+	for _, x := range v {
+		out = max(out, x)
+	}
+	return out
+}

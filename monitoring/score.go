@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package monitoring
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"flyball/data/dataset"
+	"flyball/experiment/evaluation"
+	"flyball/stat"
+)
+
+const (
+	tolerance = 0.10 // of the metric, where the policy names none
+	runMeans  = 64   // windows of a run that are kept
+)
+
+// truths takes in the rows whose truth fell due in the block, and judges the window
+// when enough of them have one.
+func (s *stepper) truths(start, end time.Time) {
+	block := Tally{}
+	h := &s.Profile.HeldOut
+	for s.dueNext < len(s.due) {
+		j := &s.Rows[s.due[s.dueNext]]
+		if !j.Due.Before(end) {
+			break
+		}
+		s.dueNext++
+		scores := s.scores(&j.Record)
+		if scores == nil {
+			continue
+		}
+		block.Due++
+		if truth, ok := s.truthOf(j); ok {
+			block.add(h.Metric, s.Task.Kind, truth, scores)
+		}
+	}
+	st := &s.out.State
+	if st.Due.Due == 0 {
+		st.DueFrom = start
+	}
+	if block.Rows > 0 {
+		block.Blocks = 1
+	}
+	st.Due.join(block)
+	if st.Due.Rows < s.Policy.AtLeast {
+		if st.Due.Due >= 4*s.Policy.AtLeast && st.Due.Rows*2 < st.Due.Due {
+			s.note("truth", "truth", end, nil, "the truth of %d of %s due since %s is not known; score is not judged",
+				st.Due.Due-st.Due.Rows, plural(st.Due.Due, "row"), moment(st.DueFrom))
+		}
+		return
+	}
+	w, from := st.Due, st.DueFrom
+	st.Due, st.DueFrom = Tally{}, time.Time{}
+	if h.Blocks < 3 || h.Metric == "" {
+		s.note("held out", "score", end, nil, "cannot judge bias and performance: %s of held-out rows to compare with, 3 needed", plural(h.Blocks, "block"))
+		return
+	}
+	if s.Task.Kind != dataset.Multiclass {
+		s.bias(w, from, end)
+	}
+	s.performance(w, from, end)
+}
+
+// draws is how many of the reference's blocks a window is worth: a window of fewer
+// rows varies more than a block did.
+func (s *stepper) draws(w Tally) float64 {
+	h := &s.Profile.HeldOut
+	return min(float64(max(w.Blocks, 1)), float64(w.Rows)/(float64(h.Rows)/float64(h.Blocks)))
+}
+
+// spread is the standard error of a window's mean against the reference's.
+func (s *stepper) spread(sd float64, w Tally) float64 {
+	return max(1e-12, sd*math.Sqrt(1/s.draws(w)+1/float64(s.Profile.HeldOut.Blocks)))
+}
+
+// bias judges the mean of score less truth against the held-out rows' own, by what
+// it differs between their blocks. A bias below 2 % of the mean truth, half a point
+// of a probability, or the held-out one is none.
+func (s *stepper) bias(w Tally, from, end time.Time) {
+	h := &s.Profile.HeldOut
+	mean := w.Error / float64(w.Rows)
+	p := min(1, 2*stat.TTail(math.Abs(mean-h.Bias)/s.spread(h.BiasSD, w), float64(h.Blocks-1)))
+	least := 0.02 * h.Truth
+	if s.Task.Kind == dataset.Binary {
+		least = 0.005
+	}
+	if math.Abs(mean) < max(least, math.Abs(h.Bias)) {
+		p = 1
+	}
+	d := &s.out.State.Bias
+	limit := s.alarmAt(2, end.Sub(from))
+	d.update(p, from, w.Rows, w.Error)
+	s.out.Readings = append(s.out.Readings, Reading{
+		Kind: Score, Subject: "bias", Start: from, End: end, Rows: w.Rows, Value: mean, Reference: h.Bias, P: p,
+		Evidence: d.Evidence, Alarm: limit, Coverage: w.coverage(),
+	})
+	f := Finding{Kind: Score, Subject: "bias", Severity: "warn", Trigger: true, Opened: end}
+	f.Text, mean = s.biasText(d, h, w, end, mean)
+	s.settle(f, d, p, limit, map[string]any{
+		"bias": mean, "held_out": h.Bias, "evidence": d.Evidence, "alarm": limit, "rows": d.Rows, "start": d.From, "end": end, "coverage": w.coverage(),
+	})
+}
+
+func (s *stepper) biasText(d *Detector, h *HeldOut, w Tally, end time.Time, mean float64) (string, float64) {
+	over := end.Sub(end)
+	if d.Rows > 0 {
+		mean, over = d.Sum/float64(d.Rows), end.Sub(d.From)
+	}
+	half := d.half(2 * s.spread(h.BiasSD, w))
+	words := [2]string{"too many", "too few"}
+	verb := "predicts"
+	if s.Task.Kind == dataset.Binary {
+		words, verb = [2]string{"too high", "too low"}, "scores"
+	}
+	word := words[0]
+	if mean < 0 {
+		word = words[1]
+	}
+	return fmt.Sprintf("bias: %s %s %s (±%s) over %s; held-out bias was %s%s", verb, figure(math.Abs(mean)), word,
+		figure(half), span(over), figure(h.Bias), w.known()), mean
+}
+
+// performance judges the metric on due rows against the held-out value and what the
+// policy tolerates.
+func (s *stepper) performance(w Tally, from, end time.Time) {
+	h := &s.Profile.HeldOut
+	by, severity := tolerance*math.Abs(h.Value), "warn"
+	if s.Policy.Score != nil && s.Policy.Score.PageIf.By > 0 {
+		by, severity = s.Policy.Score.PageIf.By, "page"
+		if s.Policy.Score.PageIf.Relative {
+			by *= math.Abs(h.Value)
+		}
+	}
+	sign := 1.0
+	if !evaluation.LowerIsBetter(h.Metric) {
+		sign = -1
+	}
+	value, allowed := w.Loss/float64(w.Rows), h.Value+sign*by
+	p := stat.TTail(sign*(value-allowed)/s.spread(h.SD, w), float64(h.Blocks-1))
+	d := &s.out.State.Performance
+	limit := s.alarmAt(2, end.Sub(from))
+	d.update(p, from, w.Rows, w.Loss)
+	s.out.Readings = append(s.out.Readings, Reading{
+		Kind: Score, Subject: h.Metric, Start: from, End: end, Rows: w.Rows, Value: value, Reference: h.Value, P: p,
+		Evidence: d.Evidence, Alarm: limit, Coverage: w.coverage(),
+	})
+	over := end.Sub(from)
+	if d.Rows > 0 {
+		value, over = d.Sum/float64(d.Rows), end.Sub(d.From)
+	}
+	f := Finding{Kind: Score, Subject: h.Metric, Severity: severity, Trigger: true, Opened: end}
+	f.Text = fmt.Sprintf("%s is %s (±%s) over %s, held-out %s; allowed %s%s", h.Metric, figure(value), figure(d.half(2*s.spread(h.SD, w))),
+		span(over), figure(h.Value), figure(allowed), w.known())
+	s.settle(f, d, p, limit, map[string]any{
+		"value": value, "held_out": h.Value, "allowed": allowed, "evidence": d.Evidence, "alarm": limit, "rows": d.Rows,
+		"start": d.From, "end": end, "coverage": w.coverage(),
+	})
+}
+
+// settle opens the finding at the evidence, and ends it after three windows that
+// are not unusual; then the evidence begins anew.
+func (s *stepper) settle(f Finding, d *Detector, p, limit float64, data any) {
+	switch {
+	case s.isOpen(f.Kind, f.Subject):
+		if p <= 0.25 {
+			s.open(f, nil) // seen again
+		} else if s.quiet(f.Kind, f.Subject, f.Opened, 3) {
+			*d = Detector{}
+		}
+	case d.Evidence >= limit && p <= 0.25:
+		s.open(f, data)
+	}
+}
+
+// update takes one window's p-value in. sum is what is averaged over the run's rows.
+func (d *Detector) update(p float64, from time.Time, rows int, sum float64) {
+	d.Evidence = stat.ShiryaevRoberts(d.Evidence, p)
+	gain := math.Log(stat.EValue(p))
+	if d.Run+gain <= 0 {
+		*d = Detector{Evidence: d.Evidence}
+		return
+	}
+	if d.Rows == 0 {
+		d.From = from
+	}
+	d.Run = min(d.Run+gain, 1e6)
+	d.Rows += rows
+	d.Sum += sum
+	if d.Means = append(d.Means, sum/float64(max(rows, 1))); len(d.Means) > runMeans {
+		d.Means = d.Means[len(d.Means)-runMeans:]
+	}
+}
+
+// half is half the 95 % interval of the run's mean, by its windows; otherwise where
+// they are too few.
+func (d *Detector) half(otherwise float64) float64 {
+	if len(d.Means) < 3 {
+		return otherwise
+	}
+	low, high := stat.MeanOf(d.Means).Interval(0.95)
+	return (high - low) / 2
+}
+
+// coverage is the share of due rows whose truth is known.
+func (t *Tally) coverage() float64 {
+	if t.Due == 0 {
+		return 1
+	}
+	return float64(t.Rows) / float64(t.Due)
+}
+
+func (t *Tally) known() string {
+	if c := t.coverage(); c < 0.995 {
+		return "; truth of " + percent(c) + " known"
+	}
+	return ""
+}
