@@ -60,6 +60,10 @@ type Store interface {
 	// EndJob ends a running job as Done or Failed, under the same condition.
 	EndJob(ctx context.Context, id string, fence int64, state State, result json.RawMessage, problem string, now time.Time) error
 
+	// ReturnJob gives a running job back to the queue, as if this attempt had not
+	// been, under the same condition: a worker that stops does so.
+	ReturnJob(ctx context.Context, id string, fence int64) error
+
 	// Job is one job; a NotFound fault when there is none.
 	Job(ctx context.Context, id string) (Job, error)
 }
