@@ -42,6 +42,9 @@ func newHeldOut(policy Policy, kind dataset.Kind, r Residuals) HeldOut {
 		return h
 	}
 	width := len(r.Scores) / n
+	if r.Outputs != 0 && r.Outputs != width {
+		return h
+	}
 	metric := watchedMetric(policy, kind)
 	at := map[int64]int{}
 	var blocks []Tally
@@ -97,9 +100,10 @@ type Tally struct {
 
 // add counts a row; false where the metric cannot tell of it.
 func (d *Tally) add(metric string, kind dataset.Kind, truth float64, scores []float64) bool {
+	const huge = 1e100
 	loss, ok := evaluation.Loss(metric, kind, truth, scores)
-	if !ok {
-		return false
+	if !ok || math.Abs(truth) > huge || loss > huge || math.Abs(scores[0]) > huge {
+		return false // sums must stay numbers
 	}
 	d.Rows++
 	d.Loss += loss

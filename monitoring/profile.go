@@ -22,11 +22,13 @@ const Format = "flyball.profile/v1"
 
 // Bounds of a profile, so that it stays small whatever the data is.
 const (
-	maxBins    = 64   // of a number; twice the quantiles, as an atom has its own bin
-	maxWords   = 1000 // of a text
-	maxWord    = 256  // bytes; a longer text counts as other
-	maxGroups  = 16   // of bins, on which drift is measured
+	maxBins    = 64     // of a number; twice the quantiles, as an atom has its own bin
+	maxWords   = 1000   // of a text
+	maxWord    = 256    // bytes; a longer text counts as other
+	maxGroups  = 16     // of bins, on which drift is measured
+	allWords   = 20_000 // of all texts
 	maxWindows = 200
+	allWindows = 50_000 // times columns
 	maxColumns = 4096
 	driftRows  = 500 // a shift of 0.3 sd shows in a window of this many rows
 )
@@ -112,6 +114,7 @@ type HeldOut struct {
 // Residuals are held-out rows of the judged model: rows that it had not seen.
 type Residuals struct {
 	Truth   []float64 // as evaluation.Sample has it
+	Outputs int       // scores a row; 0: as many as there are
 	Scores  []float64 // a row's scores one after the other
 	Time    []int64   // microseconds since 1970 in UTC, when the truth fell due or was asked for; nil: none
 	Classes []string  // Multiclass: in the order of the scores
@@ -147,11 +150,13 @@ func DecodeProfile(b []byte) (*Profile, error) {
 func (p *Profile) check() error {
 	switch {
 	case p.Format != Format:
-		return fault.New(fault.Invalid, "the profile's format is %q, not %q", p.Format, Format)
+		return fault.New(fault.Invalid, "the profile's format is %q, not %q", p.Format, Format).Do("train the version again, or use the release of Flyball that made it")
 	case p.Every <= 0 || p.AtLeast <= 0 || p.WindowRows <= 0 || p.Rows < 0:
 		return fault.New(fault.Invalid, "the profile's windows have no size")
 	case len(p.Features) > maxColumns || len(p.Windows) > maxWindows:
 		return fault.New(fault.Invalid, "the profile has more columns or windows than a profile may")
+	case p.HeldOut.Blocks < 0 || p.HeldOut.Rows < p.HeldOut.Blocks:
+		return fault.New(fault.Invalid, "the profile's held-out rows do not hold together")
 	case !finite(p.HeldOut.Value, p.HeldOut.SD, p.HeldOut.Bias, p.HeldOut.BiasSD, p.HeldOut.Truth) || p.HeldOut.SD < 0 || p.HeldOut.BiasSD < 0:
 		return fault.New(fault.Invalid, "the profile's held-out figures are not numbers")
 	case p.HeldOut.Metric != "" && !evaluation.Known(p.HeldOut.Metric):
@@ -190,10 +195,11 @@ func (f *Feature) check() error {
 		bins = len(f.Words) + 1
 	}
 	ok := len(f.Edges) < maxBins && len(f.Words) <= maxWords && len(f.Counts) == bins && len(f.Groups) == bins &&
-		finite(f.Min, f.Max, f.New.Worst) && f.Missing >= 0 && slices.IsSorted(f.Edges) && finite(f.Edges...)
-	for i, g := range f.Groups {
-		ok = ok && g >= 0 && g < maxGroups && i < len(f.Counts) && f.Counts[i] >= 0
+		finite(f.Min, f.Max, f.New.Worst) && slices.IsSorted(f.Edges) && finite(f.Edges...)
+	for _, g := range f.Groups {
+		ok = ok && g >= 0 && g < maxGroups
 	}
+	ok = ok && counts(f.Counts) && counts([]int{f.Missing, f.New.Hits, f.New.Rows})
 	if !ok {
 		return fault.New(fault.Invalid, "the profile of column %q does not hold together", f.Name)
 	}
@@ -201,15 +207,25 @@ func (f *Feature) check() error {
 }
 
 func (p *Profile) checkWindow(w *Stretch) error {
-	ok := len(w.Groups) == len(p.Features) && len(w.Missing) == len(p.Features) && w.Rows >= 0 &&
-		(w.ScoreRow == nil || p.Score != nil && len(w.ScoreRow) == p.Score.groups())
+	ok := len(w.Groups) == len(p.Features) && len(w.Missing) == len(p.Features) && w.Rows >= 0 && !w.End.Before(w.Start) &&
+		(w.ScoreRow == nil || p.Score != nil && len(w.ScoreRow) == p.Score.groups()) && counts(w.Missing) && counts(w.ScoreRow)
 	for i := range w.Groups {
-		ok = ok && len(w.Groups[i]) == p.Features[i].groups()
+		ok = ok && i < len(p.Features) && len(w.Groups[i]) == p.Features[i].groups() && counts(w.Groups[i])
 	}
 	if !ok {
 		return fault.New(fault.Invalid, "a window of the profile does not fit its columns")
 	}
 	return nil
+}
+
+// counts reports whether all are numbers of rows, small enough to be added.
+func counts(v []int) bool {
+	for _, n := range v {
+		if n < 0 || n > 1<<40 {
+			return false
+		}
+	}
+	return true
 }
 
 // groups is the number of groups of bins; 0 for a feature that is only counted.

@@ -31,36 +31,47 @@ func NewProfile(policy Policy, task dataset.Task, inputs []frame.Field, rows *fr
 	}
 	p := &Profile{
 		Format: Format, Every: policy.Every, AtLeast: policy.AtLeast, Rows: rows.Rows(), Kind: task.Kind, Classes: heldOut.Classes,
-		WindowRows: max(driftRows, policy.AtLeast, (rows.Rows()+maxWindows-1)/maxWindows),
+		WindowRows: max(driftRows, policy.AtLeast, rows.Rows()/min(maxWindows, max(20, allWindows/max(1, len(inputs))))+1),
 	}
+	texts := 0
+	for _, in := range inputs {
+		if in.Kind == frame.Text {
+			texts++
+		}
+	}
+	vocabulary := min(maxWords, max(50, allWords/max(1, texts)))
 	cols := make([]*frame.Column, len(inputs))
 	for i, in := range inputs {
 		cols[i] = rows.Column(in.Name)
 		if cols[i] == nil || cols[i].Kind != in.Kind {
 			return nil, fault.New(fault.Invalid, "the training rows have no column %q of kind %s", in.Name, in.Kind)
 		}
-		p.Features = append(p.Features, newFeature(cols[i]))
+		p.Features = append(p.Features, newFeature(cols[i], vocabulary))
 	}
 	var score *frame.Column
 	if scores != nil {
 		c := frame.NumberColumn("prediction", scores)
 		score = &c
-		f := newFeature(score)
+		f := newFeature(score, 0)
 		p.Score = &f
 	}
-	p.stretches(stretchesOf(p, timesOf(task, rows), rows.Rows()), cols, score)
+	times, err := timesOf(task, rows)
+	if err != nil {
+		return nil, err
+	}
+	p.stretches(stretchesOf(p, times, rows.Rows()), cols, score)
 	p.HeldOut = newHeldOut(policy, task.Kind, heldOut)
 	return p, nil
 }
 
-// newFeature counts a column into bins of its own quantiles or words.
-func newFeature(c *frame.Column) Feature {
+// newFeature counts a column into bins of its own quantiles, or of so many words.
+func newFeature(c *frame.Column, vocabulary int) Feature {
 	f := Feature{Name: c.Name, Kind: c.Kind}
 	switch c.Kind {
 	case frame.Number:
 		f.numbers(c.Num)
 	case frame.Text:
-		f.texts(c)
+		f.texts(c, vocabulary)
 	default:
 		for i := range c.Len() {
 			if c.Missing(i) {
@@ -128,7 +139,7 @@ func (f *Feature) numberBin(x float64) int {
 	return i
 }
 
-func (f *Feature) texts(c *frame.Column) {
+func (f *Feature) texts(c *frame.Column, vocabulary int) {
 	counts := map[string]int{}
 	for i, s := range c.Text {
 		if c.Missing(i) {
@@ -144,7 +155,7 @@ func (f *Feature) texts(c *frame.Column) {
 		}
 	}
 	slices.SortFunc(words, func(a, b string) int { return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b)) })
-	f.Words = slices.Clone(words[:min(len(words), maxWords)])
+	f.Words = slices.Clone(words[:min(len(words), vocabulary)])
 	f.Counts = make([]int, len(f.Words)+1)
 	rest := len(c.Text) - f.Missing
 	for i, w := range f.Words {
@@ -180,14 +191,11 @@ func (f *Feature) group() {
 }
 
 // timesOf is the event time of each row in microseconds; nil where rows have none.
-func timesOf(task dataset.Task, rows *frame.Frame) []int64 {
-	if task.Time == "" {
-		return nil
+func timesOf(task dataset.Task, rows *frame.Frame) ([]int64, error) {
+	if task.Time == "" || rows.Column(task.Time) == nil {
+		return nil, nil
 	}
-	if c := rows.Column(task.Time); c != nil && c.Kind == frame.Time {
-		return c.Time
-	}
-	return nil
+	return dataset.Times(rows, task.Time)
 }
 
 // stretch is the rows of one reference window.

@@ -147,8 +147,10 @@ func (s *stepper) close(start, end time.Time) {
 		return
 	}
 	w := s.counter.count(rows, func(j *prediction.Joined) (float64, bool) {
-		scores := s.scores(&j.Record)
-		return append(scores, 0)[0], len(scores) > 0
+		if scores := s.scores(&j.Record); len(scores) > 0 {
+			return scores[0], true
+		}
+		return 0, false
 	})
 	w.Model, w.Version, w.Start, w.End = s.Model, s.Version, start, end
 	s.out.Windows = append(s.out.Windows, w)
