@@ -3,7 +3,9 @@
 package monitoring
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"flyball/data/dataset"
 	"flyball/experiment/evaluation"
@@ -46,28 +48,19 @@ func newHeldOut(policy Policy, kind dataset.Kind, r Residuals) HeldOut {
 		return h
 	}
 	metric := watchedMetric(policy, kind)
-	at := map[int64]int{}
 	var blocks []Tally
-	every := policy.Every.D().Microseconds()
-	per := max(1, n/20)
-	for i := range n {
-		key := int64(i / per)
-		if r.Time != nil {
-			key = floorDiv(r.Time[i], every)
+	for _, rows := range r.blocks(policy.Every.D().Microseconds(), max(1, min(policy.AtLeast, n/10))) {
+		b := Tally{}
+		for _, i := range rows {
+			b.add(metric, kind, r.Truth[i], r.Scores[i*width:(i+1)*width])
 		}
-		b, ok := at[key]
-		if !ok {
-			b = len(blocks)
-			at[key] = b
-			blocks = append(blocks, Tally{})
-		}
-		blocks[b].add(metric, kind, r.Truth[i], r.Scores[i*width:(i+1)*width])
+		blocks = append(blocks, b)
 	}
 	all := Tally{}
 	var bias, loss []float64
 	for _, b := range blocks {
 		all.join(b)
-		if b.Rows*4 >= n/len(blocks) && b.Rows > 0 { // a cut block at the edge says little
+		if b.Rows*2 >= n/len(blocks) && b.Rows > 0 { // a cut block at the edge says little
 			bias, loss = append(bias, b.Error/float64(b.Rows)), append(loss, b.Loss/float64(b.Rows))
 		}
 	}
@@ -86,6 +79,27 @@ func newHeldOut(policy Policy, kind dataset.Kind, r Residuals) HeldOut {
 		return HeldOut{}
 	}
 	return h
+}
+
+// blocks cuts the rows as live windows grow: whole stretches of time, until there are
+// enough rows. A last one that is too short is left to the overall figures.
+func (r *Residuals) blocks(every int64, atLeast int) [][]int {
+	order := make([]int, len(r.Truth))
+	for i := range order {
+		order[i] = i
+	}
+	if r.Time != nil {
+		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.Time[a], r.Time[b]) })
+	}
+	var out [][]int
+	first := 0
+	for k := range order {
+		last := k+1 == len(order) || r.Time == nil || floorDiv(r.Time[order[k]], every) != floorDiv(r.Time[order[k+1]], every)
+		if last && (k+1-first >= atLeast || k+1 == len(order)) {
+			out, first = append(out, order[first:k+1]), k+1
+		}
+	}
+	return out
 }
 
 // Tally is what is added up of due rows with a truth.

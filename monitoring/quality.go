@@ -98,7 +98,11 @@ func (s *stepper) share(w *Window, f *Feature, what string, hits, rows int, ref 
 	}
 	if p > alpha || hits < 3 || got-rate < 0.005 {
 		if p > 0.05 || hits < 3 {
-			s.quiet(Quality, subject, w.End, 3)
+			windows := 3
+			if what == "unseen" {
+				windows = 10 // a word that came once comes again
+			}
+			s.quiet(Quality, subject, w.End, windows)
 		}
 		return
 	}

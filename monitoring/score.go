@@ -134,6 +134,7 @@ func (s *stepper) performance(w Tally, from, end time.Time) {
 			by *= math.Abs(h.Value)
 		}
 	}
+	s.tellBlind(by, end)
 	sign := 1.0
 	if !evaluation.LowerIsBetter(h.Metric) {
 		sign = -1
@@ -158,6 +159,17 @@ func (s *stepper) performance(w Tally, from, end time.Time) {
 		"value": value, "held_out": h.Value, "allowed": allowed, "evidence": d.Evidence, "alarm": limit, "rows": d.Rows,
 		"start": d.From, "end": end, "coverage": w.coverage(),
 	})
+}
+
+// tellBlind says once when what the policy asks for is less than ten windows can
+// tell: more held-out rows would.
+func (s *stepper) tellBlind(by float64, end time.Time) {
+	h := &s.Profile.HeldOut
+	seen := 2 * h.SD * math.Sqrt(0.1+1/float64(h.Blocks))
+	if by < seen {
+		s.note("blind", h.Metric, end, map[string]any{"asked": by, "seen": seen, "sd": h.SD, "blocks": h.Blocks},
+			"%s worse by %s is not seen with these held-out rows, whose blocks differ by ±%s; %s is", h.Metric, figure(by), figure(h.SD), figure(seen))
+	}
 }
 
 // settle opens the finding at the evidence, and ends it after three windows that
