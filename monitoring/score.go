@@ -168,7 +168,7 @@ func (s *stepper) tellBlind(by float64, end time.Time) {
 	seen := 2 * h.SD * math.Sqrt(0.1+1/float64(h.Blocks))
 	if by < seen {
 		s.note("blind", h.Metric, end, map[string]any{"asked": by, "seen": seen, "sd": h.SD, "blocks": h.Blocks},
-			"%s worse by %s is not seen with these held-out rows, whose blocks differ by ±%s; %s is", h.Metric, figure(by), figure(h.SD), figure(seen))
+			"%s worse by %s cannot be seen in ten windows: held-out blocks differ by ±%s; %s can", h.Metric, figure(by), figure(h.SD), figure(seen))
 	}
 }
 
