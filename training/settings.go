@@ -8,7 +8,7 @@ import "flyball/unit"
 type Settings struct {
 	With     string         `json:"with"`               // builtin/gbdt, builtin/linear or builtin/constant
 	Settings map[string]any `json:"settings,omitempty"` // of the learner; unknown ones are errors
-	Seed     uint64         `json:"seed,omitempty"`     //
+	Seed     uint64         `json:"seed"`               //
 	Refit    string         `json:"refit,omitempty"`    // after_gate (default) or never
 	Limits   Limits         `json:"limits,omitzero"`    //
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package unit reads and prints the quantities of a model file: durations with
-// days and years, shares in percent, sizes in bytes. It knows no key of the file.
+// days and years, shares in percent, sizes in bytes; and the values that may be
+// written in more than one form (Forms). It knows no key of the file.
 package unit
 
 import (
@@ -28,7 +29,8 @@ var durationUnits = []struct {
 	each   time.Duration
 }{{"ms", time.Millisecond}, {"s", time.Second}, {"m", time.Minute}, {"h", time.Hour}, {"d", day}, {"w", 7 * day}, {"y", year}}
 
-// ParseDuration reads one number with one unit. The error is an Invalid fault.
+// ParseDuration reads one number with one unit, to the millisecond. The error is an
+// Invalid fault; it is one, too, when the length is positive but rounds to zero.
 func ParseDuration(s string) (Duration, error) {
 	t := strings.TrimSpace(s)
 	for _, u := range durationUnits {
@@ -36,14 +38,19 @@ func ParseDuration(s string) (Duration, error) {
 		if !ok {
 			continue
 		}
-		x, err := strconv.ParseFloat(number, 64)
-		if err != nil {
+		x, ok := decimal(number)
+		if !ok {
 			continue
 		}
-		if x < 0 || x*float64(u.each) > math.MaxInt64 {
+		d := x * float64(u.each)
+		if d >= math.MaxInt64 {
 			break
 		}
-		return Duration(x * float64(u.each)), nil
+		rounded := time.Duration(d).Round(time.Millisecond)
+		if rounded < 0 || rounded == 0 && x > 0 {
+			break
+		}
+		return Duration(rounded), nil
 	}
 	return 0, fault.New(fault.Invalid, "%q is not a duration", s).Do("write a number and a unit, such as 90s, 10m, 6h, 45d or 1y")
 }
@@ -77,6 +84,15 @@ func (d *Duration) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
+// decimal reads digits with an optional point, and nothing else that a float may be.
+func decimal(s string) (float64, bool) {
+	if s == "" || strings.Trim(s, "0123456789.") != "" {
+		return 0, false
+	}
+	x, err := strconv.ParseFloat(s, 64)
+	return x, err == nil
+}
+
 // Share is a part of a whole, 0 to 1; a model file writes 5% or 0.05.
 type Share float64
 
@@ -93,8 +109,46 @@ func ParseShare(s string) (Share, error) {
 	return Share(x), nil
 }
 
-// String prints the share in percent.
-func (s Share) String() string { return strconv.FormatFloat(float64(s)*100, 'g', 12, 64) + "%" }
+// String prints the share in percent, or as a plain number where no percentage reads
+// back the same.
+func (s Share) String() string {
+	if text, ok := Percent(float64(s)); ok {
+		return text
+	}
+	return strconv.FormatFloat(float64(s), 'g', -1, 64)
+}
+
+// Percent prints x in percent: 0.05 is 5%. ok is false where no number of percent,
+// divided by 100, is x again; the text is then the nearest.
+func Percent(x float64) (text string, ok bool) {
+	p := x * 100
+	for _, try := range []float64{p, math.Nextafter(p, math.Inf(1)), math.Nextafter(p, math.Inf(-1))} {
+		if short, err := strconv.ParseFloat(strconv.FormatFloat(try, 'g', 15, 64), 64); err == nil && short/100 == x {
+			try = short
+		}
+		if try/100 == x {
+			return strconv.FormatFloat(try, 'f', -1, 64) + "%", true
+		}
+	}
+	return strconv.FormatFloat(p, 'f', -1, 64) + "%", false
+}
+
+// ParseNumber reads a limit: a plain number, a share (5% is 0.05) or a duration in
+// seconds (20ms is 0.02). The error is an Invalid fault.
+func ParseNumber(s string) (float64, error) {
+	t := strings.TrimSpace(s)
+	number, percent := strings.CutSuffix(t, "%")
+	if x, err := strconv.ParseFloat(strings.TrimSpace(number), 64); err == nil && !math.IsNaN(x) && !math.IsInf(x, 0) {
+		if percent {
+			x /= 100
+		}
+		return x, nil
+	}
+	if d, err := ParseDuration(t); err == nil {
+		return d.D().Seconds(), nil
+	}
+	return 0, fault.New(fault.Invalid, "%q is not a limit", s).Do("write a number, a share such as 5%% or a duration such as 20ms")
+}
 
 // MarshalText writes the share in percent.
 func (s Share) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
@@ -118,8 +172,8 @@ func ParseBytes(s string) (Bytes, error) {
 	t := strings.TrimSpace(s)
 	for _, u := range byteUnits {
 		if number, ok := strings.CutSuffix(t, u.suffix); ok {
-			x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-			if err == nil && x >= 0 && x*float64(u.each) < math.MaxInt64 {
+			x, ok := decimal(strings.TrimSpace(number))
+			if ok && x*float64(u.each) < math.MaxInt64 {
 				return Bytes(x * float64(u.each)), nil
 			}
 			break

@@ -2,7 +2,11 @@
 
 package dataset
 
-import "flyball/unit"
+import (
+	"encoding/json"
+
+	"flyball/unit"
+)
 
 // Kind is what a model predicts.
 type Kind string
@@ -63,12 +67,16 @@ type Decision struct {
 // Settings say where rows come from, which train and which test, and what must
 // hold of them: the `data` section of a model file.
 type Settings struct {
-	Source string        `json:"source"`           // a file or a glob, relative to the model file
-	Also   string        `json:"also,omitempty"`   // predictions (default once live) or none
-	Train  []TrainWindow `json:"train,omitempty"`  // one candidate each; empty: all
-	Test   TestWindow    `json:"test,omitzero"`    //
-	Checks []Check       `json:"checks,omitempty"` //
+	Source string       `json:"source"`           // a file or a glob, relative to the model file
+	Also   string       `json:"also,omitempty"`   // predictions (default once live) or none
+	Train  TrainWindows `json:"train"`            // one candidate each; empty: all
+	Test   TestWindow   `json:"test,omitzero"`    //
+	Checks []Check      `json:"checks,omitempty"` //
 }
+
+// TrainWindows are the windows to make candidates of; empty is one, of all rows. A
+// model file writes all, {window: 365d}, or a list of these.
+type TrainWindows []TrainWindow
 
 // TrainWindow is which of the mature rows before the test rows train. Zero: all.
 type TrainWindow struct {
@@ -89,7 +97,7 @@ type Check struct {
 	Min     *float64    `json:"min,omitempty"`     //
 	Max     *float64    `json:"max,omitempty"`     //
 	Missing *AtMost     `json:"missing,omitempty"` //
-	Allowed []string    `json:"allowed,omitempty"` //
+	Allowed Values      `json:"allowed,omitempty"` //
 	Row     string      `json:"row,omitempty"`     // an expression (expr-lang) over the row's columns
 	Share   *AtLeast    `json:"share,omitempty"`   // of rows for which Row holds; default 100%
 	Rows    *RowCount   `json:"rows,omitempty"`    //
@@ -98,6 +106,9 @@ type Check struct {
 
 	Severity string `json:"severity,omitempty"` // stop (default) or warn
 }
+
+// Values are values in their text; a model file may write numbers among them.
+type Values []string
 
 // AtMost is an upper limit of a share.
 type AtMost struct {
@@ -119,3 +130,134 @@ type RowCount struct {
 type FreshCheck struct {
 	Within unit.Duration `json:"within"`
 }
+
+// Forms are a list of columns, or {each: 1d}.
+func (b *Block) Forms() unit.Forms {
+	var columns []string
+	var stretch struct {
+		Each unit.Duration `json:"each"`
+	}
+	return unit.Forms{List: &columns, Map: &stretch, Done: func(unit.Form) error {
+		*b = Block{Columns: columns, Each: stretch.Each}
+		return nil
+	}}
+}
+
+// UnmarshalJSON reads any of the Forms.
+func (b *Block) UnmarshalJSON(text []byte) error { return unit.ReadJSON(text, b.Forms()) }
+
+// MarshalJSON writes the columns, or {"each": …} where there are none.
+func (b Block) MarshalJSON() ([]byte, error) {
+	if b.Each != 0 {
+		return json.Marshal(map[string]any{"each": b.Each})
+	}
+	return json.Marshal(append([]string{}, b.Columns...))
+}
+
+// slice is Slice without its methods.
+type slice Slice
+
+// Forms are the column alone, or a mapping with bins.
+func (s *Slice) Forms() unit.Forms {
+	return unit.Forms{Map: (*slice)(s), Words: []string{"the name of a column"}, Word: func(text string) error {
+		*s = Slice{Column: text}
+		return nil
+	}}
+}
+
+// UnmarshalJSON reads any of the Forms.
+func (s *Slice) UnmarshalJSON(text []byte) error { return unit.ReadJSON(text, s.Forms()) }
+
+// MarshalJSON writes the column alone where there are no bins.
+func (s Slice) MarshalJSON() ([]byte, error) {
+	if len(s.Bins) == 0 {
+		return json.Marshal(s.Column)
+	}
+	return json.Marshal(slice(s))
+}
+
+// trainWindow is TrainWindow without its methods.
+type trainWindow TrainWindow
+
+// Forms are the word all, or {window: 365d}.
+func (w *TrainWindow) Forms() unit.Forms {
+	return unit.Forms{Map: (*trainWindow)(w), Words: []string{"all"}, Word: func(text string) error {
+		*w = TrainWindow{}
+		return unit.OneOf(text, "all")
+	}}
+}
+
+// UnmarshalJSON reads any of the Forms.
+func (w *TrainWindow) UnmarshalJSON(text []byte) error { return unit.ReadJSON(text, w.Forms()) }
+
+// MarshalJSON writes all, or the window.
+func (w TrainWindow) MarshalJSON() ([]byte, error) {
+	if w.Window == 0 {
+		return []byte(`"all"`), nil
+	}
+	return json.Marshal(trainWindow(w))
+}
+
+// Forms are the word all, one window, or a list of windows.
+func (w *TrainWindows) Forms() unit.Forms {
+	var list []TrainWindow
+	var one trainWindow
+	return unit.Forms{List: &list, Map: &one, Words: []string{"all"},
+		Word: func(text string) error {
+			*w = nil
+			return unit.OneOf(text, "all")
+		},
+		Done: func(form unit.Form) error {
+			if form == unit.AsMap {
+				list = []TrainWindow{TrainWindow(one)}
+			}
+			if len(list) == 0 || len(list) == 1 && list[0].Window == 0 {
+				list = nil
+			}
+			*w = list
+			return nil
+		}}
+}
+
+// UnmarshalJSON reads any of the Forms.
+func (w *TrainWindows) UnmarshalJSON(text []byte) error { return unit.ReadJSON(text, w.Forms()) }
+
+// MarshalJSON writes all, the one window, or the list.
+func (w TrainWindows) MarshalJSON() ([]byte, error) {
+	switch len(w) {
+	case 0:
+		return []byte(`"all"`), nil
+	case 1:
+		return json.Marshal(w[0])
+	}
+	return json.Marshal([]TrainWindow(w))
+}
+
+// value is one of Values.
+type value string
+
+// Forms are any text, number or boolean.
+func (v *value) Forms() unit.Forms {
+	return unit.Forms{Words: []string{"a text or a number"}, Word: func(text string) error {
+		*v = value(text)
+		return nil
+	}}
+}
+
+// UnmarshalJSON reads any of the Forms.
+func (v *value) UnmarshalJSON(text []byte) error { return unit.ReadJSON(text, v.Forms()) }
+
+// Forms are a list of texts and numbers.
+func (v *Values) Forms() unit.Forms {
+	var list []value
+	return unit.Forms{List: &list, Done: func(unit.Form) error {
+		*v = nil
+		for _, one := range list {
+			*v = append(*v, string(one))
+		}
+		return nil
+	}}
+}
+
+// UnmarshalJSON reads any of the Forms.
+func (v *Values) UnmarshalJSON(text []byte) error { return unit.ReadJSON(text, v.Forms()) }

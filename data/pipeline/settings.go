@@ -2,22 +2,36 @@
 
 package pipeline
 
-import "flyball/data/frame"
+import (
+	"bytes"
+	"encoding/json"
+
+	"flyball/data/frame"
+	"flyball/fault"
+	"flyball/unit"
+)
 
 // Spec is a pipeline before it is fitted: the columns it takes and the steps that
 // make features of them. The features are, in order, the inputs that no step
 // replaced, at their place, and what the steps made, where they made it.
 type Spec struct {
-	Inputs []frame.Field `json:"inputs"`
-	Steps  []Step        `json:"steps,omitempty"`
+	Inputs Fields `json:"inputs"`
+	Steps  []Step `json:"steps,omitempty"`
 }
+
+// Fields are columns in their order; a model file and JSON write a mapping of name to
+// kind.
+type Fields []frame.Field
+
+// Columns are names; a model file may write a single one without a list.
+type Columns []string
 
 // Step is one operation. Which of the keys apply depends on Op; the others are
 // zero. A step whose In names columns replaces them by what it makes, unless As
 // names the result.
 type Step struct {
 	Op       string    `json:"op"`                 // impute scale one_hot ordinal bucketize datetime clip expr select
-	In       []string  `json:"in,omitempty"`       // columns; a model file may write a single name
+	In       Columns   `json:"in,omitempty"`       // columns; a model file may write a single name
 	As       string    `json:"as,omitempty"`       // name of the result; empty: the column's own
 	Strategy string    `json:"strategy,omitempty"` // impute: mean median most_frequent constant; scale: standard minmax robust; bucketize: quantile uniform
 	Value    any       `json:"value,omitempty"`    // impute constant: a number or a text
@@ -29,4 +43,84 @@ type Step struct {
 	Min      *float64  `json:"min,omitempty"`      // clip
 	Max      *float64  `json:"max,omitempty"`      // clip
 	Expr     string    `json:"expr,omitempty"`     // expr: an expression over numbers and text of the row
+}
+
+// Forms are a mapping of name to kind, in the order of the columns.
+func (f *Fields) Forms() unit.Forms {
+	type field struct {
+		name string
+		kind *frame.Kind
+	}
+	var list []field
+	known := map[string]bool{}
+	return unit.Forms{
+		Entry: func(name string) (any, error) {
+			if known[name] {
+				return nil, fault.New(fault.Invalid, "the column %q stands twice", name)
+			}
+			if name == "" {
+				return nil, fault.New(fault.Invalid, "a column has no name")
+			}
+			known[name] = true
+			list = append(list, field{name, new(frame.Kind)})
+			return list[len(list)-1].kind, nil
+		},
+		Done: func(unit.Form) error {
+			*f = nil
+			for _, one := range list {
+				if *one.kind == 0 {
+					return fault.New(fault.Invalid, "the column %q has no kind", one.name).Do("write number, text or time")
+				}
+				*f = append(*f, frame.Field{Name: one.name, Kind: *one.kind})
+			}
+			return nil
+		},
+	}
+}
+
+// UnmarshalJSON reads the mapping of name to kind.
+func (f *Fields) UnmarshalJSON(text []byte) error { return unit.ReadJSON(text, f.Forms()) }
+
+// MarshalJSON writes the mapping of name to kind, in the order of the columns.
+func (f Fields) MarshalJSON() ([]byte, error) {
+	var out bytes.Buffer
+	out.WriteByte('{')
+	for i, field := range f {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		name, err := json.Marshal(field.Name)
+		if err != nil {
+			return nil, err
+		}
+		out.Write(name)
+		out.WriteString(`:"` + field.Kind.String() + `"`)
+	}
+	out.WriteByte('}')
+	return out.Bytes(), nil
+}
+
+// Forms are one name or a list of names.
+func (c *Columns) Forms() unit.Forms {
+	var list []string
+	return unit.Forms{List: &list, Words: []string{"the name of a column"},
+		Word: func(text string) error {
+			list = []string{text}
+			return nil
+		},
+		Done: func(unit.Form) error {
+			*c = list
+			return nil
+		}}
+}
+
+// UnmarshalJSON reads any of the Forms.
+func (c *Columns) UnmarshalJSON(text []byte) error { return unit.ReadJSON(text, c.Forms()) }
+
+// MarshalJSON writes a single name alone.
+func (c Columns) MarshalJSON() ([]byte, error) {
+	if len(c) == 1 {
+		return json.Marshal(c[0])
+	}
+	return json.Marshal([]string(c))
 }

@@ -3,7 +3,10 @@
 package gate
 
 import (
+	"encoding/json"
+
 	"flyball/data/dataset"
+	"flyball/fault"
 	"flyball/unit"
 )
 
@@ -61,4 +64,149 @@ type FairnessRequirement struct {
 // again on all mature rows.
 type Refit struct {
 	ShiftAtMost unit.Share `json:"shift_at_most"`
+}
+
+// Forms are the name of a learner, {with, settings}, or {by: [columns]}, which is
+// short for the constant with a mean for each group.
+func (b *Baseline) Forms() unit.Forms {
+	var m struct {
+		With     string         `json:"with,omitempty"`
+		Settings map[string]any `json:"settings,omitempty"`
+		By       []string       `json:"by,omitempty"`
+	}
+	return unit.Forms{Map: &m, Words: []string{"builtin/constant", "builtin/linear"},
+		Word: func(text string) error {
+			m.With = text
+			return nil
+		},
+		Done: func(unit.Form) error {
+			if m.With == "" {
+				m.With = "builtin/constant"
+			}
+			if len(m.By) > 0 {
+				if m.Settings["by"] != nil {
+					return fault.New(fault.Invalid, "by is given twice").Do("write it once, beside with or in settings")
+				}
+				by := make([]any, len(m.By))
+				for i, c := range m.By {
+					by[i] = c
+				}
+				if m.Settings == nil {
+					m.Settings = map[string]any{}
+				}
+				m.Settings["by"] = by
+			}
+			*b = Baseline{With: m.With, Settings: m.Settings}
+			return nil
+		}}
+}
+
+// UnmarshalJSON reads any of the Forms.
+func (b *Baseline) UnmarshalJSON(text []byte) error { return unit.ReadJSON(text, b.Forms()) }
+
+// baseline is Baseline without its methods.
+type baseline Baseline
+
+// MarshalJSON writes the learner alone where it has no settings.
+func (b Baseline) MarshalJSON() ([]byte, error) {
+	if len(b.Settings) == 0 {
+		return json.Marshal(b.With)
+	}
+	return json.Marshal(baseline(b))
+}
+
+// limits are the mapping form of a Requirement.
+type limits struct {
+	AtMost  *Limit `json:"at_most,omitempty"`
+	AtLeast *Limit `json:"at_least,omitempty"`
+	Within  *Limit `json:"within,omitempty"`
+}
+
+// Forms are superior, noninferior, report, or a mapping with exactly one limit.
+func (r *Requirement) Forms() unit.Forms {
+	var m limits
+	words := []string{"superior", "noninferior", "report"}
+	return unit.Forms{Map: &m, Words: words,
+		Word: func(text string) error {
+			*r = Requirement{Word: text}
+			return unit.OneOf(text, words...)
+		},
+		Done: func(form unit.Form) error {
+			if form == unit.AsWord {
+				return nil
+			}
+			*r = Requirement{AtMost: m.AtMost, AtLeast: m.AtLeast, Within: m.Within}
+			return one("at_most, at_least or within", m.AtMost != nil, m.AtLeast != nil, m.Within != nil)
+		}}
+}
+
+// one says whether exactly one of the keys is given.
+func one(keys string, given ...bool) error {
+	n := 0
+	for _, g := range given {
+		if g {
+			n++
+		}
+	}
+	if n != 1 {
+		return fault.New(fault.Invalid, "a requirement has %d limits", n).Do("give exactly one of %s", keys)
+	}
+	return nil
+}
+
+// UnmarshalJSON reads any of the Forms.
+func (r *Requirement) UnmarshalJSON(text []byte) error { return unit.ReadJSON(text, r.Forms()) }
+
+// MarshalJSON writes the word, or the limit.
+func (r Requirement) MarshalJSON() ([]byte, error) {
+	if r.Word != "" {
+		return json.Marshal(r.Word)
+	}
+	return json.Marshal(limits{r.AtMost, r.AtLeast, r.Within})
+}
+
+// Forms are a number, a share (5%) or a duration (20ms).
+func (l *Limit) Forms() unit.Forms {
+	return unit.Forms{Words: []string{"0.1", "5%", "20ms"}, Word: func(text string) error {
+		x, err := unit.ParseNumber(text)
+		*l = Limit(x)
+		return err
+	}}
+}
+
+// UnmarshalJSON reads any of the Forms; MarshalJSON is that of a number.
+func (l *Limit) UnmarshalJSON(text []byte) error { return unit.ReadJSON(text, l.Forms()) }
+
+// gaps are the mapping form of a FairnessRequirement.
+type gaps struct {
+	AtMost       *Limit `json:"at_most,omitempty"`
+	WidensAtMost *Limit `json:"widens_at_most,omitempty"`
+}
+
+// Forms are the word report, or a mapping with exactly one limit.
+func (r *FairnessRequirement) Forms() unit.Forms {
+	var m gaps
+	return unit.Forms{Map: &m, Words: []string{"report"},
+		Word: func(text string) error {
+			*r = FairnessRequirement{Word: text}
+			return unit.OneOf(text, "report")
+		},
+		Done: func(form unit.Form) error {
+			if form == unit.AsWord {
+				return nil
+			}
+			*r = FairnessRequirement{AtMost: (*float64)(m.AtMost), WidensAtMost: (*float64)(m.WidensAtMost)}
+			return one("at_most or widens_at_most", m.AtMost != nil, m.WidensAtMost != nil)
+		}}
+}
+
+// UnmarshalJSON reads any of the Forms.
+func (r *FairnessRequirement) UnmarshalJSON(text []byte) error { return unit.ReadJSON(text, r.Forms()) }
+
+// MarshalJSON writes the word, or the limit.
+func (r FairnessRequirement) MarshalJSON() ([]byte, error) {
+	if r.Word != "" {
+		return json.Marshal(r.Word)
+	}
+	return json.Marshal(gaps{(*Limit)(r.AtMost), (*Limit)(r.WidensAtMost)})
 }

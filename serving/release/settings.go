@@ -6,9 +6,9 @@ import "flyball/unit"
 
 // Plan is how a candidate gets traffic: the `release` section of a model file.
 type Plan struct {
-	Shadow   Shadow        `json:"shadow,omitzero"`    // zero For: no shadow phase
+	Shadow   Shadow        `json:"shadow"`             // zero For: no shadow phase
 	Canary   []Step        `json:"canary,omitempty"`   // the last step is 100%
-	Bake     Bake          `json:"bake,omitzero"`      //
+	Bake     Bake          `json:"bake"`               //
 	BackIf   BackIf        `json:"back_if,omitzero"`   //
 	KeepWarm int           `json:"keep_warm"`          // former versions kept loaded after the bake
 	Fallback *Fallback     `json:"fallback,omitempty"` // answers when no version can
@@ -19,7 +19,7 @@ type Plan struct {
 // Shadow is the phase in which the candidate answers nobody but scores all.
 type Shadow struct {
 	For     unit.Duration `json:"for"`
-	AtLeast int           `json:"at_least,omitempty"` // requests scored before it may end
+	AtLeast int           `json:"at_least"` // requests scored before it may end
 }
 
 // Step is one share of live traffic, held for a time.
@@ -56,3 +56,15 @@ type Fallback struct {
 	Value  *float64 `json:"value,omitempty"`
 	Column string   `json:"column,omitempty"`
 }
+
+// Forms are a number, a share (1%) or a duration (50ms).
+func (l *Limit) Forms() unit.Forms {
+	return unit.Forms{Words: []string{"0.1", "1%", "50ms"}, Word: func(text string) error {
+		x, err := unit.ParseNumber(text)
+		*l = Limit(x)
+		return err
+	}}
+}
+
+// UnmarshalJSON reads any of the Forms; MarshalJSON is that of a number.
+func (l *Limit) UnmarshalJSON(text []byte) error { return unit.ReadJSON(text, l.Forms()) }
