@@ -15,6 +15,9 @@ import (
 const (
 	tolerance = 0.10 // of the metric, where the policy names none
 	runMeans  = 64   // windows of a run that are kept
+	recent    = 7    // windows whose bias is judged together
+	monitors  = 3    // of the score: bias of a window, of a week of them, performance
+	sustained = 3    // windows that performance must have been worse over
 )
 
 // truths takes in the rows whose truth fell due in the block, and judges the window
@@ -76,40 +79,71 @@ func (s *stepper) spread(sd float64, w Tally) float64 {
 	return max(1e-12, sd*math.Sqrt(1/s.draws(w)+1/float64(s.Profile.HeldOut.Blocks)))
 }
 
-// bias judges the mean of score less truth against the held-out rows' own, by what
-// it differs between their blocks. A bias below 2 % of the mean truth, half a point
-// of a probability, or the held-out one is none.
+// bias judges the mean of score less truth in two ways: a window against the
+// held-out rows, by what their blocks differ by, which sees a jump at once; and the
+// newest seven windows against none, by their own spread, which sees a small one that
+// stays, whatever the held-out weeks were like. A bias below 2 % of the mean truth,
+// half a point of a probability, or the held-out one is none.
 func (s *stepper) bias(w Tally, from, end time.Time) {
-	h := &s.Profile.HeldOut
+	h, d := &s.Profile.HeldOut, &s.out.State.Bias
 	mean := w.Error / float64(w.Rows)
 	p := min(1, 2*stat.TTail(math.Abs(mean-h.Bias)/s.spread(h.BiasSD, w), float64(h.Blocks-1)))
-	least := 0.02 * h.Truth
-	if s.Task.Kind == dataset.Binary {
-		least = 0.005
-	}
-	if math.Abs(mean) < max(least, math.Abs(h.Bias)) {
+	if !s.matters(mean) {
 		p = 1
 	}
-	d := &s.out.State.Bias
-	limit := s.alarmAt(2, end.Sub(from))
+	limit := s.alarmAt(monitors, end.Sub(from))
 	d.update(p, from, w.Rows, w.Error)
 	s.out.Readings = append(s.out.Readings, Reading{
 		Kind: Score, Subject: "bias", Start: from, End: end, Rows: w.Rows, Value: mean, Reference: h.Bias, P: p,
 		Evidence: d.Evidence, Alarm: limit, Coverage: w.coverage(),
 	})
+	week, half, pWeek := s.week(mean, from)
 	f := Finding{Kind: Score, Subject: "bias", Severity: "warn", Trigger: true, Opened: end}
-	f.Text, mean = s.biasText(d, h, w, end, mean)
-	s.settle(f, d, p, limit, map[string]any{
-		"bias": mean, "held_out": h.Bias, "evidence": d.Evidence, "alarm": limit, "rows": d.Rows, "start": d.From, "end": end, "coverage": w.coverage(),
-	})
+	since := s.out.State.Recent[0].From
+	if byWindow := d.Evidence >= limit && p <= 0.25; byWindow {
+		week, half, since = d.Sum/float64(max(d.Rows, 1)), d.half(2*s.spread(h.BiasSD, w)), d.From
+	}
+	f.Text = s.biasText(week, half, end.Sub(since)) + w.known()
+	alarm := d.Evidence >= limit && p <= 0.25 || pWeek <= 1/limit
+	if s.settle(f, alarm, alarm || p <= 0.25 || pWeek <= 0.05, map[string]any{
+		"bias": week, "half": half, "held_out": h.Bias, "p_window": p, "p_week": pWeek, "evidence": d.Evidence, "alarm": limit,
+		"start": since, "end": end, "coverage": w.coverage(),
+	}) {
+		*d = Detector{}
+	}
 }
 
-func (s *stepper) biasText(d *Detector, h *HeldOut, w Tally, end time.Time, mean float64) (string, float64) {
-	over := end.Sub(end)
-	if d.Rows > 0 {
-		mean, over = d.Sum/float64(d.Rows), end.Sub(d.From)
+// matters reports whether a bias is one worth telling.
+func (s *stepper) matters(mean float64) bool {
+	h := &s.Profile.HeldOut
+	least := 0.02 * h.Truth
+	if s.Task.Kind == dataset.Binary {
+		least = 0.005
 	}
-	half := d.half(2 * s.spread(h.BiasSD, w))
+	if mean*h.Bias > 0 { // the same side as the held-out rows
+		least = max(least, math.Abs(h.Bias))
+	}
+	return math.Abs(mean) >= least
+}
+
+// week adds the window and tests the newest seven against no bias.
+func (s *stepper) week(mean float64, from time.Time) (week, half, p float64) {
+	st := &s.out.State
+	st.Recent = append(st.Recent, WindowBias{from, mean})
+	st.Recent = st.Recent[max(0, len(st.Recent)-recent):]
+	values := make([]float64, len(st.Recent))
+	for i, r := range st.Recent {
+		values[i] = r.Bias
+	}
+	m := stat.MeanOf(values)
+	if len(values) < recent || !s.matters(m.Value) {
+		return m.Value, 0, 1
+	}
+	low, high := m.Interval(0.95)
+	return m.Value, (high - low) / 2, min(1, 2*stat.TTail(math.Abs(m.Value)/max(m.SE, 1e-12), m.DF))
+}
+
+func (s *stepper) biasText(mean, half float64, over time.Duration) string {
 	words := [2]string{"too many", "too few"}
 	verb := "predicts"
 	if s.Task.Kind == dataset.Binary {
@@ -119,8 +153,8 @@ func (s *stepper) biasText(d *Detector, h *HeldOut, w Tally, end time.Time, mean
 	if mean < 0 {
 		word = words[1]
 	}
-	return fmt.Sprintf("bias: %s %s %s (±%s) over %s; held-out bias was %s%s", verb, figure(math.Abs(mean)), word,
-		figure(half), span(over), figure(h.Bias), w.known()), mean
+	return fmt.Sprintf("bias: %s %s %s (±%s) over %s; held-out bias was %s", verb, figure(math.Abs(mean)), word,
+		figure(half), span(over), signed(s.Profile.HeldOut.Bias))
 }
 
 // performance judges the metric on due rows against the held-out value and what the
@@ -142,23 +176,26 @@ func (s *stepper) performance(w Tally, from, end time.Time) {
 	value, allowed := w.Loss/float64(w.Rows), h.Value+sign*by
 	p := stat.TTail(sign*(value-allowed)/s.spread(h.SD, w), float64(h.Blocks-1))
 	d := &s.out.State.Performance
-	limit := s.alarmAt(2, end.Sub(from))
+	limit := s.alarmAt(monitors, end.Sub(from))
 	d.update(p, from, w.Rows, w.Loss)
 	s.out.Readings = append(s.out.Readings, Reading{
 		Kind: Score, Subject: h.Metric, Start: from, End: end, Rows: w.Rows, Value: value, Reference: h.Value, P: p,
 		Evidence: d.Evidence, Alarm: limit, Coverage: w.coverage(),
 	})
-	over := end.Sub(from)
+	over, half := end.Sub(from), d.half(2*s.spread(h.SD, w))
 	if d.Rows > 0 {
 		value, over = d.Sum/float64(d.Rows), end.Sub(d.From)
 	}
 	f := Finding{Kind: Score, Subject: h.Metric, Severity: severity, Trigger: true, Opened: end}
-	f.Text = fmt.Sprintf("%s is %s (±%s) over %s, held-out %s; allowed %s%s", h.Metric, figure(value), figure(d.half(2*s.spread(h.SD, w))),
+	f.Text = fmt.Sprintf("%s is %s (±%s) over %s, held-out %s; allowed %s%s", h.Metric, figure(value), figure(half),
 		span(over), figure(h.Value), figure(allowed), w.known())
-	s.settle(f, d, p, limit, map[string]any{
-		"value": value, "held_out": h.Value, "allowed": allowed, "evidence": d.Evidence, "alarm": limit, "rows": d.Rows,
+	alarm := d.Evidence >= limit && len(d.Means) >= sustained && sign*(value-allowed) > half
+	if s.settle(f, alarm, alarm || p <= 0.25, map[string]any{
+		"value": value, "half": half, "held_out": h.Value, "allowed": allowed, "evidence": d.Evidence, "alarm": limit, "rows": d.Rows,
 		"start": d.From, "end": end, "coverage": w.coverage(),
-	})
+	}) {
+		*d = Detector{}
+	}
 }
 
 // tellBlind says once when what the policy asks for is less than ten windows can
@@ -172,19 +209,20 @@ func (s *stepper) tellBlind(by float64, end time.Time) {
 	}
 }
 
-// settle opens the finding at the evidence, and ends it after three windows that
-// are not unusual; then the evidence begins anew.
-func (s *stepper) settle(f Finding, d *Detector, p, limit float64, data any) {
+// settle opens the finding at an alarm, and ends it after seven windows in which it
+// was not seen; then it reports true, and the evidence begins anew.
+func (s *stepper) settle(f Finding, alarm, seen bool, data any) (ended bool) {
 	switch {
-	case s.isOpen(f.Kind, f.Subject):
-		if p <= 0.25 {
-			s.open(f, nil) // seen again
-		} else if s.quiet(f.Kind, f.Subject, f.Opened, 3) {
-			*d = Detector{}
+	case alarm:
+		s.open(f, data) // once
+	case seen:
+		if s.isOpen(f.Kind, f.Subject) {
+			s.open(f, nil)
 		}
-	case d.Evidence >= limit && p <= 0.25:
-		s.open(f, data)
+	default:
+		return s.quiet(f.Kind, f.Subject, f.Opened, 7)
 	}
+	return false
 }
 
 // update takes one window's p-value in. sum is what is averaged over the run's rows.

@@ -27,6 +27,8 @@ type State struct {
 	Bias        Detector `json:"bias,omitzero"`
 	Performance Detector `json:"performance,omitzero"`
 
+	Recent []WindowBias `json:"recent,omitempty"` // the newest windows' bias, at most a week of daily ones
+
 	Open []Episode `json:"open,omitempty"`
 	Told []string  `json:"told,omitempty"` // notes that were given, by subject
 }
@@ -40,6 +42,12 @@ type Detector struct {
 	Rows     int       `json:"rows,omitempty"`  // of the run
 	Sum      float64   `json:"sum,omitempty"`   // over the run's rows
 	Means    []float64 `json:"means,omitempty"` // of the run's newest windows
+}
+
+// WindowBias is the mean of score less truth over one window.
+type WindowBias struct {
+	From time.Time `json:"from"`
+	Bias float64   `json:"bias"`
 }
 
 // Episode is a finding that is open, and for how many windows it has been quiet.

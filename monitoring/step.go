@@ -127,7 +127,7 @@ func newStepper(in Input) *stepper {
 
 // clone is a state that may be changed. Windows are replaced, never written to.
 func (s State) clone() State {
-	s.Open, s.Told = slices.Clone(s.Open), slices.Clone(s.Told)
+	s.Open, s.Told, s.Recent = slices.Clone(s.Open), slices.Clone(s.Told), slices.Clone(s.Recent)
 	for _, d := range []*Detector{&s.Inputs, &s.Predictions, &s.Bias, &s.Performance} {
 		d.Means = slices.Clone(d.Means)
 	}
@@ -273,6 +273,14 @@ func figure(x float64) string {
 		return fmt.Sprintf("%.1f", x)
 	}
 	return fmt.Sprintf("%.3g", x)
+}
+
+// signed is the figure with its sign, which tells too many from too few.
+func signed(x float64) string {
+	if x > 0 {
+		return "+" + figure(x)
+	}
+	return figure(x)
 }
 
 func percent(share float64) string {

@@ -25,6 +25,7 @@ import (
 type world struct {
 	r      *rand.Rand
 	perDay int
+	common float64 // noise of the day, half of which stays to the next
 }
 
 type row struct {
@@ -38,18 +39,18 @@ func newWorld(seed uint64, perDay int) *world {
 	return &world{r: rand.New(rand.NewPCG(seed, 7)), perDay: perDay}
 }
 
-// day is the rows of one day; the truth differs from the score by noise of 1, of
-// which a part is common to the day.
+// day is the rows of one day; the truth differs from the score by noise of 1, and
+// by a part that is common to the day and half of it to the next: days are alike.
 func (w *world) day(d time.Time) []row {
 	out := make([]row, w.perDay)
 	season := math.Sin(2 * math.Pi * float64(d.YearDay()) / 365)
-	common := w.r.NormFloat64() * 0.2
+	w.common = 0.5*w.common + 0.2*w.r.NormFloat64()
 	for i := range out {
 		out[i] = row{at: d.Add(time.Duration(i) * 24 * time.Hour / time.Duration(w.perDay)), level: w.r.NormFloat64()}
 		out[i].x = season + 0.3*float64(d.Weekday()) + w.r.NormFloat64()
 		out[i].shop = string(rune('a' + w.r.IntN(5)))
 		out[i].score = 10 + out[i].x
-		out[i].truth = out[i].score + common + w.r.NormFloat64()
+		out[i].truth = out[i].score + w.common + w.r.NormFloat64()
 	}
 	return out
 }
@@ -190,6 +191,10 @@ func TestWhatChangedIsNamed(t *testing.T) {
 		{
 			name: "truth that leaves the scores behind is bias", spoil: func(r *row) { r.truth += 0.8 },
 			want: "score bias", within: 14, text: "bias: predicts 0.",
+		},
+		{
+			name: "a small bias that stays is seen in the week", spoil: func(r *row) { r.truth += 0.5 },
+			want: "score bias", within: 12, text: "too few (±",
 		},
 		{
 			name: "errors that grow are worse performance, though there is no bias", spoil: func(r *row) { r.truth = r.score + 1.8*(r.truth-r.score) },
