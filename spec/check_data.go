@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package spec
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/parser"
+
+	"flyball/data/dataset"
+	"flyball/data/frame"
+)
+
+func (c *checker) predict() {
+	t := c.m.Predict
+	c.word("predict.kind", "predict.kind", string(t.Kind))
+	switch {
+	case t.Column == "":
+		c.add("predict.column", "name the column to predict")
+	case t.Kind == "":
+		c.add("predict.kind", "write binary, multiclass or regression")
+	}
+	for _, role := range []struct{ key, column string }{{"id", t.ID}, {"time", t.Time}, {"truth.due_at", t.Truth.DueAt}, {"truth.known_at", t.Truth.KnownAt}} {
+		if role.column != "" && role.column == t.Column {
+			c.add("predict."+role.key, "%s is what the model predicts", role.column)
+		}
+	}
+	if len(t.Block.Columns) > 0 && t.Block.Each != 0 {
+		c.add("predict.block", "give columns or a stretch of time, not both")
+	}
+	if t.Block.Each != 0 && t.Time == "" {
+		c.add("predict.block", "a stretch of time needs predict.time")
+	}
+	if slices.Contains(t.Block.Columns, t.Column) {
+		c.add("predict.block", "%s is what the model predicts; rows of one outcome are not one draw", t.Column)
+	}
+	if t.LabelDependsOnDecision {
+		c.add("predict.label_depends_on_decision", "it does not work in this version, and without it the comparison in shadow would be wrong")
+	}
+	c.decide()
+	c.slices("predict.groups", t.Groups)
+	for i, column := range t.Never {
+		if slices.Contains(t.Never[:i], column) {
+			c.add(fmt.Sprintf("predict.never[%d]", i), "%s stands twice", column)
+		}
+	}
+}
+
+func (c *checker) decide() {
+	d := c.m.Predict.Decide
+	switch {
+	case d == nil:
+	case c.m.Predict.Kind != dataset.Binary:
+		c.add("predict.decide", "only a binary model decides")
+	case d.Then == "" || d.Else == "" || d.Then == d.Else:
+		c.add("predict.decide", "give two different words, then and else")
+	case !(d.Above >= 0 && d.Above < 1):
+		c.add("predict.decide.above", "it lies from 0 to below 1")
+	}
+}
+
+func (c *checker) truth() {
+	t := c.m.Predict.Truth
+	c.word("predict.truth.missing", "predict.truth.missing", t.Missing)
+	if t.DueAt != "" && t.Within != 0 {
+		c.add("predict.truth", "due_at and within both say when the truth is due; give one")
+	}
+	if t.Within != 0 && c.m.Predict.Time == "" {
+		c.add("predict.truth.within", "it counts from predict.time, which is not given")
+	}
+	if t.Missing == "negative" && c.m.Predict.Kind != dataset.Binary {
+		c.add("predict.truth.missing", "only a binary model can take a missing label as a no")
+	}
+	if t.KnownAt != "" && t.KnownAt == t.DueAt {
+		c.warn("predict.truth.known_at", "%s cannot say both when the truth was due and when it came", t.KnownAt)
+	}
+}
+
+// slices checks cuts of rows; their columns may lie outside the inputs.
+func (c *checker) slices(path string, all []dataset.Slice) {
+	for i, s := range all {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		switch {
+		case s.Column == "":
+			c.add(at, "name a column")
+		case s.Column == c.m.Predict.Column:
+			c.add(at, "%s is what the model predicts", s.Column)
+		}
+		for k, edge := range s.Bins {
+			if !finite(edge) || k > 0 && !(edge > s.Bins[k-1]) {
+				c.add(at, "bins must rise")
+				break
+			}
+		}
+		if slices.ContainsFunc(all[:i], func(o dataset.Slice) bool { return o.Column == s.Column && slices.Equal(o.Bins, s.Bins) }) {
+			c.add(at, "%s stands twice", s.Column)
+		}
+	}
+}
+
+func (c *checker) data() {
+	d := c.m.Data
+	if scheme, _, ok := strings.Cut(d.Source, "://"); ok {
+		c.add("data.source", "%s:// cannot be read in this version; name a CSV or Parquet file", scheme)
+	} else if d.Source == "" {
+		c.add("data.source", "name the file that holds the rows")
+	}
+	c.word("data.also", "data.also", d.Also)
+	if len(d.Train) > 1 {
+		c.add("data.train", "more than one window does not work in this version; give the one to train on")
+	}
+	for _, w := range d.Train {
+		if w.Window != 0 && c.m.Predict.Time == "" && c.m.Predict.Truth.DueAt == "" {
+			c.add("data.train", "a window needs predict.time or predict.truth.due_at")
+		}
+	}
+	if d.Test.AtLeast < 0 {
+		c.add("data.test.at_least", "it cannot be negative")
+	}
+	for i, check := range d.Checks {
+		c.check(fmt.Sprintf("data.checks[%d]", i), check)
+	}
+}
+
+func (c *checker) check(at string, k dataset.Check) {
+	c.word(at+".severity", "data.checks.severity", k.Severity)
+	kinds := 0
+	for _, given := range []bool{k.Column != "", k.Row != "", k.Rows != nil, len(k.Unique) > 0, k.Fresh != nil} {
+		if given {
+			kinds++
+		}
+	}
+	ofColumn := k.Min != nil || k.Max != nil || k.Missing != nil || len(k.Allowed) > 0
+	switch {
+	case kinds != 1:
+		c.add(at, "give exactly one of column, row, rows, unique and fresh")
+	case k.Column != "" && !ofColumn:
+		c.add(at, "say what holds of %s: min, max, missing or allowed", k.Column)
+	case k.Column == "" && ofColumn:
+		c.add(at, "min, max, missing and allowed belong to a column")
+	case k.Min != nil && k.Max != nil && !(*k.Min <= *k.Max):
+		c.add(at, "min is above max")
+	case k.Share != nil && k.Row == "":
+		c.add(at, "share belongs to row")
+	case k.Rows != nil && k.Rows.AtLeast <= 0:
+		c.add(at, "rows needs at_least, a number above 0")
+	case k.Rows != nil && k.Rows.Per != 0 && c.m.Predict.Time == "":
+		c.add(at, "rows per %s needs predict.time", k.Rows.Per)
+	case k.Fresh != nil && c.m.Predict.Time == "":
+		c.add(at, "fresh needs predict.time")
+	case k.Fresh != nil && k.Fresh.Within == 0:
+		c.add(at, "fresh needs within, such as 2d")
+	case k.Row != "":
+		c.row(at+".row", k.Row)
+	}
+}
+
+// names collects the identifiers of an expression.
+type names struct{ seen []string }
+
+// Visit is called for each node of the expression.
+func (n *names) Visit(node *ast.Node) {
+	if id, ok := (*node).(*ast.IdentifierNode); ok {
+		n.seen = append(n.seen, id.Value)
+	}
+}
+
+// row checks an expression: its types where all it reads are inputs, else only that
+// it can be read, as columns of the data need not be inputs.
+func (c *checker) row(at, expression string) {
+	tree, err := parser.Parse(expression)
+	if err != nil {
+		c.add(at, "the expression cannot be read: %s", sentence(err))
+		return
+	}
+	if !c.known {
+		return
+	}
+	fields := slices.Clone(c.inputs)
+	if kind := c.m.Predict.Kind; kind == dataset.Multiclass {
+		fields = append(fields, frame.Field{Name: c.m.Predict.Column, Kind: frame.Text})
+	} else {
+		fields = append(fields, frame.Field{Name: c.m.Predict.Column, Kind: frame.Number})
+	}
+	var used names
+	ast.Walk(&tree.Node, &used)
+	for _, name := range used.seen {
+		if !slices.ContainsFunc(fields, func(f frame.Field) bool { return f.Name == name }) {
+			c.warn(at, "%s is no input; the data must have a column of this name", name)
+			return
+		}
+	}
+	if err := dataset.CompileRow(expression, fields); err != nil {
+		c.add(at, "%s", sentence(err))
+	}
+}

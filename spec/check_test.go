@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package spec_test
+
+import (
+	"strings"
+	"testing"
+
+	"flyball/spec"
+)
+
+func check(t *testing.T, file string, p *spec.Pipeline) (wrong, warnings []string) {
+	t.Helper()
+	f, err := spec.Parse("m.yaml", []byte(file))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, file)
+	}
+	for _, problem := range spec.Check(f.Model.WithDefaults(), p) {
+		if problem.Warning {
+			warnings = append(warnings, problem.Text)
+		} else {
+			wrong = append(wrong, problem.Text)
+		}
+	}
+	return wrong, warnings
+}
+
+func TestTheExamplesHaveNoProblem(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		p    *spec.Pipeline
+	}{{"bike-demand.yaml", nil}, {"hotel-cancel.yaml", parse(t, "hotel-features.yaml").Pipeline}} {
+		if got := spec.Check(parse(t, c.name).Model.WithDefaults(), c.p); len(got) != 0 {
+			t.Errorf("%s: got %v", c.name, got)
+		}
+	}
+	if got := spec.CheckPipeline(*parse(t, "hotel-features.yaml").Pipeline); len(got) != 0 {
+		t.Errorf("got %v", got)
+	}
+}
+
+// whole is a file without problems; each case below adds one thing or changes one.
+const whole = `apiVersion: flyball/v1
+kind: Model
+name: m
+predict: {column: y, kind: binary, time: at, truth: {within: 30d}}
+data: {source: a.csv}
+pipeline: {inputs: {a: number, b: number}}
+duties:
+  feed: {owner: a, backup: b, within: 1h}
+  monitor: {owner: a, backup: b, within: 1h}
+  retrain: {owner: a, backup: b, within: 1h}
+  fix: {owner: a, backup: b, within: 1h}
+`
+
+func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
+	if wrong, warnings := check(t, whole, nil); len(wrong)+len(warnings) > 0 {
+		t.Fatalf("the file without problems has %v, %v", wrong, warnings)
+	}
+	swap := func(pairs ...string) string { return strings.NewReplacer(pairs...).Replace(whole) }
+	regression := swap("binary", "regression")
+	for _, c := range []struct{ name, file, want string }{
+		{"a name that the registry refuses", swap("name: m", "name: My Model"), `name: "My Model" cannot name a model; use 1 to 63 of a-z, 0-9 and -, with a letter first`},
+		{"approvals", whole + "risk: high\n", "risk: high asks for approvals, and this version has none; with risk: low the gate decides"},
+		{"the label as input", swap("{a:", "{y: number, a:"), "pipeline.inputs: y is what the model predicts; it cannot be an input"},
+		{"a column that must never be one", swap("{within: 30d}", "{within: 30d}, never: [b]"), "pipeline.inputs: b stands under predict.never"},
+		{"what is known only with the truth", swap("{within: 30d}", "{within: 30d, known_at: b}"), "pipeline.inputs: b is known only with the truth; it cannot be an input"},
+		{"a wait without a time", swap("time: at, ", ""), "predict.truth.within: it counts from predict.time, which is not given"},
+		{"two due dates", swap("{within: 30d}", "{within: 30d, due_at: due}"), "predict.truth: due_at and within both say when the truth is due; give one"},
+		{"a no for a number", swap("binary", "regression", "{within: 30d}", "{within: 30d, missing: negative}") + "gate: {metrics: [{name: mae, require: superior}]}\n",
+			"predict.truth.missing: only a binary model can take a missing label as a no"},
+		{"a decision on a number", swap("binary", "regression", "{within: 30d}", "{within: 30d}, decide: {above: 0.5, then: x, else: y}") + "gate: {metrics: [{name: mae, require: superior}]}\n",
+			"predict.decide: only a binary model decides"},
+		{"one word for both decisions", swap("{within: 30d}", "{within: 30d}, decide: {above: 0.5, then: x, else: x}"), "predict.decide: give two different words, then and else"},
+		{"blocks of one outcome", swap("{within: 30d}", "{within: 30d}, block: [y]"), "predict.block: y is what the model predicts; rows of one outcome are not one draw"},
+		{"labels that hang on decisions", swap("{within: 30d}", "{within: 30d}, label_depends_on_decision: true"),
+			"predict.label_depends_on_decision: it does not work in this version, and without it the comparison in shadow would be wrong"},
+		{"falling bins", swap("{within: 30d}", "{within: 30d}, groups: [{column: a, bins: [3, 2]}]"), "predict.groups[0]: bins must rise"},
+		{"a database", swap("a.csv", "postgres://x/y"), "data.source: postgres:// cannot be read in this version; name a CSV or Parquet file"},
+		{"two windows", swap("{source: a.csv}", "{source: a.csv, train: [all, {window: 90d}]}"), "data.train: more than one window does not work in this version; give the one to train on"},
+		{"a check of nothing", swap("{source: a.csv}", "{source: a.csv, checks: [{column: a}]}"), "data.checks[0]: say what holds of a: min, max, missing or allowed"},
+		{"two checks in one", swap("{source: a.csv}", "{source: a.csv, checks: [{column: a, min: 0, unique: [a]}]}"), "data.checks[0]: give exactly one of column, row, rows, unique and fresh"},
+		{"an expression of another type", swap("{source: a.csv}", `{source: a.csv, checks: [{row: "a + b"}]}`),
+			`data.checks[0].row: the expression "a + b" cannot be read: expected bool, but got float64`},
+		{"an expression that ends early", swap("{source: a.csv}", `{source: a.csv, checks: [{row: "a >"}]}`),
+			`data.checks[0].row: the expression cannot be read: unexpected token EOF (1:3) | a > | ..^`},
+		{"a pipeline without inputs", swap("{a: number, b: number}", "{}"), "pipeline: there are no inputs; name the columns that the model may use, each with its kind"},
+		{"a metric of another kind", whole + "gate: {metrics: [{name: mae, require: superior}]}\n",
+			"gate.metrics[0].name: mae does not measure a binary model; it has log_loss, brier, accuracy, auc, bias, mean_score or latency_p99"},
+		{"only reports", whole + "gate: {metrics: [{name: auc, require: report}]}\n", "gate.metrics: nothing is required, so nothing would ever pass; require superior, noninferior or a limit of one"},
+		{"a margin for nothing", whole + "gate: {metrics: [{name: auc, require: superior, margin: 1}]}\n", "gate.metrics[0]: margin belongs to noninferior"},
+		{"a rule without a requirement", whole + "gate: {metrics: [{name: auc}]}\n", "gate.metrics[0]: say what is required: superior, noninferior, report, or a limit"},
+		{"another baseline", whole + "gate: {baseline: builtin/gbdt}\n", `gate.baseline: "builtin/gbdt" cannot be a baseline in this version; write builtin/constant or builtin/linear`},
+		{"a baseline by the label", whole + "gate: {baseline: {by: [y]}}\n", "gate.baseline: y is what the model predicts; it cannot group the baseline"},
+		{"groups that are not there", whole + "gate: {fairness: {metric: fpr_gap, require: report}}\n", "gate.fairness: there are no groups to compare; name them under predict.groups"},
+		{"falling shares", whole + "release: {canary: [{share: 50%, for: 1d}, {share: 25%, for: 1d}, {share: 100%}]}\n", "release.canary[1]: a step must have more of the traffic than the one before"},
+		{"a canary that stops halfway", whole + "release: {canary: [{share: 50%, for: 1d}]}\n", "release.canary[0]: the last step must be 100%, not 50%"},
+		{"a step without an end", whole + "release: {canary: [{share: 50%}, {share: 100%}]}\n", "release.canary[0]: say how long the step lasts, such as for: 1d"},
+		{"shifts of no decision", whole + "release: {back_if: {decisions_shift: {above: 10%}}}\n", "release.back_if.decisions_shift: there are no decisions; say predict.decide"},
+		{"a fallback that may be absent", whole + "release: {fallback: {column: c}}\n", "release.fallback.column: c is no input, so a request need not carry it"},
+		{"a probability above one", whole + "release: {fallback: {value: 2}}\n", "release.fallback.value: a probability lies between 0 and 1"},
+		{"a score of another kind", regression + "gate: {metrics: [{name: mae, require: superior}]}\nwatch: {score: {metric: auc}}\n",
+			"watch.score.metric: auc does not measure a regression model; it has mae, mse, rmse, r2, bias, mean_score or mape"},
+		{"a trigger twice", whole + "retrain: {when: [drift, drift]}\n", "retrain.when[1]: drift stands twice"},
+	} {
+		wrong, _ := check(t, c.file, nil)
+		if len(wrong) != 1 || wrong[0] != c.want {
+			t.Errorf("%s:\ngot  %q\nwant %q", c.name, wrong, c.want)
+		}
+	}
+}
+
+func TestWhatIsAllowedButOddIsAWarning(t *testing.T) {
+	for _, c := range []struct{ name, file, want string }{
+		{"no duties", whole[:strings.Index(whole, "duties")], "duties: no version goes live without the four duties; name who feeds, monitors, retrains and fixes"},
+		{"a backup of oneself", strings.Replace(whole, "fix: {owner: a, backup: b", "fix: {owner: a, backup: a", 1), "duties.fix: a is the owner and the backup"},
+		{"a column of the data that is no input", strings.Replace(whole, "a.csv", `a.csv, checks: [{row: "c > 0"}]`, 1), "data.checks[0].row: c is no input; the data must have a column of this name"},
+		{"no margin", whole + "gate: {metrics: [{name: auc, require: noninferior}]}\n",
+			"gate.metrics[0]: no margin is given, so a candidate must show that it is not worse at all; give one in the unit of auc"},
+		{"a baseline by a column that requests may lack", whole + "gate: {baseline: {by: [c]}}\n", "gate.baseline: c is no input; a request without it gets no answer from the baseline"},
+	} {
+		wrong, warnings := check(t, c.file, nil)
+		if len(wrong) != 0 || len(warnings) != 1 || warnings[0] != c.want {
+			t.Errorf("%s:\ngot  %q and %q\nwant %q", c.name, wrong, warnings, c.want)
+		}
+	}
+}
