@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loop
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"flyball/job"
+	"flyball/serving/release"
+	"flyball/unit"
+)
+
+// Phase is where a model is on its way around the loop.
+type Phase string
+
+// The phases.
+const (
+	Steady    Phase = "steady"    // watching
+	Training  Phase = "training"  // a job trains and judges a candidate
+	Releasing Phase = "releasing" // release.Next alone decides
+)
+
+// The causes of a training.
+const (
+	ByFirst    = "first"    // nothing is live yet
+	BySchedule = "schedule" //
+	ByDrift    = "drift"    //
+	ByScore    = "score"    //
+	ByHand     = "hand"     //
+)
+
+// State is a model's place in the loop: a row, changed by compare-and-swap.
+type State struct {
+	Phase     Phase       `json:"phase"`
+	Since     time.Time   `json:"since"`
+	Trained   []time.Time `json:"trained,omitempty"`   // when trainings began, the newest last; those of the last 30 days and one more
+	Applied   int64       `json:"applied,omitempty"`   // generation of the model file that the newest training used
+	Job       string      `json:"job,omitempty"`       // of the training under way
+	Candidate int         `json:"candidate,omitempty"` // under release
+	Failures  int         `json:"failures,omitempty"`  // trainings that failed in a row
+	Cause     string      `json:"cause,omitempty"`     // of the newest training
+	Hold      string      `json:"hold,omitempty"`      // why nothing is trained by itself; empty: nothing holds
+	Asked     *Asked      `json:"asked,omitempty"`     // a training asked for by hand
+}
+
+// Asked is a training that somebody asked for.
+type Asked struct {
+	By  string `json:"by"`
+	Why string `json:"why,omitempty"`
+}
+
+// Observation is what Next decides by, gathered at one moment.
+type Observation struct {
+	Live    int            // the version that serves; 0: none
+	Applied int64          // generation of the model file
+	Drift   string         // an open drift finding that may cause a training, in words; empty: none
+	Score   string         // the same of a score finding
+	BadData string         // an open finding that forbids training: bad data would be learnt; empty: none
+	Job     *job.Job       // State.Job, as it stands; nil: unknown
+	Outcome *Outcome       // of the job, when it is done
+	Release *release.State // newest release of the model; nil: none ever
+}
+
+// Outcome is what a training came to.
+type Outcome struct {
+	Version  int
+	Baseline int
+	Pass     bool
+	Summary  string
+}
+
+// Action is what Next asks to be done. Exactly one of Train and Release is set.
+type Action struct {
+	Train   string // the cause
+	By      string // who asked
+	Why     string
+	Release *Outcome
+}
+
+// Next is the model's state one step on, and what is to be done. It is pure, and
+// asking again after doing asks for the same again until the doing shows in o.
+func Next(p Policy, s State, o Observation, now time.Time) (State, []Action) {
+	switch s.Phase {
+	case Training:
+		return s.training(o, now)
+	case Releasing:
+		return s.releasing(p, o, now), nil
+	}
+	return s.steady(p, o, now)
+}
+
+// steady decides whether to train.
+func (s State) steady(p Policy, o Observation, now time.Time) (State, []Action) {
+	if s.Asked != nil {
+		a := Action{Train: ByHand, By: s.Asked.By, Why: s.Asked.Why}
+		s.Asked = nil
+		return s.train(a, o, now)
+	}
+	if o.Live == 0 && s.Applied != o.Applied && (o.Release == nil || o.Release.Done()) {
+		return s.train(Action{Train: ByFirst, By: "flyball"}, o, now)
+	}
+	if s.Hold != "" || o.BadData != "" || o.Live == 0 {
+		return s, nil
+	}
+	cause, why := s.due(p, o, now)
+	if cause == "" || !s.may(p, now) {
+		return s, nil
+	}
+	return s.train(Action{Train: cause, By: "flyball", Why: why}, o, now)
+}
+
+// due is the strongest reason to train now; empty: none.
+func (s State) due(p Policy, o Observation, now time.Time) (cause, why string) {
+	switch {
+	case o.Score != "" && slices.Contains(p.When, ByScore):
+		return ByScore, o.Score
+	case o.Drift != "" && slices.Contains(p.When, ByDrift):
+		return ByDrift, o.Drift
+	case slices.Contains(p.When, BySchedule) && p.Every > 0 && now.Sub(s.last()) >= p.Every.D():
+		return BySchedule, "every " + p.Every.String()
+	case s.Failures > 0 && s.Failures < tries && now.Sub(s.last()) >= backOff(s.Failures):
+		return s.Cause, fmt.Sprintf("attempt %d after a failure", s.Failures+1)
+	}
+	return "", ""
+}
+
+// tries is how often a training that fails is tried before it is left to the next
+// trigger.
+const tries = 3
+
+// backOff is how long after the n-th failure in a row the next attempt is made.
+func backOff(n int) time.Duration { return time.Hour << (2 * (n - 1)) }
+
+// may reports whether a training by itself is allowed now: not sooner than wait
+// after the one before, unless that failed, and within the budget of 30 days.
+func (s State) may(p Policy, now time.Time) bool {
+	if s.Failures == 0 && now.Sub(s.last()) < p.Wait.D() {
+		return false
+	}
+	if s.Failures > 0 && now.Sub(s.last()) < backOff(min(s.Failures, tries)) {
+		return false
+	}
+	n := 0
+	for _, t := range s.Trained {
+		if now.Sub(t) < month {
+			n++
+		}
+	}
+	return p.Budget == 0 || float64(n) < float64(p.Budget)
+}
+
+const month = 30 * 24 * time.Hour
+
+// last is when the newest training began; the zero time when there was none.
+func (s State) last() time.Time {
+	if len(s.Trained) == 0 {
+		return time.Time{}
+	}
+	return s.Trained[len(s.Trained)-1]
+}
+
+func (s State) train(a Action, o Observation, now time.Time) (State, []Action) {
+	s.Phase, s.Since, s.Cause, s.Applied = Training, now, a.Train, o.Applied
+	kept := slices.Clone(s.Trained)
+	for len(kept) > 1 && now.Sub(kept[0]) >= month {
+		kept = kept[1:]
+	}
+	s.Trained = append(kept, now)
+	return s, []Action{a}
+}
+
+// training waits for the job, and turns a pass into a release.
+func (s State) training(o Observation, now time.Time) (State, []Action) {
+	if o.Job == nil {
+		return s, nil
+	}
+	switch o.Job.State {
+	case job.Failed, job.Canceled:
+		s.Failures++
+		return s.rest(now), nil
+	case job.Done:
+		s.Failures = 0
+		if o.Outcome == nil || !o.Outcome.Pass {
+			return s.rest(now), nil
+		}
+		s.Phase, s.Since, s.Candidate, s.Job = Releasing, now, o.Outcome.Version, ""
+		return s, []Action{{Release: o.Outcome}}
+	}
+	return s, nil
+}
+
+// releasing waits for the release to end.
+func (s State) releasing(p Policy, o Observation, now time.Time) State {
+	if o.Release == nil || o.Release.Candidate != s.Candidate || !o.Release.Done() {
+		return s
+	}
+	if o.Release.Phase == release.RolledBack && p.HoldAfter != "never" {
+		s.Hold = "v" + fmt.Sprint(s.Candidate) + " was rolled back: " + o.Release.Reason
+	}
+	return s.rest(now)
+}
+
+func (s State) rest(now time.Time) State {
+	s.Phase, s.Since, s.Job, s.Candidate = Steady, now, "", 0
+	return s
+}
+
+// NextDue is when the schedule asks for a training; the zero time when it does not.
+func (s State) NextDue(p Policy) time.Time {
+	if !slices.Contains(p.When, BySchedule) || p.Every == 0 || len(s.Trained) == 0 {
+		return time.Time{}
+	}
+	return s.last().Add(max(p.Every, unit.Duration(0)).D())
+}
