@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"strings"
+
+	"github.com/pressly/goose/v3"
+)
+
+// dialect is everything that the two engines spell differently outside migrations.
+// Statements number their parameters $1, $2 … in both.
+type dialect struct {
+	goose   goose.Dialect
+	folder  string // of its migrations; also the engine's name
+	version string // asks for the engine's version
+	check   string // asks whether the file is whole; empty: the server sees to it
+	words   *strings.Replacer
+}
+
+// sql is a statement in this dialect. {now} is the database's clock in microseconds;
+// {lock} keeps the rows read for this transaction; {skip} does so too and leaves out
+// rows that others keep. SQLite's one writer needs neither.
+func (d dialect) sql(statement string) string { return d.words.Replace(statement) }
+
+func sqliteDialect() dialect {
+	return dialect{
+		goose: goose.DialectSQLite3, folder: "sqlite",
+		version: "SELECT sqlite_version()",
+		check:   "PRAGMA quick_check(1)",
+		words: strings.NewReplacer(
+			"{now}", "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)",
+			"{lock}", "",
+			"{skip}", "",
+		),
+	}
+}
+
+func postgresDialect() dialect {
+	return dialect{
+		goose: goose.DialectPostgres, folder: "postgres",
+		version: "SHOW server_version",
+		words: strings.NewReplacer(
+			"{now}", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+			"{lock}", "FOR UPDATE",
+			"{skip}", "FOR UPDATE SKIP LOCKED",
+		),
+	}
+}

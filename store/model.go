@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"flyball/event"
+	"flyball/governance/audit"
+	"flyball/model/registry"
+)
+
+const modelColumns = `name, generation, file, pipeline, data, applied_at, applied_by`
+
+func scanModel(s scanner) (registry.Model, error) {
+	var m registry.Model
+	err := s.Scan(&m.Name, &m.Generation, &m.File, &m.Pipeline, body{&m.Data}, moment{&m.AppliedAt}, &m.AppliedBy)
+	return m, err
+}
+
+// ApplyModel keeps m as applied, with rec and ev, and returns it with its new
+// generation and true. When file, pipeline and data are what they were, it writes
+// nothing and returns the model as it was, and false.
+func (db *DB) ApplyModel(ctx context.Context, m registry.Model, rec audit.Record, ev event.Event) (registry.Model, bool, error) {
+	data, err := json.Marshal(m.Data)
+	if err != nil {
+		return registry.Model{}, false, fmt.Errorf("encode the files of model %s: %w", m.Name, err)
+	}
+	kept, changed := registry.Model{}, false
+	err = db.atomic(ctx, "the model was not applied", func(t *tx) error {
+		changed = false
+		_, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) VALUES ($1, 0, '', '', 'null', 0, '') ON CONFLICT (name) DO NOTHING`, m.Name)
+		if err != nil {
+			return err
+		}
+		old, err := scanModel(t.row(ctx, `SELECT `+modelColumns+` FROM models WHERE name = $1 {lock}`, m.Name))
+		if err != nil {
+			return err
+		}
+		if old.Generation > 0 && old.File == m.File && old.Pipeline == m.Pipeline && maps.Equal(old.Data, m.Data) {
+			kept = old
+			return nil
+		}
+		kept, err = scanModel(t.row(ctx, `UPDATE models SET generation = generation + 1, file = $2, pipeline = $3, data = $4,
+			applied_at = $5, applied_by = $6 WHERE name = $1 RETURNING `+modelColumns,
+			m.Name, m.File, m.Pipeline, string(data), m.AppliedAt.UnixMicro(), m.AppliedBy))
+		if err != nil {
+			return err
+		}
+		changed = true
+		return t.keep(ctx, &rec, []event.Event{ev})
+	})
+	if err != nil {
+		return registry.Model{}, false, err
+	}
+	return kept, changed, nil
+}
+
+// Model is a model as applied last; a NotFound fault when there is none.
+func (db *DB) Model(ctx context.Context, name string) (registry.Model, error) {
+	m, err := scanModel(db.row(ctx, `SELECT `+modelColumns+` FROM models WHERE name = $1`, name))
+	return m, found(err, "the model cannot be read", "there is no model %s", name)
+}
+
+// Models are all models, in the order of their names.
+func (db *DB) Models(ctx context.Context) ([]registry.Model, error) {
+	return all(ctx, db, "the models cannot be read", scanModel, `SELECT `+modelColumns+` FROM models ORDER BY name`)
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"flyball/event"
+	"flyball/monitoring"
+)
+
+// SaveMonitoring keeps what a look at a model found: the state of its watch (nil: as
+// it was), findings that opened or closed, windows that closed, and evs, all or
+// nothing. A finding replaces the one with its ID; a window replaces the one of its
+// model, version and start.
+func (db *DB) SaveMonitoring(ctx context.Context, model string, state json.RawMessage, findings []monitoring.Finding, windows []monitoring.Window, evs ...event.Event) error {
+	return db.atomic(ctx, "what monitoring found was not written", func(t *tx) error {
+		if state != nil {
+			_, err := t.exec(ctx, `INSERT INTO monitor_state (model, body) VALUES ($1, $2)
+				ON CONFLICT (model) DO UPDATE SET body = excluded.body`, model, text(state))
+			if err != nil {
+				return err
+			}
+		}
+		for i := range findings {
+			if err := t.finding(ctx, &findings[i]); err != nil {
+				return err
+			}
+		}
+		for i := range windows {
+			if err := t.window(ctx, &windows[i]); err != nil {
+				return err
+			}
+		}
+		return t.feed(ctx, evs)
+	})
+}
+
+func (t *tx) finding(ctx context.Context, f *monitoring.Finding) error {
+	raw, err := json.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("encode finding %s: %w", f.ID, err)
+	}
+	_, err = t.exec(ctx, `INSERT INTO findings (id, model, opened_at, closed_at, body) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (id) DO UPDATE SET opened_at = excluded.opened_at, closed_at = excluded.closed_at, body = excluded.body`,
+		f.ID, f.Model, f.Opened.UnixMicro(), micros(f.Closed), string(raw))
+	return err
+}
+
+func (t *tx) window(ctx context.Context, w *monitoring.Window) error {
+	raw, err := json.Marshal(w)
+	if err != nil {
+		return fmt.Errorf("encode a window of %s: %w", w.Model, err)
+	}
+	_, err = t.exec(ctx, `INSERT INTO windows (model, version, begin_at, body) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (model, version, begin_at) DO UPDATE SET body = excluded.body`,
+		w.Model, w.Version, w.Start.UnixMicro(), string(raw))
+	return err
+}
+
+// MonitorState is the state of a model's watch as it was saved; nil when it never was.
+func (db *DB) MonitorState(ctx context.Context, model string) (json.RawMessage, error) {
+	var state json.RawMessage
+	err := db.row(ctx, `SELECT body FROM monitor_state WHERE model = $1`, model).Scan(document{&state})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return state, problem(err, "the state of the watch cannot be read")
+}
+
+// Findings are a model's findings (of all models when it is empty), the newest first;
+// only those that are open when openOnly is set.
+func (db *DB) Findings(ctx context.Context, model string, openOnly bool) ([]monitoring.Finding, error) {
+	open := 0
+	if openOnly {
+		open = 1
+	}
+	return all(ctx, db, "the findings cannot be read", func(s scanner) (f monitoring.Finding, err error) {
+		err = s.Scan(body{&f})
+		return f, err
+	}, `SELECT body FROM findings WHERE ($1 = '' OR model = $1) AND ($2 = 0 OR closed_at IS NULL) ORDER BY opened_at DESC, id`, model, open)
+}
+
+// Windows are a model's windows that start in from … to, to excluded, in the order of
+// their starts and versions.
+func (db *DB) Windows(ctx context.Context, model string, from, to time.Time) ([]monitoring.Window, error) {
+	return all(ctx, db, "the windows cannot be read", func(s scanner) (w monitoring.Window, err error) {
+		err = s.Scan(body{&w})
+		return w, err
+	}, `SELECT body FROM windows WHERE model = $1 AND begin_at >= $2 AND begin_at < $3 ORDER BY begin_at, version`,
+		model, from.UnixMicro(), to.UnixMicro())
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package store keeps everything that is decided, in SQLite or in PostgreSQL, with
+// one SQL text for both. Each method is one business fact and one transaction: what
+// changes, its audit record and its events are written together or not at all. It
+// decides nothing (the features do), holds no bytes of models or data (package blob)
+// and no predictions (package predictionlog).
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"flyball/fault"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// DB is an open database. All methods may be called at once. An error of the engine
+// is a fault: Unavailable when it is locked, full or away, so that later may work.
+type DB struct {
+	read, write *sql.DB // SQLite has one writer and many readers; elsewhere they are the same
+	dialect     dialect
+
+	mu      sync.Mutex
+	changed chan struct{} // closed when events were written
+}
+
+// Open opens the database that dsn names and brings it to this version's schema: a
+// path is an SQLite file, which is made when it is not there; postgres://… or
+// host=… dbname=… is PostgreSQL. A database of a newer Flyball is a Refused fault and
+// is left as it is.
+func Open(ctx context.Context, dsn string) (*DB, error) {
+	db, err := connect(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.migrate(ctx); err != nil {
+		_ = db.Close() // the first error is the one to tell
+		return nil, err
+	}
+	return db, nil
+}
+
+func connect(dsn string) (*DB, error) {
+	if dsn == "" {
+		return nil, fault.New(fault.Invalid, "the database has no name").Do("name a file, or postgres://…")
+	}
+	if isPostgres(dsn) {
+		return openPostgres(dsn)
+	}
+	return openSQLite(strings.TrimPrefix(dsn, "sqlite:"))
+}
+
+func isPostgres(dsn string) bool {
+	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
+		return true
+	}
+	key, _, found := strings.Cut(strings.TrimSpace(dsn), "=")
+	switch strings.TrimSpace(key) {
+	case "host", "hostaddr", "port", "user", "password", "dbname", "service":
+		return found
+	}
+	return false
+}
+
+// openSQLite opens one connection that writes and a pool that reads. With one writer
+// a transaction waits for its turn in memory instead of asking the file again and
+// again; readers do not wait at all (WAL).
+func openSQLite(path string) (*DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "%q cannot name a database file", path)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "the folder of the database cannot be made")
+	}
+	open := func(more string) (*sql.DB, error) {
+		u := url.URL{Scheme: "file", Path: filepath.ToSlash(path)}
+		u.RawQuery = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" + more
+		return sql.Open("sqlite", u.String())
+	}
+	write, err := open("&_txlock=immediate")
+	if err != nil {
+		return nil, problem(err, "the database cannot be opened")
+	}
+	write.SetMaxOpenConns(1)
+	read, err := open("&_pragma=query_only(1)")
+	if err != nil {
+		return nil, errors.Join(problem(err, "the database cannot be opened"), write.Close())
+	}
+	read.SetMaxOpenConns(8)
+	read.SetMaxIdleConns(8)
+	return &DB{read: read, write: write, dialect: sqliteDialect(), changed: make(chan struct{})}, nil
+}
+
+func openPostgres(dsn string) (*DB, error) {
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "the address of the PostgreSQL database cannot be read")
+	}
+	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, 10*time.Second)
+	pool := stdlib.OpenDB(*config)
+	pool.SetMaxOpenConns(16)
+	pool.SetMaxIdleConns(8)
+	pool.SetConnMaxLifetime(time.Hour)
+	return &DB{read: pool, write: pool, dialect: postgresDialect(), changed: make(chan struct{})}, nil
+}
+
+// provider is goose over this engine's migrations, without its globals.
+func (db *DB) provider() (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations/"+db.dialect.folder)
+	if err != nil {
+		return nil, err
+	}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
+	if db.dialect.goose == goose.DialectPostgres { // two servers may start at once
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	return goose.NewProvider(db.dialect.goose, db.write, files, options...)
+}
+
+func (db *DB) migrate(ctx context.Context) error {
+	p, err := db.provider()
+	if err != nil {
+		return problem(err, "the database's schema cannot be read")
+	}
+	have, newest, err := p.GetVersions(ctx)
+	if err != nil {
+		return problem(err, "the database's schema cannot be read")
+	}
+	if have > newest {
+		return fault.New(fault.Refused, "the database has schema %d, and this Flyball knows schemas up to %d", have, newest).
+			Do("run the newer Flyball that wrote it, or restore a backup from before the upgrade")
+	}
+	_, err = p.Up(ctx)
+	return problem(err, "the database cannot be brought to this version's schema")
+}
+
+// Close lets the database go. Nothing may be called after it.
+func (db *DB) Close() error {
+	if db.read == db.write {
+		return db.write.Close()
+	}
+	return errors.Join(db.read.Close(), db.write.Close())
+}
+
+// Changed is closed as soon as this process has written events after the call; take
+// it, read the events, then wait. Events that another server wrote into the same
+// PostgreSQL do not close it: who follows such events also looks from time to time.
+func (db *DB) Changed() <-chan struct{} {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.changed
+}
+
+func (db *DB) tell() {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	close(db.changed)
+	db.changed = make(chan struct{})
+}
+
+// Health is what a check found.
+type Health struct {
+	Engine string // sqlite or postgres
+	Server string // the engine's version
+	Schema int64  // of the database
+	Newest int64  // schema that this Flyball knows
+}
+
+// Check asks the engine whether the database is whole. A file that is damaged is an
+// Unavailable fault that says where.
+func (db *DB) Check(ctx context.Context) (Health, error) {
+	h := Health{Engine: db.dialect.folder}
+	if err := db.read.QueryRowContext(ctx, db.dialect.version).Scan(&h.Server); err != nil {
+		return h, problem(err, "the database does not answer")
+	}
+	p, err := db.provider()
+	if err != nil {
+		return h, problem(err, "the database's schema cannot be read")
+	}
+	if h.Schema, h.Newest, err = p.GetVersions(ctx); err != nil {
+		return h, problem(err, "the database's schema cannot be read")
+	}
+	if db.dialect.check == "" {
+		return h, nil
+	}
+	var said string
+	if err := db.read.QueryRowContext(ctx, db.dialect.check).Scan(&said); err != nil {
+		return h, problem(err, "the database cannot be checked")
+	}
+	if said != "ok" {
+		return h, fault.New(fault.Unavailable, "the database file is damaged: %s", said).Do("restore a backup")
+	}
+	return h, nil
+}
