@@ -81,7 +81,7 @@ func (s *stepper) spread(sd float64, w Tally) float64 {
 
 // bias judges the mean of score less truth in two ways: a window against the
 // held-out rows, by what their blocks differ by, which sees a jump at once; and the
-// newest seven windows against none, by their own spread, which sees a small one that
+// newest seven days against none, by their own spread, which sees a small one that
 // stays, whatever the held-out weeks were like. A bias below 2 % of the mean truth,
 // half a point of a probability, or the held-out one is none.
 func (s *stepper) bias(w Tally, from, end time.Time) {
@@ -97,7 +97,7 @@ func (s *stepper) bias(w Tally, from, end time.Time) {
 		Kind: Score, Subject: "bias", Start: from, End: end, Rows: w.Rows, Value: mean, Reference: h.Bias, P: p,
 		Evidence: d.Evidence, Alarm: limit, Coverage: w.coverage(),
 	})
-	week, half, pWeek := s.week(mean, from)
+	week, half, pWeek := s.week(w, from, end)
 	f := Finding{Kind: Score, Subject: "bias", Severity: "warn", Trigger: true, Opened: end}
 	since := s.out.State.Recent[0].From
 	if byWindow := d.Evidence >= limit && p <= 0.25; byWindow {
@@ -126,22 +126,31 @@ func (s *stepper) matters(mean float64) bool {
 	return math.Abs(mean) >= least
 }
 
-// week adds the window and tests the newest seven against no bias.
-func (s *stepper) week(mean float64, from time.Time) (week, half, p float64) {
+// week adds the window and tests the newest seven days, or longer windows, against
+// no bias. Shorter windows are put together to days first: the hours of a day err in
+// ways of their own.
+func (s *stepper) week(w Tally, from, end time.Time) (week, half, p float64) {
 	st := &s.out.State
-	st.Recent = append(st.Recent, WindowBias{from, mean})
-	st.Recent = st.Recent[max(0, len(st.Recent)-recent):]
+	if k := len(st.Recent) - 1; k >= 0 && st.Recent[k].days() < 1 {
+		r := &st.Recent[k]
+		r.To, r.Rows, r.Sum = end, r.Rows+w.Rows, r.Sum+w.Error
+	} else {
+		st.Recent = append(st.Recent, WindowBias{From: from, To: end, Rows: w.Rows, Sum: w.Error})
+		st.Recent = st.Recent[max(0, len(st.Recent)-recent):]
+	}
 	values := make([]float64, len(st.Recent))
 	for i, r := range st.Recent {
-		values[i] = r.Bias
+		values[i] = r.Sum / float64(max(r.Rows, 1))
 	}
 	m := stat.MeanOf(values)
-	if len(values) < recent || !s.matters(m.Value) {
+	if len(values) < recent || st.Recent[recent-1].days() < 1 || !s.matters(m.Value) {
 		return m.Value, 0, 1
 	}
 	low, high := m.Interval(0.95)
 	return m.Value, (high - low) / 2, min(1, 2*stat.TTail(math.Abs(m.Value)/max(m.SE, 1e-12), m.DF))
 }
+
+func (r WindowBias) days() float64 { return r.To.Sub(r.From).Hours() / 24 }
 
 func (s *stepper) biasText(mean, half float64, over time.Duration) string {
 	words := [2]string{"too many", "too few"}

@@ -27,7 +27,7 @@ type State struct {
 	Bias        Detector `json:"bias,omitzero"`
 	Performance Detector `json:"performance,omitzero"`
 
-	Recent []WindowBias `json:"recent,omitempty"` // the newest windows' bias, at most a week of daily ones
+	Recent []WindowBias `json:"recent,omitempty"` // bias of the newest days, at most seven and the one under way
 
 	Open []Episode `json:"open,omitempty"`
 	Told []string  `json:"told,omitempty"` // notes that were given, by subject
@@ -44,10 +44,12 @@ type Detector struct {
 	Means    []float64 `json:"means,omitempty"` // of the run's newest windows
 }
 
-// WindowBias is the mean of score less truth over one window.
+// WindowBias is the bias over the windows of a day, or over one longer window.
 type WindowBias struct {
 	From time.Time `json:"from"`
-	Bias float64   `json:"bias"`
+	To   time.Time `json:"to"`
+	Rows int       `json:"rows"`
+	Sum  float64   `json:"sum"` // of score less truth
 }
 
 // Episode is a finding that is open, and for how many windows it has been quiet.

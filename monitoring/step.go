@@ -70,11 +70,11 @@ func Step(in Input) Output {
 	if in.Now.Before(in.State.Next) {
 		return Output{State: in.State}
 	}
-	s := newStepper(in)
 	every := in.Policy.Every.D()
-	if oldest := in.Now.UTC().Truncate(every).Add(-maxBlocks * every); s.out.State.Block.Before(oldest) {
-		s.out.State.Block = oldest
+	if oldest := in.Now.UTC().Truncate(every).Add(-maxBlocks * every); in.State.Block.Before(oldest) {
+		in.State.Block = oldest
 	}
+	s := newStepper(in)
 	for !in.Now.Before(s.out.State.Block.Add(every)) {
 		s.close(s.out.State.Block, s.out.State.Block.Add(every))
 		s.out.State.Block = s.out.State.Block.Add(every)
@@ -87,7 +87,7 @@ func Step(in Input) Output {
 			break
 		}
 		if !in.Rows[i].Due.Before(st.Block) {
-			st.From = in.Rows[i].Time
+			st.From = in.Rows[i].Time.UTC()
 			break
 		}
 	}
