@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package predictionlog
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics are what a scraper sees of the log.
+type metrics struct {
+	staged  prometheus.Counter
+	labels  prometheus.Counter
+	sealed  prometheus.Counter
+	dropped prometheus.Counter
+	failed  prometheus.Counter
+	commit  prometheus.Histogram
+}
+
+func newMetrics(reg prometheus.Registerer, l *Log) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	m := &metrics{
+		staged:  counter("flyball_predictionlog_staged_rows_total", "Predictions committed to the staging file."),
+		labels:  counter("flyball_predictionlog_labels_total", "Labels committed, repeats included."),
+		sealed:  counter("flyball_predictionlog_sealed_rows_total", "Predictions sealed into Parquet."),
+		dropped: counter("flyball_predictionlog_dropped_rows_total", "Predictions that were not kept: the queue was full, or the last commit failed."),
+		failed:  counter("flyball_predictionlog_failed_commits_total", "Commits that failed."),
+		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "flyball_predictionlog_commit_seconds", Help: "Time of a grouped commit.",
+			Buckets: prometheus.ExponentialBuckets(1e-4, 4, 9),
+		}),
+	}
+	if reg != nil {
+		queued := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "flyball_predictionlog_queued_rows", Help: "Predictions that wait for a commit.",
+		}, func() float64 {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return float64(l.rows)
+		})
+		reg.MustRegister(m.staged, m.labels, m.sealed, m.dropped, m.failed, m.commit, queued)
+	}
+	return m
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package predictionlog
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"flyball/ident"
+	"flyball/serving/prediction"
+)
+
+// repair puts right what a crash has left: half-written files go, and a whole file
+// that the index does not know goes too if each of its rows is kept elsewhere. If
+// not (staged.db is lost, or older than the file) it is taken into the index: rows
+// are never thrown away because a table does not mention them.
+func (l *Log) repair(ctx context.Context) error {
+	models, err := os.ReadDir(l.dir)
+	if err != nil {
+		return broken(err, "opened")
+	}
+	for _, m := range models {
+		model, ok := strings.CutPrefix(m.Name(), "model=")
+		if !ok || !m.IsDir() || ident.CheckModel(model) != nil {
+			continue
+		}
+		dates, err := os.ReadDir(filepath.Join(l.dir, m.Name()))
+		if err != nil {
+			return broken(err, "opened")
+		}
+		for _, d := range dates {
+			text, ok := strings.CutPrefix(d.Name(), "date=")
+			day, err := time.Parse(time.DateOnly, text)
+			if !ok || err != nil || !d.IsDir() {
+				continue
+			}
+			p, _ := partOf(model, day.UnixMicro())
+			if err := l.repairPart(ctx, p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Log) repairPart(ctx context.Context, p part) error {
+	entries, err := os.ReadDir(l.folder(p))
+	if err != nil {
+		return broken(err, "opened")
+	}
+	known, err := l.filesOf(ctx, p)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		path := filepath.Join(l.folder(p), name)
+		switch {
+		case strings.HasPrefix(name, ".") && strings.HasSuffix(name, ".parquet.tmp"):
+			if err := os.Remove(path); err != nil {
+				return broken(err, "cleaned")
+			}
+		case strings.HasSuffix(name, ".parquet") && !known[name]:
+			if err := l.reconcile(ctx, p, name, known); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Log) filesOf(ctx context.Context, p part) (map[string]bool, error) {
+	rows, err := l.read.QueryContext(ctx, `SELECT f.name FROM file f JOIN part p ON p.id = f.part WHERE p.model = ? AND p.day = ?`, p.model, p.day)
+	if err != nil {
+		return nil, broken(err, "read")
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[string]bool{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, broken(err, "read")
+		}
+		out[name] = true
+	}
+	return out, broken(rows.Err(), "read")
+}
+
+// reconcile decides about a file that the index does not know.
+func (l *Log) reconcile(ctx context.Context, p part, name string, known map[string]bool) error {
+	path := filepath.Join(l.folder(p), name)
+	rs, err := readSealed(path, p.model, nil, 0)
+	if err != nil {
+		return err
+	}
+	elsewhere, err := l.idsOf(ctx, p, known)
+	if err != nil {
+		return err
+	}
+	for i := range rs {
+		if !elsewhere[rs[i].ID] {
+			l.opts.Logger.Warn("a Parquet file was not in the index and is taken in", "file", path, "rows", len(rs))
+			known[name] = true
+			return l.adopt(ctx, p, path, rs)
+		}
+	}
+	return broken(os.Remove(path), "cleaned")
+}
+
+// idsOf are the ids of a part that are staged or in a known file.
+func (l *Log) idsOf(ctx context.Context, p part, known map[string]bool) (map[ident.PredictionID]bool, error) {
+	rs, err := decodeChunks(ctx, l.read, p.model, `SELECT c.body FROM chunk c JOIN part p ON p.id = c.part WHERE p.model = ? AND p.day = ?`, p.model, p.day)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[ident.PredictionID]bool, len(rs))
+	for i := range rs {
+		out[rs[i].ID] = true
+	}
+	for name := range known {
+		_, err := readSealed(filepath.Join(l.folder(p), name), p.model, func(x place) bool {
+			out[ident.PredictionID(x.ID)] = true
+			return false
+		}, 0)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// adopt takes a file and its names into the index.
+func (l *Log) adopt(ctx context.Context, p part, path string, rs []prediction.Record) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return broken(err, "read")
+	}
+	tx, err := l.write.BeginTx(ctx, nil)
+	if err != nil {
+		return broken(err, "written")
+	}
+	defer func() { _ = tx.Rollback() }()
+	id, err := l.partID(ctx, tx, p)
+	if err != nil {
+		return broken(err, "written")
+	}
+	names := map[int][]int64{}
+	for i := range rs {
+		_, hour := partOf(p.model, rs[i].Time.UnixMicro())
+		for _, name := range namesOf(&rs[i]) {
+			names[hour] = append(names[hour], hash(name))
+		}
+	}
+	for hour, of := range names {
+		if err := l.putPlaces(ctx, tx, p.model, id, hour, of); err != nil {
+			return broken(err, "written")
+		}
+	}
+	if err := putFile(ctx, tx, id, fileOf(filepath.Base(path), info.Size(), rs)); err != nil {
+		return broken(err, "written")
+	}
+	return broken(tx.Commit(), "written")
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package predictionlog
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"flyball/serving/prediction"
+)
+
+// commit writes the items in one transaction. It gives for each how many of its
+// labels name an unknown prediction. Only the writer calls it.
+func (l *Log) commit(items []*item) ([]int, error) {
+	began := time.Now()
+	ctx := context.Background() // a commit under way is finished even at the end
+	unmatched, rows, labels, err := l.tryCommit(ctx, items)
+	if err != nil {
+		// What the writer remembers may be of the transaction that was undone.
+		clear(l.parts)
+		if again := l.loadWaiting(ctx); again != nil {
+			l.opts.Logger.Error("the labels that wait cannot be counted", "err", again)
+		}
+		return nil, broken(err, "written")
+	}
+	l.metrics.staged.Add(float64(rows))
+	l.metrics.labels.Add(float64(labels))
+	l.metrics.commit.Observe(time.Since(began).Seconds())
+	return unmatched, nil
+}
+
+func (l *Log) tryCommit(ctx context.Context, items []*item) (unmatched []int, rows, labels int, err error) {
+	unmatched = make([]int, len(items))
+	for _, it := range items {
+		rows += len(it.records)
+		labels += len(it.labels)
+	}
+	if rows+labels == 0 {
+		return unmatched, 0, 0, nil
+	}
+	tx, err := l.write.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	for _, c := range chunksOf(items, rows) {
+		if err := l.putChunk(ctx, tx, c); err != nil {
+			return nil, 0, 0, err
+		}
+	}
+	for i, it := range items {
+		for k := range it.labels {
+			known, err := l.putLabel(ctx, tx, &it.labels[k])
+			if err != nil {
+				return nil, 0, 0, err
+			}
+			if !known {
+				unmatched[i]++
+			}
+		}
+	}
+	return unmatched, rows, labels, tx.Commit()
+}
+
+// bounds are the least and the greatest times of some records, in microseconds.
+type bounds struct {
+	minTime, maxTime, minDue, maxDue, minAt, maxAt int64
+}
+
+// with gives the bounds with one more record; first says that b has none yet.
+func (b bounds) with(first bool, time, due, at int64) bounds {
+	if first {
+		return bounds{time, time, due, due, at, at}
+	}
+	return bounds{
+		min(b.minTime, time), max(b.maxTime, time), min(b.minDue, due), max(b.maxDue, due), min(b.minAt, at), max(b.maxAt, at),
+	}
+}
+
+// chunk is what one commit adds to an hour of a part.
+type chunk struct {
+	part
+	hour int
+	bounds
+	rows  int
+	body  []byte
+	names []int64 // hashes of the ids and keys
+}
+
+// chunksOf groups the items' records by part and hour, in their order.
+func chunksOf(items []*item, rows int) []*chunk {
+	if rows == 0 {
+		return nil
+	}
+	type group struct {
+		part
+		hour int
+	}
+	found := map[group]*chunk{}
+	var out []*chunk
+	for _, it := range items {
+		for i := range it.records {
+			r := &it.records[i]
+			p, hour := partOf(r.model, r.time)
+			c := found[group{p, hour}]
+			if c == nil {
+				c = &chunk{part: p, hour: hour, body: []byte{bodyVersion}}
+				found[group{p, hour}] = c
+				out = append(out, c)
+			}
+			c.bounds = c.with(c.rows == 0, r.time, r.due, r.at)
+			c.rows++
+			c.body = append(c.body, r.body...)
+			c.names = append(c.names, r.id)
+			if r.keyed {
+				c.names = append(c.names, r.key)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *chunk) int {
+		return cmp.Or(cmp.Compare(a.model, b.model), cmp.Compare(a.day, b.day), cmp.Compare(a.hour, b.hour))
+	})
+	return out
+}
+
+func (l *Log) putChunk(ctx context.Context, tx *sql.Tx, c *chunk) error {
+	id, err := l.partID(ctx, tx, c.part)
+	if err != nil {
+		return err
+	}
+	b := c.bounds
+	if _, err := tx.ExecContext(ctx, `INSERT INTO chunk (part, hour, rows, min_time, max_time, min_due, max_due, min_at, max_at, body)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, id, c.hour, c.rows, b.minTime, b.maxTime, b.minDue, b.maxDue, b.minAt, b.maxAt, c.body); err != nil {
+		return err
+	}
+	return l.putPlaces(ctx, tx, c.model, id, c.hour, c.names)
+}
+
+// putPlaces remembers where the names lie, and that nobody waits for them any more.
+func (l *Log) putPlaces(ctx context.Context, tx *sql.Tx, model string, part int64, hour int, names []int64) error {
+	list := jsonList(names)
+	// One statement for all: bound row by row the index would cost more than the rows.
+	if _, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO place (part, hash, hour) SELECT ?, value, ? FROM json_each(?)`, part, hour, list); err != nil {
+		return err
+	}
+	if l.waiting[model] == 0 {
+		return nil
+	}
+	res, err := tx.ExecContext(ctx, `DELETE FROM waiting WHERE model = ? AND hash IN (SELECT value FROM json_each(?))`, model, list)
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	l.waiting[model] -= n
+	return err
+}
+
+// jsonList sorts the numbers, for the sake of the index, and writes them as JSON.
+func jsonList(v []int64) string {
+	slices.Sort(v)
+	b := make([]byte, 0, 2+21*len(v))
+	b = append(b, '[')
+	for i, x := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, x, 10)
+	}
+	return string(append(b, ']'))
+}
+
+// partID is the number of the part, made where it is new.
+func (l *Log) partID(ctx context.Context, tx *sql.Tx, p part) (int64, error) {
+	if id, ok := l.parts[p]; ok {
+		return id, nil
+	}
+	p.model = strings.Clone(p.model)
+	var id int64
+	err := tx.QueryRowContext(ctx, `INSERT INTO part (model, day) VALUES (?, ?) ON CONFLICT (model, day) DO UPDATE SET day = excluded.day RETURNING id`,
+		p.model, p.day).Scan(&id)
+	if err != nil {
+		return 0, err
+	}
+	if len(l.parts) >= 10_000 {
+		clear(l.parts)
+	}
+	l.parts[p] = id
+	return id, nil
+}
+
+// putLabel keeps a label and reports whether its prediction is known.
+func (l *Log) putLabel(ctx context.Context, tx *sql.Tx, x *prediction.Label) (known bool, err error) {
+	name := nameOf(x)
+	if _, err := tx.ExecContext(ctx, `INSERT INTO label (model, name, value, at, received) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		x.Model, []byte(name), x.Value, x.At.UnixMicro(), x.Received.UnixMicro()); err != nil {
+		return false, err
+	}
+	// CROSS JOIN fixes the order: the model's days first, then one look in each.
+	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM part CROSS JOIN place ON place.part = part.id AND place.hash = ? WHERE part.model = ?)`,
+		hash(name), x.Model).Scan(&known); err != nil || known {
+		return known, err
+	}
+	res, err := tx.ExecContext(ctx, `INSERT INTO waiting (model, hash, received) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+		x.Model, hash(name), x.Received.UnixMicro())
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	l.waiting[strings.Clone(x.Model)] += n
+	return false, err
+}
