@@ -257,9 +257,8 @@ func (s *stepper) tellInstead(w *Window, c comparison, shifts []shift, limit flo
 		}
 		return
 	}
-	s.note("cannot "+subject, subject, w.End, map[string]any{"windows": len(c.ends), "needed": math.Ceil(limit) - 1},
-		"cannot judge drift of %s yet: %s to compare with, %.0f needed for the budget",
-		map[bool]string{true: "predictions", false: "inputs"}[subject == predictions], plural(len(c.ends), "window"), math.Ceil(limit)-1)
+	s.note("cannot judge", subject, w.End, map[string]any{"windows": len(c.ends), "needed": math.Ceil(limit) - 1},
+		"cannot judge drift yet: %s to compare with, %.0f needed for the budget", plural(len(c.ends), "window"), math.Ceil(limit)-1)
 }
 
 // byDistance is the shifts beyond the floors, the furthest first: by standardised

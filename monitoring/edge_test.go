@@ -24,7 +24,7 @@ func TestWhatCannotBeJudgedIsSaidOnce(t *testing.T) {
 		late   bool // no label ever comes
 		want   string
 	}{
-		{"too few windows to keep the budget", 120, 0, false, "cannot judge drift of inputs yet: 13 windows to compare with, 19 needed for the budget"},
+		{"too few windows to keep the budget", 120, 0, false, "cannot judge drift yet: 13 windows to compare with, 19 needed for the budget"},
 		{"a season that the reference does not hold", 200, unit.Duration(365 * 24 * time.Hour), false, "the reference does not hold this season, so drift is not judged"},
 		{"truth that does not come", 120, 0, true, "the truth of 238 of 238 rows due since 1 Jan 2022 is not known; score is not judged"},
 	} {

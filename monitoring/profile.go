@@ -116,7 +116,7 @@ type Residuals struct {
 	Truth   []float64 // as evaluation.Sample has it
 	Outputs int       // scores a row; 0: as many as there are
 	Scores  []float64 // a row's scores one after the other
-	Time    []int64   // microseconds since 1970 in UTC, when the truth fell due or was asked for; nil: none
+	Time    []int64   // microseconds since 1970 in UTC at which the truth fell due; nil: the rows' order stands for it
 	Classes []string  // Multiclass: in the order of the scores
 }
 
