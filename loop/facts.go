@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loop
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"flyball/data/dataset"
+	"flyball/event"
+	"flyball/experiment/evaluation"
+	"flyball/experiment/gate"
+	"flyball/experiment/online"
+	"flyball/governance/audit"
+	"flyball/serving/prediction"
+	"flyball/serving/release"
+)
+
+// release takes a release that is under way one step on, if there is one to take.
+func (l *Loop) release(ctx context.Context, m *Model, s release.State, now time.Time) (bool, error) {
+	if s.Done() {
+		return false, nil
+	}
+	f, err := l.facts(ctx, m, s, now)
+	if err != nil {
+		return false, err
+	}
+	next, changed := release.Next(s, f, now)
+	if !changed {
+		return false, nil
+	}
+	return true, l.SaveRelease(ctx, m, s, next, "flyball", now)
+}
+
+// SaveRelease keeps a change of a release with its aliases, its record and its line
+// in the feed, and serves by it.
+func (l *Loop) SaveRelease(ctx context.Context, m *Model, from, to release.State, by string, now time.Time) error {
+	rec := audit.Record{At: now, Actor: by, Action: "release " + string(to.Phase), Object: fmt.Sprintf("%s@%d", m.Name, to.Candidate), Why: to.Reason}
+	if err := l.opts.Store.SaveRelease(ctx, from.Generation, to, to.Aliases(), &rec, releaseEvent(m, to, by, now)); err != nil {
+		return err
+	}
+	return l.publish(ctx, m, to.Route())
+}
+
+func releaseEvent(m *Model, s release.State, by string, now time.Time) event.Event {
+	e := event.Event{At: now, Model: m.Name, By: by, Mark: event.Move, Kind: "release", Command: "flyball releases " + m.Name}
+	switch s.Phase {
+	case release.Preload:
+		e.Text = fmt.Sprintf("v%d is loaded beside", s.Candidate)
+	case release.ShadowPhase:
+		e.Text = fmt.Sprintf("v%d scores in the shadow of v%d", s.Candidate, s.Live)
+	case release.Canary:
+		e.Text = fmt.Sprintf("v%d answers %s; %s", s.Candidate, s.Plan.Canary[s.Step].Share, s.Reason)
+	case release.Full:
+		e.Text = fmt.Sprintf("v%d answers all; %s", s.Candidate, s.Reason)
+	case release.BakePhase:
+		e.Text = fmt.Sprintf("v%d bakes, v%d stays warm", s.Candidate, s.Live)
+		if s.Live == 0 {
+			e.Text = fmt.Sprintf("v%d bakes", s.Candidate)
+		}
+	case release.Succeeded:
+		e.Mark, e.Text = event.OK, fmt.Sprintf("v%d is live; %s", s.Candidate, s.Reason)
+	case release.Aborting, release.RollingBack:
+		e.Mark, e.Text = event.Stop, fmt.Sprintf("v%d is taken back: %s", s.Candidate, s.Reason)
+	case release.Aborted, release.RolledBack:
+		e.Mark, e.Text = event.Stop, fmt.Sprintf("v%d is out, v%d answers", s.Candidate, s.Live)
+	default:
+		e.Mark, e.Text = event.Wait, s.Reason
+	}
+	if s.Paused != "" {
+		e.Mark, e.Text = event.Wait, "release paused: "+s.Paused
+	}
+	return e
+}
+
+// comparing reports whether both versions score.
+func comparing(s release.State) bool {
+	return s.Live != 0 && (s.Phase == release.ShadowPhase || s.Phase == release.Canary || s.Phase == release.Full || s.Phase == release.BakePhase)
+}
+
+// facts gathers what release.Next decides by, from the records of the answers.
+func (l *Loop) facts(ctx context.Context, m *Model, s release.State, now time.Time) (release.Facts, error) {
+	f := release.Facts{Replicas: []release.Replica{l.replica(m, s)}, Duties: m.Duties.Check()}
+	if !comparing(s) {
+		return f, nil
+	}
+	t := &tally{state: s, task: m.Recipe.Task, now: now}
+	t.rule, t.judged = m.Recipe.LossRule()
+	if b := l.hold(m.Name).versions[s.Candidate]; b != nil {
+		t.classes = b.Manifest.Classes
+	}
+	// A row's event time may lie before the moment it is answered at; a week is more
+	// than callers take.
+	from := s.StartedAt.Add(-7 * 24 * time.Hour)
+	if err := l.opts.Log.Scan(ctx, prediction.Query{Model: m.Name, From: from, AsOf: now}, t.add); err != nil {
+		return f, err
+	}
+	t.into(&f)
+	return f, nil
+}
+
+// tally adds up the records of a release.
+type tally struct {
+	state   release.State
+	task    dataset.Task
+	rule    gate.Rule
+	judged  bool
+	classes []string
+	now     time.Time
+
+	requests, errors, decided, moved int
+	took                             []float64
+	pairs                            []online.Pair
+}
+
+func (t *tally) add(j prediction.Joined) error {
+	if j.At.Before(t.state.StartedAt) {
+		return nil
+	}
+	live, cand := j.ScoresOf(t.state.Live), j.ScoresOf(t.state.Candidate)
+	failed, asked := false, j.Arm == prediction.Candidate
+	for _, o := range j.Others {
+		if o.Role == prediction.Candidate && o.Version == t.state.Candidate {
+			asked, failed = true, o.Error != ""
+			t.took = append(t.took, o.Latency.Seconds())
+		}
+	}
+	if !asked {
+		return nil
+	}
+	t.requests++
+	if failed {
+		t.errors++
+	}
+	if live == nil || cand == nil {
+		return nil
+	}
+	if d := t.task.Decide; d != nil && len(live) == 1 {
+		t.decided++
+		if live[0] > d.Above {
+			t.moved--
+		}
+		if cand[0] > d.Above {
+			t.moved++
+		}
+	}
+	if j.Label == nil || j.Due.After(t.now) || !t.judged {
+		return nil
+	}
+	truth, ok := truthOf(t.task, t.classes, j.Label.Value)
+	if !ok {
+		return nil
+	}
+	a, okA := evaluation.Loss(t.rule.Name, t.task.Kind, truth, live)
+	b, okB := evaluation.Loss(t.rule.Name, t.task.Kind, truth, cand)
+	if okA && okB {
+		t.pairs = append(t.pairs, online.Pair{Live: a, Candidate: b, Block: t.block(j)})
+	}
+	return nil
+}
+
+// block is the draw that a record belongs to: its stretch of time, or its day where
+// blocks are by columns.
+func (t *tally) block(j prediction.Joined) uint64 {
+	each := t.task.Block.Each.D()
+	if each == 0 {
+		each = 24 * time.Hour
+	}
+	return uint64(j.Time.Unix() / int64(each.Seconds()))
+}
+
+func truthOf(task dataset.Task, classes []string, value string) (float64, bool) {
+	if task.Kind == dataset.Multiclass {
+		at := slices.Index(classes, value)
+		return float64(at), at >= 0
+	}
+	x, err := strconv.ParseFloat(value, 64)
+	return x, err == nil
+}
+
+func (t *tally) into(f *release.Facts) {
+	f.Requests, f.Errors = t.requests, t.errors
+	if b := t.state.Plan.BackIf.Errors; b != nil {
+		f.ErrorsHigh = online.ErrorsAbove(t.errors, t.requests, float64(b.Above))
+	}
+	if n := len(t.took); n >= 100 {
+		slices.Sort(t.took)
+		f.LatencyP99 = t.took[n*99/100]
+	}
+	if t.decided > 0 {
+		f.Shift = max(float64(t.moved), -float64(t.moved)) / float64(t.decided)
+	}
+	if !t.judged {
+		return
+	}
+	margin := 0.0
+	if t.rule.Margin != nil {
+		margin = *t.rule.Margin
+	}
+	blocks := t.task.Block.Each > 0 || len(t.task.Block.Columns) > 0
+	v := online.Compare(t.pairs, online.Policy{Metric: t.rule.Name, Margin: margin, Blocks: blocks})
+	f.Online, f.OnlineText = v.Verdict, v.Text
+}

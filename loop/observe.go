@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loop
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"flyball/event"
+	"flyball/fault"
+	"flyball/governance/audit"
+	"flyball/job"
+	"flyball/monitoring"
+	"flyball/serving/release"
+	"flyball/training"
+)
+
+// observe gathers what Next decides by.
+func (l *Loop) observe(ctx context.Context, m *Model, s State, rel release.State, any bool) (Observation, error) {
+	o := Observation{Applied: m.Generation}
+	if any {
+		o.Release = &rel
+		o.Live = rel.Aliases()["live"]
+	}
+	findings, err := l.opts.Store.OpenFindings(ctx, m.Name)
+	if err != nil {
+		return o, err
+	}
+	for _, f := range findings {
+		switch {
+		case f.Kind == monitoring.Drift && f.Trigger:
+			o.Drift = f.Text
+		case f.Kind == monitoring.Score && f.Trigger:
+			o.Score = f.Text
+		case f.Kind == monitoring.Quality && f.Severity == "page":
+			o.BadData = f.Text
+		}
+	}
+	if s.Job == "" {
+		return o, nil
+	}
+	j, err := l.opts.Store.Job(ctx, s.Job)
+	if err != nil {
+		return o, err
+	}
+	o.Job = &j
+	if j.State != job.Done {
+		return o, nil
+	}
+	var res training.Result
+	if err := json.Unmarshal(j.Result, &res); err != nil {
+		return o, fault.Wrap(err, fault.Internal, "the result of job %s cannot be read", j.ID)
+	}
+	o.Outcome = &Outcome{Version: res.Version, Baseline: res.Baseline, Pass: res.Verdict.Pass, Summary: res.Verdict.Summary}
+	return o, nil
+}
+
+// train adds the job of a training. Its key is the model's and the state's
+// generation: asked again before the state was kept, it is the same job.
+func (l *Loop) train(ctx context.Context, m *Model, a Action, live int, generation int64, now time.Time) (job.Job, error) {
+	r := training.Request{
+		Recipe: m.Recipe, Files: m.Files, Now: now, Live: live, Cause: a.Train, By: a.By,
+		Key: fmt.Sprintf("%s/%d", m.Name, generation+1),
+	}
+	input, err := json.Marshal(r)
+	if err != nil {
+		return job.Job{}, fmt.Errorf("encode the training: %w", err)
+	}
+	j, err := l.opts.Store.AddJob(ctx, job.Job{Kind: training.JobKind, Key: r.Key, Model: m.Name, Input: input, AddedAt: now})
+	if err == nil && l.opts.Poke != nil {
+		l.opts.Poke()
+	}
+	return j, err
+}
+
+// startRelease begins the release of a candidate that passed, and then keeps the
+// loop's state. When it began already, in a turn that broke off, it only does the
+// second.
+func (l *Loop) startRelease(ctx context.Context, m *Model, rel release.State, any bool, c Outcome, next State, generation int64, now time.Time) error {
+	live, from := 0, int64(0)
+	if any {
+		live, from = rel.Aliases()["live"], rel.Generation
+	}
+	if !any || rel.Candidate != c.Version {
+		s := release.Start(m.Name, live, c.Version, c.Baseline, m.Plan, from, next.Cause, "flyball", now)
+		s.Floor = rel.Floor
+		rec := audit.Record{At: now, Actor: "flyball", Action: "release", Object: fmt.Sprintf("%s@%d", m.Name, c.Version), Why: c.Summary}
+		ev := event.Event{At: now, Model: m.Name, By: "flyball", Mark: event.OK, Kind: "gate",
+			Text: fmt.Sprintf("v%d %s", c.Version, c.Summary), Command: fmt.Sprintf("flyball gate %s@%d", m.Name, c.Version)}
+		if err := l.opts.Store.SaveRelease(ctx, from, s, s.Aliases(), &rec, ev); err != nil {
+			return err
+		}
+	}
+	return l.save(ctx, m.Name, generation, next, nil)
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loop
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"flyball/event"
+	"flyball/experiment/evaluation"
+	"flyball/experiment/online"
+	"flyball/ident"
+	"flyball/model"
+	"flyball/monitoring"
+	"flyball/serving/prediction"
+	"flyball/serving/release"
+)
+
+// watch has monitoring look at what the live version answered since it last looked,
+// and keeps what it found. It costs nothing until a block of time is over.
+func (l *Loop) watch(ctx context.Context, m *Model, rel release.State, now time.Time) error {
+	version := rel.Aliases()["live"]
+	if version == 0 {
+		return nil
+	}
+	st, err := l.opts.Store.Watch(ctx, m.Name, version)
+	if err != nil {
+		return err
+	}
+	if st.Block.IsZero() {
+		st = monitoring.Start(m.Recipe.Watch, now)
+		return l.beginWatch(ctx, m, version, st, now)
+	}
+	if now.Before(st.Next) {
+		return nil
+	}
+	profile, err := l.profile(ctx, m, version)
+	if err != nil {
+		return err
+	}
+	var rows []prediction.Joined
+	err = l.opts.Log.Scan(ctx, prediction.Query{Model: m.Name, From: st.From, AsOf: now}, func(j prediction.Joined) error {
+		if j.ScoresOf(version) != nil {
+			rows = append(rows, j)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	out := monitoring.Step(monitoring.Input{
+		Policy: m.Recipe.Watch, Task: m.Recipe.Task, Profile: profile, Model: m.Name, Version: version, State: st,
+		Rows: rows, Now: now, MinRowsPerWindow: minRows(m),
+	})
+	w := Watched{Model: m.Name, Version: version, State: out.State, Windows: out.Windows, Findings: out.Findings}
+	for _, f := range out.Findings {
+		w.Events = append(w.Events, findingEvent(f))
+	}
+	for _, n := range out.Notes {
+		w.Events = append(w.Events, event.Event{At: now, Model: m.Name, By: "flyball", Mark: event.None, Kind: "note", Text: n.Text, Command: "flyball drift " + m.Name, Data: n.Data})
+	}
+	if err := l.opts.Store.SaveWatch(ctx, w); err != nil {
+		return err
+	}
+	return l.floor(ctx, m, rel, now)
+}
+
+// beginWatch starts the watch of a version and closes what was open of the one
+// before: it answers no more, and the new one has a reference of its own.
+func (l *Loop) beginWatch(ctx context.Context, m *Model, version int, st monitoring.State, now time.Time) error {
+	open, err := l.opts.Store.OpenFindings(ctx, m.Name)
+	if err != nil {
+		return err
+	}
+	w := Watched{Model: m.Name, Version: version, State: st}
+	for _, f := range open {
+		if f.Version != version {
+			f.Closed = now
+			w.Findings = append(w.Findings, f)
+		}
+	}
+	return l.opts.Store.SaveWatch(ctx, w)
+}
+
+func findingEvent(f monitoring.Finding) event.Event {
+	e := event.Event{At: f.Opened, Model: f.Model, By: "flyball", Mark: event.Warn, Kind: f.Kind, Text: f.Text, Command: "flyball alerts " + f.Model, Data: f.Data}
+	if !f.Closed.IsZero() {
+		e.At, e.Mark, e.Text = f.Closed, event.OK, f.Subject+": as before again"
+	}
+	return e
+}
+
+// minRows is what the checks of the model file ask of each window of the watch.
+func minRows(m *Model) int {
+	for _, c := range m.Recipe.Data.Checks {
+		if c.Rows != nil && c.Rows.Per == m.Recipe.Watch.Every {
+			return c.Rows.AtLeast
+		}
+	}
+	return 0
+}
+
+// profile is what monitoring compares the version with; nil when its bundle has
+// none.
+func (l *Loop) profile(ctx context.Context, m *Model, version int) (*monitoring.Profile, error) {
+	h := l.hold(m.Name)
+	if p := h.profiles[version]; p != nil {
+		return p, nil
+	}
+	b, err := l.load(ctx, ident.Ref{Model: m.Name, Version: version}, h.versions)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := b.Manifest.Files[model.ProfileFile]; !ok {
+		return nil, nil
+	}
+	raw, err := b.File(ctx, l.opts.Blobs, model.ProfileFile)
+	if err != nil {
+		return nil, err
+	}
+	p, err := monitoring.DecodeProfile(raw)
+	if err != nil {
+		return nil, err
+	}
+	clear(h.profiles)
+	h.profiles[version] = p
+	return p, nil
+}
+
+// floor lets the baseline answer while the live version is clearly worse than it on
+// due rows, and the live version again when it no longer is. A release under way is
+// left alone.
+func (l *Loop) floor(ctx context.Context, m *Model, rel release.State, now time.Time) error {
+	rule, ok := m.Recipe.LossRule()
+	if !ok || !rel.Done() || rel.Baseline == 0 {
+		return nil
+	}
+	live := rel.Route().Live
+	var classes []string
+	if b := l.hold(m.Name).versions[live]; b != nil {
+		classes = b.Manifest.Classes
+	}
+	t := &tally{task: m.Recipe.Task}
+	var pairs []online.Pair
+	err := l.opts.Log.Scan(ctx, prediction.Query{Model: m.Name, From: rel.StartedAt, DueBy: now, AsOf: now}, func(j prediction.Joined) error {
+		base, scores := j.BaselineScores(), j.ScoresOf(live)
+		if j.Label == nil || base == nil || scores == nil {
+			return nil
+		}
+		truth, ok := truthOf(m.Recipe.Task, classes, j.Label.Value)
+		if !ok {
+			return nil
+		}
+		a, okA := evaluation.Loss(rule.Name, m.Recipe.Task.Kind, truth, base)
+		b, okB := evaluation.Loss(rule.Name, m.Recipe.Task.Kind, truth, scores)
+		if okA && okB {
+			pairs = append(pairs, online.Pair{Live: a, Candidate: b, Block: t.block(j)})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	v := online.Compare(pairs, online.Policy{Metric: rule.Name, Blocks: true})
+	next, changed := rel, false
+	switch v.Verdict {
+	case release.Harm:
+		next, changed = rel.WithFloor(true, "the live version is worse than the baseline: "+v.Text)
+	case release.Pass:
+		next, changed = rel.WithFloor(false, "the live version is as good as the baseline again")
+	}
+	if !changed {
+		return nil
+	}
+	ev := event.Event{At: now, Model: m.Name, By: "flyball", Mark: event.Stop, Kind: "floor", Text: fmt.Sprintf("v%d: %s", live, next.Reason), Command: "flyball score " + m.Name}
+	if err := l.opts.Store.SaveRelease(ctx, rel.Generation, next, next.Aliases(), nil, ev); err != nil {
+		return err
+	}
+	return l.publish(ctx, m, next.Route())
+}

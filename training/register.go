@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package training
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"flyball/event"
+	"flyball/fault"
+	"flyball/ident"
+	"flyball/job"
+	"flyball/model/registry"
+)
+
+// JobKind is the kind of a training's job.
+const JobKind = "train"
+
+// Registry is where a finished training registers its versions. Package store
+// implements it; the same Key twice is one version.
+type Registry interface {
+	AddVersion(ctx context.Context, v registry.Version, evs ...event.Event) (registry.Version, error)
+	Version(ctx context.Context, ref ident.Ref) (registry.Version, error)
+}
+
+// Handler is the job that trains, judges and registers. It may run again after a
+// crash: what it registers carries the job's key.
+func (t *Trainer) Handler(reg Registry) func(context.Context, job.Job, func(string)) (json.RawMessage, error) {
+	return func(ctx context.Context, j job.Job, progress func(string)) (json.RawMessage, error) {
+		r, err := ParseRequest(j.Input)
+		if err != nil {
+			return nil, err
+		}
+		var live *Opponent
+		if r.Live != 0 {
+			v, err := reg.Version(ctx, ident.Ref{Model: r.Recipe.Model, Version: r.Live})
+			if err != nil {
+				return nil, err
+			}
+			live = &Opponent{Bundle: v.Bundle, SeenUntil: v.SeenUntil}
+		}
+		res, err := t.Run(ctx, r, live, progress)
+		if err != nil {
+			return nil, err
+		}
+		if err := register(ctx, reg, r, &res); err != nil {
+			return nil, err
+		}
+		return json.Marshal(res)
+	}
+}
+
+func register(ctx context.Context, reg Registry, r Request, res *Result) error {
+	report, err := json.Marshal(res.Verdict)
+	if err != nil {
+		return fmt.Errorf("encode the gate's report: %w", err)
+	}
+	v := registry.Version{
+		Ref: ident.Ref{Model: r.Recipe.Model}, Bundle: res.Bundle, Judged: res.Judged, Snapshot: res.Snapshot, Record: res.Record,
+		SeenUntil: res.SeenUntil, Verdict: verdictWord(res), Report: report, Cause: r.Cause,
+		CreatedAt: r.Now, CreatedBy: r.By, Key: r.Key,
+	}
+	kept, err := reg.AddVersion(ctx, v, trainedEvent(r, res))
+	if err != nil {
+		return err
+	}
+	res.Version = kept.Version
+	v.Ref.Model, v.Bundle, v.Judged, v.Report = registry.BaselineOf(r.Recipe.Model), res.Floor, "", nil
+	floor, err := reg.AddVersion(ctx, v)
+	res.Baseline = floor.Version
+	return err
+}
+
+func verdictWord(res *Result) string {
+	switch {
+	case res.Verdict.Pass:
+		return "pass"
+	case res.Verdict.Decision == "inconclusive":
+		return "inconclusive"
+	}
+	return "fail"
+}
+
+func trainedEvent(r Request, res *Result) event.Event {
+	return event.Event{
+		At: r.Now, Model: r.Recipe.Model, By: r.By, Mark: event.OK, Kind: "trained",
+		Text:    fmt.Sprintf("%d rows trained, %d held out; cause: %s", res.Train, res.Test, r.Cause),
+		Command: "flyball versions " + r.Recipe.Model,
+	}
+}
+
+func invalidRecord(err error) error {
+	if err == nil {
+		return fault.New(fault.Invalid, "this record.json does not describe a training of this kind")
+	}
+	return fault.Wrap(err, fault.Invalid, "record.json cannot be read")
+}
+
+// Comparison is one output of a version, recorded and made again.
+type Comparison struct {
+	What     string
+	Recorded string
+	Again    string
+}
+
+// Equal reports whether the two are the same.
+func (c Comparison) Equal() bool { return c.Recorded == c.Again }
+
+// Reproduce makes a version again from its record alone and compares digests, file
+// by file of its bundle. It registers nothing.
+func (t *Trainer) Reproduce(ctx context.Context, v registry.Version, progress func(string)) ([]Comparison, error) {
+	raw, err := readBlob(ctx, t.Blobs, v.Record)
+	if err != nil {
+		return nil, err
+	}
+	r, live, err := Recorded(raw)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	res, err := t.Run(ctx, r, live, progress)
+	if err != nil {
+		return nil, err
+	}
+	t.Logger.Info("made a version again", "version", v.Ref.String(), "seconds", time.Since(began).Seconds())
+	out := []Comparison{
+		{"snapshot", string(v.Snapshot), string(res.Snapshot)},
+		{"judged bundle", string(v.Judged), string(res.Judged)},
+		{"bundle", string(v.Bundle), string(res.Bundle)},
+	}
+	return append(out, t.files(ctx, v.Bundle, res.Bundle)...), nil
+}

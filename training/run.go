@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package training
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"sort"
+	"time"
+
+	"flyball/blob"
+	"flyball/data/dataset"
+	"flyball/data/frame"
+	"flyball/data/pipeline"
+	"flyball/experiment/evaluation"
+	"flyball/experiment/gate"
+	"flyball/fault"
+	"flyball/model"
+	"flyball/serving/prediction"
+	"flyball/training/learner"
+)
+
+var nan = math.NaN()
+
+// Trainer runs trainings. Its fields are set once; Run may be called at once.
+type Trainer struct {
+	Blobs    blob.Store
+	Log      prediction.Log // nil: the source alone
+	Decoders model.Decoders
+	Workers  int // 0: one per CPU
+	Logger   *slog.Logger
+}
+
+// Run makes a version of a request and judges it against live, the bundle that
+// serves (nil: none). It registers nothing. Data that fails a check is a Refused
+// fault that names rows and columns; a candidate that the gate refuses is a Result,
+// not an error. progress may be nil.
+func (t *Trainer) Run(ctx context.Context, r Request, live *Opponent, progress func(string)) (Result, error) {
+	if progress == nil {
+		progress = func(string) {}
+	}
+	began := time.Now()
+	w := &work{Trainer: t, request: r, recipe: r.Recipe, live: live, progress: progress}
+	for _, step := range []func(context.Context) error{w.data, w.split, w.judged, w.evaluate, w.final, w.record} {
+		if err := step(ctx); err != nil {
+			return w.result, err
+		}
+	}
+	w.result.Seconds = time.Since(began).Seconds()
+	return w.result, nil
+}
+
+// work is one training under way.
+type work struct {
+	*Trainer
+	request  Request
+	recipe   Recipe
+	live     *Opponent
+	progress func(string)
+
+	snapshot dataset.Snapshot
+	rows     *frame.Frame
+	labels   []float64
+	classes  []string
+	due      []int64
+	part     dataset.Split
+
+	candidate, floor *model.Bundle // fitted on the training rows, for the gate
+	rebuilt          *bool
+	values           map[string]float64
+	result           Result
+}
+
+// data makes or opens the snapshot and runs the checks.
+func (w *work) data(ctx context.Context) (err error) {
+	w.progress("reading the data")
+	if w.request.Snapshot != "" {
+		w.snapshot, err = dataset.Open(ctx, w.Blobs, w.request.Snapshot)
+	} else {
+		w.snapshot, err = gather(ctx, w.Blobs, w.Log, w.request)
+	}
+	if err != nil {
+		return err
+	}
+	w.result.Snapshot = w.snapshot.ID
+	if w.rows, err = w.snapshot.Rows(ctx, w.Blobs); err != nil {
+		return err
+	}
+	problems, err := dataset.Run(w.recipe.Data.Checks, w.recipe.Task, w.rows, w.request.Now)
+	if err != nil {
+		return err
+	}
+	w.result.Problems = problems
+	for _, p := range problems {
+		if p.Severity == "stop" {
+			return fault.New(fault.Refused, "the data fails a check: %s", p.Text).Do("mend the data, or change the check in the model file")
+		}
+	}
+	return nil
+}
+
+// split takes the mature rows apart: which train and which test.
+func (w *work) split(context.Context) (err error) {
+	task := w.recipe.Task
+	if w.labels, w.classes, err = task.Labels(w.rows, w.request.Now); err != nil {
+		return err
+	}
+	if w.due, err = task.Due(w.rows); err != nil {
+		return err
+	}
+	var unseen time.Time
+	if w.live != nil {
+		unseen = w.live.SeenUntil
+	}
+	var window dataset.TrainWindow
+	if len(w.recipe.Data.Train) > 0 {
+		window = w.recipe.Data.Train[0]
+	}
+	if w.part, err = task.Split(w.rows, window, w.recipe.Data.Test, unseen, w.request.Now); err != nil {
+		return err
+	}
+	p := w.part
+	w.result.Train, w.result.Test, w.result.Mature = len(p.Train), len(p.Test), len(p.Mature)
+	w.result.Unlabelled, w.result.Immature = p.MatureUnlabelled, p.Immature
+	w.result.TestFrom, w.result.TestTo = p.TestFrom, p.TestTo
+	if len(p.Train) == 0 || len(p.Test) == 0 {
+		return fault.New(fault.Refused, "%d mature rows: too few to train and to test (%d are not due yet)", len(p.Mature), p.Immature).
+			Do("wait for more truth, or make data.test.window shorter")
+	}
+	return nil
+}
+
+// judged makes the candidate and the floor on the training rows alone, and the
+// candidate a second time, with another number of workers, to see that it comes out
+// the same.
+func (w *work) judged(ctx context.Context) (err error) {
+	w.progress("training the candidate")
+	if w.candidate, err = w.make(ctx, w.recipe.Train, w.recipe.Pipeline, w.part.Train, w.Workers, nil); err != nil {
+		return err
+	}
+	if w.floor, err = w.makeFloor(ctx, w.part.Train); err != nil {
+		return err
+	}
+	w.result.Judged = w.candidate.Digest
+	if w.recipe.Gate.Reproduce == "" {
+		return nil
+	}
+	w.progress("making it again")
+	again, err := w.make(ctx, w.recipe.Train, w.recipe.Pipeline, w.part.Train, 1, nil)
+	if err != nil {
+		return err
+	}
+	same := again.Digest == w.candidate.Digest
+	w.rebuilt = &same
+	return nil
+}
+
+// make fits pipeline and estimator on the rows and bundles them.
+func (w *work) make(ctx context.Context, train Settings, steps pipeline.Spec, at []int, workers int, profile []byte) (*model.Bundle, error) {
+	rows := w.rows.Take(at)
+	fitted, err := pipeline.Fit(ctx, steps, rows, workers)
+	if err != nil {
+		return nil, err
+	}
+	x, _, err := fitted.Transform(rows)
+	if err != nil {
+		return nil, err
+	}
+	l, err := learner.New(train.With, train.Settings)
+	if err != nil {
+		return nil, err
+	}
+	y := make([]float64, len(at))
+	for i, r := range at {
+		y[i] = w.labels[r]
+	}
+	if limit := train.Limits.Time.D(); limit > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeoutCause(ctx, limit,
+			fault.New(fault.Exhausted, "the training took longer than train.limits.time (%s)", train.Limits.Time))
+		defer stop()
+	}
+	file, err := l.Fit(ctx, learner.Data{X: x, Y: y, Kind: w.recipe.Task.Kind, Classes: len(w.classes)},
+		learner.Options{Seed: train.Seed, Workers: workers, Progress: func(done, of int) {
+			w.progress(fmt.Sprintf("trained %d of %d", done, of))
+		}})
+	if err != nil {
+		return nil, cause(ctx, err)
+	}
+	return model.Make(ctx, w.Blobs, w.Decoders, model.Parts{
+		Model: w.recipe.Model, Task: w.recipe.Task, Classes: w.classes, Pipeline: fitted, Estimator: file, Rows: rows, Profile: profile,
+	})
+}
+
+// cause is why ctx ended, when it did and said so; err else.
+func cause(ctx context.Context, err error) error {
+	if c := context.Cause(ctx); c != nil {
+		return c
+	}
+	return err
+}
+
+// makeFloor makes the baseline. Its features are the columns of by, or, for another
+// learner, the candidate's pipeline.
+func (w *work) makeFloor(ctx context.Context, at []int) (*model.Bundle, error) {
+	b := w.recipe.Gate.Baseline
+	train := Settings{With: b.With, Settings: map[string]any{}, Seed: w.recipe.Train.Seed}
+	for k, v := range b.Settings {
+		if k != "by" {
+			train.Settings[k] = v
+		}
+	}
+	steps := w.recipe.Pipeline
+	if b.With == "builtin/constant" {
+		by, err := columnNames(b.Settings["by"])
+		if err != nil {
+			return nil, err
+		}
+		if steps, err = w.groupSteps(by); err != nil {
+			return nil, err
+		}
+	}
+	return w.make(ctx, train, steps, at, w.Workers, nil)
+}
+
+// groupSteps is the pipeline of group means: the columns as numbers, text by a code
+// of each value.
+func (w *work) groupSteps(by []string) (pipeline.Spec, error) {
+	var out pipeline.Spec
+	for _, name := range by {
+		c := w.rows.Column(name)
+		if c == nil {
+			return out, fault.New(fault.Invalid, "gate.baseline groups by %q, which the data does not have", name)
+		}
+		out.Inputs = append(out.Inputs, c.Field)
+		if c.Kind == frame.Text {
+			out.Steps = append(out.Steps, pipeline.Step{Op: "ordinal", In: []string{name}})
+		}
+	}
+	return out, nil
+}
+
+func columnNames(v any) ([]string, error) {
+	switch v := v.(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return []string{v}, nil
+	case []string:
+		return v, nil
+	case []any:
+		out := make([]string, len(v))
+		for i, x := range v {
+			s, ok := x.(string)
+			if !ok {
+				return nil, fault.New(fault.Invalid, "gate.baseline.settings.by is a list of columns")
+			}
+			out[i] = s
+		}
+		return out, nil
+	}
+	return nil, fault.New(fault.Invalid, "gate.baseline.settings.by is a list of columns")
+}
+
+// evaluate measures candidate, live version and baseline on the test rows, and
+// judges.
+func (w *work) evaluate(ctx context.Context) error {
+	w.progress("judging on held-out rows")
+	test := w.rows.Take(w.part.Test)
+	s := evaluation.Sample{Kind: w.recipe.Task.Kind, Classes: w.classes, Decide: w.recipe.Task.Decide, Scores: map[string][]float64{}}
+	for _, r := range w.part.Test {
+		s.Truth = append(s.Truth, w.labels[r])
+	}
+	var err error
+	if s.Block, err = w.recipe.Task.Blocks(test); err != nil {
+		return err
+	}
+	for _, cut := range slices.Concat(w.recipe.Gate.Slices, w.recipe.Task.Groups) {
+		values, err := cut.Values(test)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(s.Slices, func(c evaluation.SliceColumn) bool { return c.Name == cut.Column }) {
+			s.Slices = append(s.Slices, evaluation.SliceColumn{Name: cut.Column, Values: values})
+		}
+	}
+	voices := map[string]*model.Bundle{prediction.Candidate: w.candidate, prediction.Baseline: w.floor}
+	if w.live != nil {
+		if voices[prediction.Live], err = model.Open(ctx, w.Blobs, w.Decoders, w.live.Bundle); err != nil {
+			return err
+		}
+	}
+	for role, b := range voices {
+		got, err := b.Predict(test)
+		if err != nil {
+			return fmt.Errorf("score the test rows by the %s version: %w", role, err)
+		}
+		s.Scores[role] = got.Values
+	}
+	if err := w.measure(test); err != nil {
+		return err
+	}
+	w.result.Verdict = w.recipe.Gate.Judge(gate.Input{Sample: s, First: w.live == nil, Values: w.values, Rebuilt: w.rebuilt})
+	return nil
+}
+
+// measure finds what the gate asks for apart from the test rows: the time one row
+// takes, and the level of the scores on the newest traffic.
+func (w *work) measure(test *frame.Frame) error {
+	w.values = map[string]float64{}
+	n := min(test.Rows(), 500)
+	took := make([]float64, n)
+	for i := range n {
+		row := test.Slice(i, i+1)
+		began := time.Now()
+		if _, err := w.candidate.Predict(row); err != nil {
+			return err
+		}
+		took[i] = time.Since(began).Seconds()
+	}
+	sort.Float64s(took)
+	w.values["latency_p99"] = took[min(n-1, n*99/100)]
+	if w.recipe.Task.Kind == dataset.Multiclass {
+		return nil
+	}
+	w.values["base_rate_mature"] = mean(w.labels, w.part.Test)
+	traffic, err := w.traffic()
+	if err != nil || len(traffic) == 0 {
+		return err
+	}
+	got, err := w.candidate.Predict(w.rows.Take(traffic))
+	if err != nil {
+		return err
+	}
+	w.values["mean_score_traffic"] = mean(got.Values, nil)
+	return nil
+}
+
+// traffic is the rows asked in the newest test window, whether their truth is due
+// or not; none where rows have no time.
+func (w *work) traffic() ([]int, error) {
+	if w.recipe.Task.Time == "" {
+		return nil, nil
+	}
+	asked, err := dataset.Times(w.rows, w.recipe.Task.Time)
+	if err != nil {
+		return nil, err
+	}
+	to := w.request.Now.UnixMicro()
+	from := to - w.recipe.Data.Test.Window.D().Microseconds()
+	var out []int
+	for i, t := range asked {
+		if t > from && t <= to {
+			out = append(out, i)
+		}
+	}
+	return out, nil
+}
+
+// mean is over the values at the places, or over all where at is nil.
+func mean(v []float64, at []int) float64 {
+	sum, n := 0.0, 0
+	if at == nil {
+		for _, x := range v {
+			sum, n = sum+x, n+1
+		}
+	}
+	for _, i := range at {
+		sum, n = sum+v[i], n+1
+	}
+	return sum / float64(n)
+}
