@@ -188,7 +188,8 @@ func bare(s string) bool {
 	}
 	first := s[0] | 0x20
 	quantity := s[0] >= '0' && s[0] <= '9' && strings.ContainsAny(s[len(s)-1:], "smhdwy%B") && !strings.ContainsAny(s, ":_ xo")
-	if rate := s[0] >= '0' && s[0] <= '9' && strings.Contains(s, " per "); !(first >= 'a' && first <= 'z') && !quantity && !rate {
+	file := s[0] == '/' || strings.HasPrefix(s, "./") || strings.HasPrefix(s, "../")
+	if rate := s[0] >= '0' && s[0] <= '9' && strings.Contains(s, " per "); !(first >= 'a' && first <= 'z') && !quantity && !rate && !file {
 		return false
 	}
 	for i := range len(s) {
