@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -97,6 +98,7 @@ type Log struct {
 	ready chan struct{} // closed when Run begins
 
 	sealing sync.Mutex       // held by Seal
+	dropped atomic.Int64     // rows
 	failing bool             // the last commit failed; the writer's own
 	parts   map[part]int64   // ids of parts; the writer's own
 	waiting map[string]int64 // names that wait for their prediction, by model; the writer's own

@@ -135,7 +135,7 @@ func (l *Log) enter(ctx context.Context, it *item, wait bool) error {
 			break
 		}
 		if !wait {
-			l.metrics.dropped.Add(float64(len(it.records)))
+			l.drop(len(it.records))
 			return nil
 		}
 		room := l.room
@@ -156,6 +156,16 @@ func (l *Log) enter(ctx context.Context, it *item, wait bool) error {
 	}
 	return nil
 }
+
+// drop counts n rows that are not kept.
+func (l *Log) drop(n int) {
+	l.dropped.Add(int64(n))
+	l.metrics.dropped.Add(float64(n))
+}
+
+// Dropped is how many predictions were not kept since Open: the queue was full, or
+// what was left at the end could not be written.
+func (l *Log) Dropped() int64 { return l.dropped.Load() }
 
 // fits reports whether there is room for it. What is larger than the whole queue
 // fits into an empty one.
@@ -248,7 +258,7 @@ func (l *Log) finish() error {
 	if lost == 0 {
 		return nil
 	}
-	l.metrics.dropped.Add(float64(lost))
+	l.drop(lost)
 	return fault.Wrap(err, fault.Unavailable, "%d predictions that nobody waited for are lost", lost)
 }
 
