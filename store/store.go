@@ -132,7 +132,7 @@ func (db *DB) provider() (*goose.Provider, error) {
 	}
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
 	if db.dialect.goose == goose.DialectPostgres { // two servers may start at once
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60)) // look each second, for a minute
 		if err != nil {
 			return nil, err
 		}
@@ -141,21 +141,37 @@ func (db *DB) provider() (*goose.Provider, error) {
 	return goose.NewProvider(db.dialect.goose, db.write, files, options...)
 }
 
+// migrate brings the schema up. Two programs may open a new SQLite file at once, and
+// goose has no lock for that: whoever loses the race looks again.
 func (db *DB) migrate(ctx context.Context) error {
+	for attempt := 0; ; attempt++ {
+		err := db.up(ctx)
+		if !lostStart(err) || attempt == 20 {
+			return problem(err, "the database cannot be brought to this version's schema")
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (db *DB) up(ctx context.Context) error {
 	p, err := db.provider()
 	if err != nil {
-		return problem(err, "the database's schema cannot be read")
+		return err
 	}
 	have, newest, err := p.GetVersions(ctx)
-	if err != nil {
-		return problem(err, "the database's schema cannot be read")
+	if err != nil || have == newest {
+		return err
 	}
 	if have > newest {
 		return fault.New(fault.Refused, "the database has schema %d, and this Flyball knows schemas up to %d", have, newest).
 			Do("run the newer Flyball that wrote it, or restore a backup from before the upgrade")
 	}
 	_, err = p.Up(ctx)
-	return problem(err, "the database cannot be brought to this version's schema")
+	return err
 }
 
 // Close lets the database go. Nothing may be called after it.

@@ -9,11 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
 
 	"flyball/fault"
+	"flyball/governance/audit"
 	"flyball/store"
 	"flyball/store/pgtest"
 	"flyball/store/storetest"
@@ -94,6 +96,37 @@ func TestADatabaseOfANewerFlyballIsLeftAsItIs(t *testing.T) {
 	}
 }
 
+func TestProgramsMayOpenANewDatabaseAtOnce(t *testing.T) {
+	for _, engine := range []string{"sqlite", "pgx"} {
+		t.Run(engine, func(t *testing.T) {
+			dsn := filepath.Join(t.TempDir(), "flyball.db")
+			if engine == "pgx" {
+				dsn = server.DSN(t)
+			}
+			var programs sync.WaitGroup
+			for range 3 {
+				programs.Go(func() {
+					db, err := store.Open(context.Background(), dsn)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if _, err := db.AddAudit(context.Background(), audit.Record{Actor: "ana", Action: "start"}); err != nil {
+						t.Error(err)
+					}
+					if err := db.Close(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			programs.Wait()
+			if n, err := open(t, dsn).VerifyAudit(context.Background()); n != 3 || err != nil {
+				t.Errorf("got %d records, %v; want 3", n, err)
+			}
+		})
+	}
+}
+
 func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
 	dir := t.TempDir()
 	garbage := filepath.Join(dir, "garbage.db")
@@ -133,15 +166,29 @@ func TestASQLiteFileMayHaveAnyName(t *testing.T) {
 func TestADatabaseLockedByAnotherProgramSaysSo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "flyball.db")
 	open(t, path)
-	other := raw(t, "sqlite", path+"?_pragma=busy_timeout(1)")
+	other, mine := raw(t, "sqlite", path), raw(t, "sqlite", path+"?_pragma=busy_timeout(1)")
 	other.SetMaxOpenConns(1)
-	if _, err := other.Exec("BEGIN EXCLUSIVE"); err != nil {
+	if _, err := other.Exec("BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _, _ = other.Exec("ROLLBACK") })
-	second := raw(t, "sqlite", path+"?_pragma=busy_timeout(1)")
-	_, err := second.Exec("BEGIN IMMEDIATE")
+	_, err := mine.Exec("UPDATE heads SET seq = seq")
 	if got := store.Problem(err); !fault.Is(got, fault.Unavailable) || !strings.HasPrefix(got.Error(), "the database is locked by another program") {
 		t.Errorf("got %v, want that it is locked", got)
+	}
+}
+
+func TestAServerThatGoesAwaySaysSo(t *testing.T) {
+	dsn := server.DSN(t)
+	db := open(t, dsn+" application_name=flyball_gone")
+	if _, err := raw(t, "pgx", dsn).Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'flyball_gone'"); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 { // a pool notices one connection at a time
+		if _, err := db.Models(context.Background()); err != nil && !fault.Is(err, fault.Unavailable) {
+			t.Errorf("got %v, want unavailable or an answer", err)
+		}
+	}
+	if _, err := db.Models(context.Background()); err != nil {
+		t.Errorf("the store did not come back: %v", err)
 	}
 }
