@@ -79,7 +79,7 @@ func Next(s State, f Facts, now time.Time) (State, bool) {
 	if why := s.harm(f); why != "" {
 		return s.back(why, now), true
 	}
-	if s.Paused != "" {
+	if s.Paused != "" && !s.Waits {
 		return s, false
 	}
 	return s.forward(f, now)
@@ -122,7 +122,7 @@ func (s State) back(why string, now time.Time) State {
 func (s State) enter(p Phase, why string, now time.Time) State {
 	s.Phase, s.Reason, s.EnteredAt = p, why, now
 	s.Generation++
-	s.Paused = ""
+	s.Paused, s.Waits = "", false
 	if s.Done() {
 		s.EndedAt = now
 	}
@@ -159,7 +159,7 @@ func (s State) acknowledged(f Facts) bool {
 func (s State) forward(f Facts, now time.Time) (State, bool) {
 	if s.Phase == Pending {
 		if f.Duties != nil {
-			return s.pause(f.Duties.Error(), now)
+			return s.pause(f.Duties.Error(), true)
 		}
 		return s.enter(Preload, "the gate's verdict is pass", now), true
 	}
@@ -169,7 +169,7 @@ func (s State) forward(f Facts, now time.Time) (State, bool) {
 	held := now.Sub(s.EnteredAt)
 	switch s.Phase {
 	case Preload:
-		if s.Live != 0 && s.Plan.Shadow.For > 0 {
+		if s.Live != 0 && (s.Plan.Shadow.For > 0 || s.Plan.Shadow.AtLeast > 0) {
 			return s.enter(ShadowPhase, "loaded, its golden rows reproduced", now), true
 		}
 		return s.ramp(0, "loaded, its golden rows reproduced", now), true
@@ -213,11 +213,11 @@ func (s State) ramp(i int, why string, now time.Time) State {
 }
 
 // pause holds the release where it is; false when it is paused for that already.
-func (s State) pause(why string, now time.Time) (State, bool) {
-	if s.Paused == why {
+func (s State) pause(why string, waits bool) (State, bool) {
+	if s.Paused == why && s.Waits == waits {
 		return s, false
 	}
-	s.Paused, s.Reason = why, "waits: "+why
+	s.Paused, s.Waits, s.Reason = why, waits, "waits: "+why
 	s.Generation++
 	return s, true
 }
@@ -227,7 +227,7 @@ func (s State) Pause(why string, now time.Time) (State, bool) {
 	if !s.Forward() {
 		return s, false
 	}
-	return s.pause(why, now)
+	return s.pause(why, false)
 }
 
 // Resume ends a pause.
@@ -235,14 +235,18 @@ func (s State) Resume(now time.Time) (State, bool) {
 	if s.Paused == "" {
 		return s, false
 	}
-	s.Paused, s.Reason = "", "resumed"
+	s.Paused, s.Waits, s.Reason = "", false, "resumed"
 	s.Generation++
 	return s, true
 }
 
 // Promote skips what is left of the waiting time of the phase, by hand. It does not
-// override harm, which takes the candidate back whoever asked.
+// override harm, which takes the candidate back whoever asked; false while paused,
+// for no share rises then: resume first.
 func (s State) Promote(why string, now time.Time) (State, bool) {
+	if s.Paused != "" {
+		return s, false
+	}
 	switch s.Phase {
 	case ShadowPhase:
 		return s.ramp(0, why, now), true

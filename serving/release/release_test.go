@@ -128,6 +128,52 @@ func TestNobodyGoesLiveWithoutItsDuties(t *testing.T) {
 	}
 }
 
+func TestAReleaseThatWaitsForADutyGoesOnWhenItHasItsOwner(t *testing.T) {
+	s, _ := Next(begin(3), Facts{Duties: errors.New("fix has no owner")}, start)
+	if _, changed := Next(s, Facts{Duties: errors.New("fix has no owner")}, start); changed {
+		t.Error("it changed though nothing did")
+	}
+	next, changed := Next(s, Facts{}, start)
+	if !changed || next.Phase != Preload || next.Paused != "" {
+		t.Errorf("got %s, paused for %q", next.Phase, next.Paused)
+	}
+	held, _ := s.Pause("wait for chen", start)
+	if _, changed := Next(held, Facts{}, start); changed {
+		t.Error("what somebody paused went on by itself")
+	}
+}
+
+func TestNobodyPromotesWhatIsPaused(t *testing.T) {
+	s := begin(3)
+	s.Phase = ShadowPhase
+	s, _ = s.Pause("wait for chen", start)
+	if _, ok := s.Promote("in a hurry", start); ok {
+		t.Error("the share rose while paused")
+	}
+	s, _ = s.Resume(start)
+	if next, ok := s.Promote("in a hurry", start); !ok || next.Phase != Canary {
+		t.Errorf("resumed: got %v, %s", ok, next.Phase)
+	}
+}
+
+func TestAShadowMayEndByItsRequestsAlone(t *testing.T) {
+	s := begin(3)
+	s.Plan.Shadow.For = 0
+	phases, _ := story(s, 24*20, good)
+	if !slices.Contains(phases, ShadowPhase) {
+		t.Errorf("no row was compared before traffic: %v", phases)
+	}
+}
+
+func TestAfterARollbackPreviousDoesNotNameTheLiveVersion(t *testing.T) {
+	s := begin(3)
+	s.Phase = BakePhase
+	s, _ = s.Rollback("chen", "complaints", start)
+	if a := s.Aliases(); a["live"] != 3 || a["previous"] != 0 || a["candidate"] != 0 {
+		t.Errorf("got %v", a)
+	}
+}
+
 func TestAFirstReleaseHasNobodyToShareWith(t *testing.T) {
 	phases, end := story(begin(0), 2, good)
 	if end.Phase != Succeeded || len(phases) != 5 || end.Route().Live != 4 {

@@ -32,14 +32,17 @@ func (s State) Route() Route {
 }
 
 // Aliases are the aliases of the model as the release stands; 0 takes one away.
-// live moves when the candidate answers all traffic, and back when it is taken back.
+// live moves when the candidate answers all traffic, and back when it is taken back;
+// previous, which moved with it, is taken away then: it would name the live version.
 func (s State) Aliases() map[string]int {
 	out := map[string]int{"live": s.Live, "candidate": s.Candidate}
 	switch s.Phase {
 	case Full, BakePhase, Succeeded:
 		out["live"], out["previous"], out["candidate"] = s.Candidate, s.Live, 0
-	case Aborting, Aborted, RollingBack, RolledBack:
+	case Aborting, Aborted:
 		out["candidate"] = 0
+	case RollingBack, RolledBack:
+		out["candidate"], out["previous"] = 0, 0
 	}
 	return out
 }

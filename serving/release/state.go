@@ -39,6 +39,7 @@ type State struct {
 	Phase      Phase     `json:"phase"`
 	Step       int       `json:"step"` // of Plan.Canary, in phase Canary
 	Paused     string    `json:"paused,omitempty"`
+	Waits      bool      `json:"waits,omitempty"` // it paused by itself, and goes on by itself when the cause is gone
 	Floor      bool      `json:"floor,omitempty"` // the live version is clearly worse than the baseline, which answers instead
 	Generation int64     `json:"generation"`      // of the model's route; rises with every change, over releases
 	StartedAt  time.Time `json:"started_at"`
