@@ -8,7 +8,9 @@ package online
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	"flyball/serving/release"
 	"flyball/stat"
@@ -38,6 +40,10 @@ const tightest = 300
 // fewest is the number of blocks below which their spread cannot be told.
 const fewest = 3
 
+// neighbours is the number of blocks from which on it can be told whether a block is
+// like the one before it.
+const neighbours = 8
+
 // Verdict is what the pairs say so far. Value is the mean improvement, positive where
 // the candidate is better.
 type Verdict struct {
@@ -66,8 +72,12 @@ func Compare(pairs []Pair, p Policy) Verdict {
 	if p.Blocks {
 		effect, enough = designEffect(pairs, mean, sd)
 	}
-	if n < start || !enough {
+	if n < start {
 		v.Text = fmt.Sprintf("%s: %d of %d truths needed to judge", p.Metric, n, start)
+		return v
+	}
+	if !enough {
+		v.Text = fmt.Sprintf("%s: %d truths, from fewer than the %d blocks needed to judge", p.Metric, n, fewest)
 		return v
 	}
 	half := stat.SequenceHalfWidth(float64(n)/effect, sd, tightest, alpha)
@@ -111,8 +121,9 @@ func moments(pairs []Pair) (mean, sd float64) {
 
 // designEffect is how many times as spread out the mean is as it would be if pairs
 // were independent (Kish 1965): the variance of block sums against that of pairs,
-// raised by one standard error of that estimate, and never below 1. false: too few
-// blocks to tell.
+// raised by one standard error of that estimate, and never below 1. Where blocks are
+// many, what one has in common with the next in the order of their numbers counts too
+// (once, and only where it makes the mean less sure). false: too few blocks to tell.
 func designEffect(pairs []Pair, mean, sd float64) (float64, bool) {
 	sums := map[uint64]float64{}
 	for _, p := range pairs {
@@ -122,9 +133,14 @@ func designEffect(pairs []Pair, mean, sd float64) (float64, bool) {
 	if len(sums) < fewest || sd == 0 {
 		return 1, len(sums) >= fewest
 	}
-	total := 0.0
-	for _, s := range sums {
-		total += s * s
+	total, beside, before := 0.0, 0.0, 0.0
+	for _, b := range slices.Sorted(maps.Keys(sums)) {
+		total += sums[b] * sums[b]
+		beside += before * sums[b]
+		before = sums[b]
+	}
+	if len(sums) >= neighbours {
+		total += 2 * max(0, beside)
 	}
 	ratio := g / (g - 1) * total / (float64(len(pairs)) * sd * sd)
 	return max(1, ratio*(1+math.Sqrt(2/(g-1)))), true

@@ -61,6 +61,42 @@ func TestTwoEqualVersionsAreRarelyCalledHarmThoughLookedAtEveryDay(t *testing.T)
 	}
 }
 
+func TestFewBlocksAreNamedAsTheReason(t *testing.T) {
+	pairs := days(1, 120, -60, 1, 1)
+	for i := range pairs {
+		pairs[i].Block = uint64(i / 60)
+	}
+	v := Compare(pairs, Policy{Metric: "mae", Margin: 1.5, Blocks: true})
+	if v.Verdict != release.NoData || v.Text != "mae: 120 truths, from fewer than the 3 blocks needed to judge" {
+		t.Errorf("got %q: %s", v.Verdict, v.Text)
+	}
+}
+
+// Hours that remember the ones before, over midnight too: blocks are not independent
+// either. Without what neighbouring blocks have in common 6.7 % of such runs were
+// called harm (of 2,000), with it 3.5 %, where 2.5 % is meant.
+func TestHoursThatRememberAcrossMidnightRarelyRaiseAnAlarm(t *testing.T) {
+	const runs, phi = 400, 0.95
+	wrong := 0
+	for seed := range uint64(runs) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		pairs, x := make([]Pair, 24*60), 30*r.NormFloat64()
+		for i := range pairs {
+			x = phi*x + 30*math.Sqrt(1-phi*phi)*r.NormFloat64()
+			pairs[i] = Pair{Live: 40 + x, Candidate: 40, Block: uint64(i / 24)}
+		}
+		for n := 120; n <= len(pairs); n += 24 {
+			if Compare(pairs[:n], Policy{Metric: "mae", Blocks: true}).Verdict == release.Harm {
+				wrong++
+				break
+			}
+		}
+	}
+	if share := float64(wrong) / runs; share > 0.05 {
+		t.Errorf("%.1f %% of runs called harm, at most 5 %% may be", 100*share)
+	}
+}
+
 func TestAVersionThatIsBetterPasses(t *testing.T) {
 	v := Compare(days(3, 24*28, 10, 30, 5), Policy{Metric: "mae", Margin: 1.5, Blocks: true})
 	if v.Verdict != release.Pass || math.IsInf(v.Low, 0) {
