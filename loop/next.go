@@ -43,6 +43,7 @@ type State struct {
 	Cause     string      `json:"cause,omitempty"`     // of the newest training
 	Hold      string      `json:"hold,omitempty"`      // why nothing is trained by itself; empty: nothing holds
 	Asked     *Asked      `json:"asked,omitempty"`     // a training asked for by hand
+	Weighed   time.Time   `json:"weighed,omitzero"`    // end of the newest rollback that was weighed for a hold
 }
 
 // Asked is a training that somebody asked for.
@@ -93,6 +94,7 @@ func Next(p Policy, s State, o Observation, now time.Time) (State, []Action) {
 
 // steady decides whether to train.
 func (s State) steady(p Policy, o Observation, now time.Time) (State, []Action) {
+	s = s.weigh(p, o) // a version may be rolled back long after its release
 	if s.Asked != nil {
 		a := Action{Train: ByHand, By: s.Asked.By, Why: s.Asked.Why}
 		s.Asked = nil
@@ -101,7 +103,7 @@ func (s State) steady(p Policy, o Observation, now time.Time) (State, []Action) 
 	if o.Live == 0 && s.Applied != o.Applied && (o.Release == nil || o.Release.Done()) {
 		return s.train(Action{Train: ByFirst, By: "flyball"}, o, now)
 	}
-	if s.Hold != "" || o.BadData != "" || o.Live == 0 {
+	if s.Hold != "" || o.BadData != "" || o.Live == 0 && (s.Cause != ByFirst || s.Failures == 0) {
 		return s, nil
 	}
 	cause, why := s.due(p, o, now)
@@ -113,6 +115,9 @@ func (s State) steady(p Policy, o Observation, now time.Time) (State, []Action) 
 
 // due is the strongest reason to train now; empty: none.
 func (s State) due(p Policy, o Observation, now time.Time) (cause, why string) {
+	if o.Live == 0 { // only a first training that failed is tried again
+		p.When = nil
+	}
 	switch {
 	case o.Score != "" && slices.Contains(p.When, ByScore):
 		return ByScore, o.Score
@@ -177,13 +182,19 @@ func (s State) training(o Observation, now time.Time) (State, []Action) {
 		return s, nil
 	}
 	switch o.Job.State {
-	case job.Failed, job.Canceled:
+	case job.Canceled: // somebody did not want it: it is not tried again by itself
+		s.Failures = 0
+		return s.rest(now), nil
+	case job.Failed:
 		s.Failures++
 		return s.rest(now), nil
 	case job.Done:
 		s.Failures = 0
 		if o.Outcome == nil || !o.Outcome.Pass {
 			return s.rest(now), nil
+		}
+		if r := o.Release; r != nil && !r.Done() && r.Candidate != o.Outcome.Version {
+			return s, nil // a rollback by hand is under way: one release at a time
 		}
 		s.Phase, s.Since, s.Candidate, s.Job = Releasing, now, o.Outcome.Version, ""
 		return s, []Action{{Release: o.Outcome}}
@@ -196,10 +207,20 @@ func (s State) releasing(p Policy, o Observation, now time.Time) State {
 	if o.Release == nil || o.Release.Candidate != s.Candidate || !o.Release.Done() {
 		return s
 	}
-	if o.Release.Phase == release.RolledBack && p.HoldAfter != "never" {
-		s.Hold = "v" + fmt.Sprint(s.Candidate) + " was rolled back: " + o.Release.Reason
+	return s.weigh(p, o).rest(now)
+}
+
+// weigh holds after a rollback that was not weighed yet, unless the policy never does.
+func (s State) weigh(p Policy, o Observation) State {
+	r := o.Release
+	if r == nil || r.Phase != release.RolledBack || !r.EndedAt.After(s.Weighed) {
+		return s
 	}
-	return s.rest(now)
+	s.Weighed = r.EndedAt
+	if p.HoldAfter != "never" {
+		s.Hold = fmt.Sprintf("v%d was rolled back: %s", r.Candidate, r.Reason)
+	}
+	return s
 }
 
 func (s State) rest(now time.Time) State {

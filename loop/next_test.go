@@ -124,9 +124,17 @@ func (a *actor) happens(t *testing.T, what string, now time.Time) string {
 		a.obs.Outcome = &Outcome{Version: v, Pass: verdict == "pass"}
 	case "failed":
 		a.obs.Job = &job.Job{State: job.Failed}
+	case "canceled":
+		a.obs.Job = &job.Job{State: job.Canceled}
+	case "rolling-back": // by hand, of a version that was live already
+		a.obs.Release = &release.State{Phase: release.RollingBack, Candidate: a.obs.Release.Candidate}
 	case "succeeded", "rolled-back", "aborted":
 		phase := map[string]release.Phase{"succeeded": release.Succeeded, "rolled-back": release.RolledBack, "aborted": release.Aborted}[verb]
-		a.obs.Release = &release.State{Phase: phase, Candidate: a.state.Candidate}
+		candidate := a.state.Candidate
+		if a.obs.Release != nil {
+			candidate = a.obs.Release.Candidate // also long after its release
+		}
+		a.obs.Release = &release.State{Phase: phase, Candidate: candidate, EndedAt: now}
 		if verb == "succeeded" {
 			a.obs.Live = a.state.Candidate
 		}
