@@ -56,7 +56,9 @@ type Verdict struct {
 // Compare judges the pairs seen so far, all of them at every look. The interval is
 // the asymptotic confidence sequence of Waudby-Smith et al. (2021, eq. 9) over as
 // many independent pairs as the blocks leave: n divided by the design effect, whose
-// estimate is raised where blocks are few.
+// estimate is raised where blocks are few. It takes blocks for all but independent: where
+// each day is much like the one before (correlation 0.7), 13 % of runs of 60 days are
+// called harm where 2.5 % is meant. Such data need longer blocks.
 func Compare(pairs []Pair, p Policy) Verdict {
 	start := p.Start
 	if start == 0 {

@@ -73,10 +73,10 @@ func TestFewBlocksAreNamedAsTheReason(t *testing.T) {
 }
 
 // Hours that remember the ones before, over midnight too: blocks are not independent
-// either. Without what neighbouring blocks have in common 6.7 % of such runs were
-// called harm (of 2,000), with it 3.5 %, where 2.5 % is meant.
+// either. Of 2,000 runs of 60 days, looked at daily, 5.7 % were called harm, and 14.7 %
+// without what neighbouring blocks have in common; 2.5 % is meant.
 func TestHoursThatRememberAcrossMidnightRarelyRaiseAnAlarm(t *testing.T) {
-	const runs, phi = 400, 0.95
+	const runs, phi = 400, 0.98
 	wrong := 0
 	for seed := range uint64(runs) {
 		r := rand.New(rand.NewPCG(seed, 9))
@@ -92,8 +92,8 @@ func TestHoursThatRememberAcrossMidnightRarelyRaiseAnAlarm(t *testing.T) {
 			}
 		}
 	}
-	if share := float64(wrong) / runs; share > 0.05 {
-		t.Errorf("%.1f %% of runs called harm, at most 5 %% may be", 100*share)
+	if share := float64(wrong) / runs; share > 0.07 {
+		t.Errorf("%.1f %% of runs called harm, at most 7 %% may be", 100*share)
 	}
 }
 
