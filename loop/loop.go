@@ -45,18 +45,14 @@ type Model struct {
 	Wait       bool
 }
 
-// Watched is what monitoring found at one step, to be kept in one transaction.
-type Watched struct {
-	Model    string
-	Version  int
-	State    monitoring.State
-	Windows  []monitoring.Window
-	Findings []monitoring.Finding
-	Events   []event.Event
+// watched is the state of a model's watch as it is kept: of which version, and where
+// it stands.
+type watched struct {
+	Version int              `json:"version"`
+	State   monitoring.State `json:"state"`
 }
 
-// Store is what the loop needs kept. Package store implements it; app joins it to
-// monitoring's types.
+// Store is what the loop needs kept. Package store implements it.
 type Store interface {
 	// Release is the model's newest release; false when there was none ever.
 	Release(ctx context.Context, model string) (release.State, bool, error)
@@ -76,9 +72,12 @@ type Store interface {
 	Job(ctx context.Context, id string) (job.Job, error)
 	Version(ctx context.Context, r ident.Ref) (registry.Version, error)
 
-	Watch(ctx context.Context, model string, version int) (monitoring.State, error)
-	SaveWatch(ctx context.Context, w Watched) error
-	OpenFindings(ctx context.Context, model string) ([]monitoring.Finding, error)
+	// MonitorState is the state of the model's watch as it was kept; nil at first.
+	MonitorState(ctx context.Context, model string) (json.RawMessage, error)
+
+	// SaveMonitoring keeps what a look found, all or nothing.
+	SaveMonitoring(ctx context.Context, model string, state json.RawMessage, findings []monitoring.Finding, windows []monitoring.Window, evs ...event.Event) error
+	Findings(ctx context.Context, model string, openOnly bool) ([]monitoring.Finding, error)
 }
 
 // Options are what a Loop is built from. All are needed but Replica.

@@ -24,7 +24,7 @@ func (l *Loop) observe(ctx context.Context, m *Model, s State, rel release.State
 		o.Release = &rel
 		o.Live = rel.Aliases()["live"]
 	}
-	findings, err := l.opts.Store.OpenFindings(ctx, m.Name)
+	findings, err := l.opts.Store.Findings(ctx, m.Name, true)
 	if err != nil {
 		return o, err
 	}

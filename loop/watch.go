@@ -4,12 +4,14 @@ package loop
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"flyball/event"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/online"
+	"flyball/fault"
 	"flyball/ident"
 	"flyball/model"
 	"flyball/monitoring"
@@ -24,14 +26,14 @@ func (l *Loop) watch(ctx context.Context, m *Model, rel release.State, now time.
 	if version == 0 {
 		return nil
 	}
-	st, err := l.opts.Store.Watch(ctx, m.Name, version)
+	kept, err := l.watched(ctx, m.Name)
 	if err != nil {
 		return err
 	}
-	if st.Block.IsZero() {
-		st = monitoring.Start(m.Recipe.Watch, now)
-		return l.beginWatch(ctx, m, version, st, now)
+	if kept.Version != version {
+		return l.beginWatch(ctx, m, watched{version, monitoring.Start(m.Recipe.Watch, now)}, now)
 	}
+	st := kept.State
 	if now.Before(st.Next) {
 		return nil
 	}
@@ -53,34 +55,51 @@ func (l *Loop) watch(ctx context.Context, m *Model, rel release.State, now time.
 		Policy: m.Recipe.Watch, Task: m.Recipe.Task, Profile: profile, Model: m.Name, Version: version, State: st,
 		Rows: rows, Now: now, MinRowsPerWindow: minRows(m),
 	})
-	w := Watched{Model: m.Name, Version: version, State: out.State, Windows: out.Windows, Findings: out.Findings}
+	var evs []event.Event
 	for _, f := range out.Findings {
-		w.Events = append(w.Events, findingEvent(f))
+		evs = append(evs, findingEvent(f))
 	}
 	for _, n := range out.Notes {
-		w.Events = append(w.Events, event.Event{At: now, Model: m.Name, By: "flyball", Mark: event.None, Kind: "note", Text: n.Text, Command: "flyball drift " + m.Name, Data: n.Data})
+		evs = append(evs, event.Event{At: now, Model: m.Name, By: "flyball", Mark: event.None, Kind: "note", Text: n.Text, Command: "flyball drift " + m.Name, Data: n.Data})
 	}
-	if err := l.opts.Store.SaveWatch(ctx, w); err != nil {
+	if err := l.saveWatch(ctx, m.Name, watched{version, out.State}, out.Findings, out.Windows, evs...); err != nil {
 		return err
 	}
 	return l.floor(ctx, m, rel, now)
 }
 
+// watched is the model's watch as it was kept; zero at first.
+func (l *Loop) watched(ctx context.Context, name string) (w watched, err error) {
+	raw, err := l.opts.Store.MonitorState(ctx, name)
+	if err != nil || raw == nil {
+		return w, err
+	}
+	return w, fault.Wrap(json.Unmarshal(raw, &w), fault.Internal, "the watch of %s cannot be read", name)
+}
+
+func (l *Loop) saveWatch(ctx context.Context, name string, w watched, findings []monitoring.Finding, windows []monitoring.Window, evs ...event.Event) error {
+	raw, err := json.Marshal(w)
+	if err != nil {
+		return fmt.Errorf("encode the watch of %s: %w", name, err)
+	}
+	return l.opts.Store.SaveMonitoring(ctx, name, raw, findings, windows, evs...)
+}
+
 // beginWatch starts the watch of a version and closes what was open of the one
 // before: it answers no more, and the new one has a reference of its own.
-func (l *Loop) beginWatch(ctx context.Context, m *Model, version int, st monitoring.State, now time.Time) error {
-	open, err := l.opts.Store.OpenFindings(ctx, m.Name)
+func (l *Loop) beginWatch(ctx context.Context, m *Model, w watched, now time.Time) error {
+	open, err := l.opts.Store.Findings(ctx, m.Name, true)
 	if err != nil {
 		return err
 	}
-	w := Watched{Model: m.Name, Version: version, State: st}
+	var over []monitoring.Finding
 	for _, f := range open {
-		if f.Version != version {
+		if f.Version != w.Version {
 			f.Closed = now
-			w.Findings = append(w.Findings, f)
+			over = append(over, f)
 		}
 	}
-	return l.opts.Store.SaveWatch(ctx, w)
+	return l.saveWatch(ctx, m.Name, w, over, nil)
 }
 
 func findingEvent(f monitoring.Finding) event.Event {

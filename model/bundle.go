@@ -254,7 +254,10 @@ func (b *Bundle) golden(rows *frame.Frame) ([]byte, error) {
 	if err := w.Write(all); err != nil {
 		return nil, err
 	}
-	return out.Bytes(), w.Close()
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
 
 // Verify replays the golden rows and compares the scores bit for bit. A bundle that

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"time"
+
+	"flyball/api/wire"
+	"flyball/control"
+	"flyball/fault"
+)
+
+// maxData bounds one uploaded data file.
+const maxData = 8 << 30
+
+func (f *face) modelRoutes() {
+	type apply struct{ Body wire.ApplyRequest }
+	route(f, Apply, http.MethodPost, "/v1/apply", "apply", "Apply a model file",
+		func(ctx context.Context, in *apply) (*body[wire.ApplyResponse], error) {
+			a := in.Body
+			got, err := f.Control.Apply(ctx, actor(ctx), control.Application{
+				Name: a.Name, File: a.File, PipelineName: a.PipelineName, Pipeline: a.Pipeline, Data: a.Data,
+			}, a.DryRun)
+			return answer(wire.ApplyResponse{
+				Model: got.Model.Name, Changed: got.Changed, Generation: got.Model.Generation, Warnings: got.Warnings,
+			}, err)
+		})
+	type none struct{}
+	route(f, Read, http.MethodGet, "/v1/models", "models", "How all models stand",
+		func(ctx context.Context, _ *none) (*body[[]wire.Status], error) {
+			return answer(f.Control.Statuses(ctx))
+		})
+	route(f, Read, http.MethodGet, "/v1/models/{model}", "model", "How a model stands",
+		func(ctx context.Context, in *OfModel) (*body[wire.Status], error) {
+			return answer(f.Control.Status(ctx, in.Model))
+		})
+	route(f, Read, http.MethodGet, "/v1/models/{model}/file", "file", "The model file as applied",
+		func(ctx context.Context, in *OfModel) (*body[wire.ApplyRequest], error) {
+			m, err := f.Control.File(ctx, in.Model)
+			return answer(wire.ApplyRequest{Name: m.Name + ".yaml", File: m.File, Pipeline: m.Pipeline, Data: m.Data}, err)
+		})
+	f.change("retrain", "Train now", f.Control.Retrain)
+	f.change("promote", "Move a release on at once", f.Control.Promote)
+	f.change("rollback", "Take the newest version back at once", f.Control.Rollback)
+	f.change("hold", "Retrain no more by itself", f.Control.Hold)
+	f.change("resume", "Retrain by itself again", f.Control.Resume)
+	type reproduce struct {
+		OfModel
+		Version int `path:"version" minimum:"1"`
+	}
+	route(f, Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/reproduce", "reproduce", "Make a version again and compare",
+		func(ctx context.Context, in *reproduce) (*body[wire.Reproduced], error) {
+			return answer(f.Control.Reproduce(ctx, in.Model, in.Version))
+		})
+	route(f, Read, http.MethodGet, "/v1/clock", "clock", "The server's time",
+		func(context.Context, *none) (*body[wire.Clock], error) {
+			return answer(wire.Clock{Now: f.Now(), Manual: f.Advance != nil}, nil)
+		})
+	if f.Advance == nil {
+		return
+	}
+	type advance struct {
+		Body struct {
+			Now time.Time `json:"now"`
+		}
+	}
+	route(f, Clock, http.MethodPost, "/v1/clock", "advance", "Move a manual clock, turn the loop and wait for its jobs",
+		func(ctx context.Context, in *advance) (*body[wire.Clock], error) {
+			err := f.Advance(ctx, in.Body.Now)
+			return answer(wire.Clock{Now: f.Now(), Manual: true}, err)
+		})
+}
+
+// change adds a route that changes a model's course by hand.
+func (f *face) change(id, summary string, do func(ctx context.Context, model, by, why string) (wire.Changed, error)) {
+	route(f, Operate, http.MethodPost, "/v1/models/{model}/"+id, id, summary,
+		func(ctx context.Context, in *change) (*body[wire.Changed], error) {
+			return answer(do(ctx, in.Model, actor(ctx), in.Body.Why))
+		})
+}
+
+// upload keeps the bytes of a data file. It streams: nothing is held in memory.
+func (f *face) upload(w http.ResponseWriter, r *http.Request) {
+	d, n, err := f.Blobs.Put(r.Context(), http.MaxBytesReader(w, r.Body, maxData))
+	if err != nil {
+		if err == io.ErrUnexpectedEOF {
+			err = fault.Wrap(err, fault.Invalid, "the upload broke off; nothing was kept")
+		}
+		f.writeProblem(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(wire.Upload{Digest: string(d), Size: n}) // the caller may have gone
+}
+
+// actorKey is the context's key of who asks.
+type actorKey struct{}
+
+// WithActor says who asks.
+func WithActor(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, actorKey{}, name)
+}
+
+// actor is who asks; "local" while there are no users.
+func actor(ctx context.Context) string {
+	if name, ok := ctx.Value(actorKey{}).(string); ok {
+		return name
+	}
+	return "local"
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"flyball/api/wire"
+	"flyball/data/frame"
+	"flyball/fault"
+	"flyball/ident"
+	"flyball/serving"
+	"flyball/serving/prediction"
+)
+
+func (f *face) predictRoutes() {
+	type predict struct {
+		OfModel
+		RawBody []byte
+	}
+	route(f, Predict, http.MethodPost, "/v1/models/{model}/predict", "predict", "Answer rows",
+		func(ctx context.Context, in *predict) (*body[wire.PredictResponse], error) {
+			var req wire.PredictRequest
+			if err := json.Unmarshal(in.RawBody, &req); err != nil {
+				return nil, fault.Wrap(err, fault.Invalid, "the body is not a JSON object with rows")
+			}
+			a, err := f.Serving.Predict(ctx, in.Model, req.Rows)
+			if err != nil {
+				return nil, err
+			}
+			return &body[wire.PredictResponse]{response(a)}, nil
+		})
+	type labels struct {
+		OfModel
+		Body wire.LabelsRequest
+	}
+	route(f, Predict, http.MethodPost, "/v1/models/{model}/labels", "label", "Tell truths",
+		func(ctx context.Context, in *labels) (*body[wire.LabelsResponse], error) {
+			return answer(f.label(ctx, in.Model, in.Body.Labels))
+		})
+	type query struct {
+		OfModel
+		From time.Time `query:"from" doc:"event time at or after"`
+		To   time.Time `query:"to" doc:"event time before"`
+		Key  string    `query:"key"`
+		ID   string    `query:"id"`
+		Last int       `query:"last" minimum:"1" maximum:"10000" default:"100" doc:"the newest so many"`
+	}
+	route(f, Rows, http.MethodGet, "/v1/models/{model}/predictions", "predictions", "Predictions with their truths",
+		func(ctx context.Context, in *query) (*body[[]prediction.Joined], error) {
+			out := []prediction.Joined{}
+			err := f.Log.Scan(ctx, prediction.Query{
+				Model: in.Model, From: in.From, To: in.To, Key: in.Key, ID: ident.PredictionID(in.ID), Last: in.Last,
+			}, func(j prediction.Joined) error { out = append(out, j); return nil })
+			return answer(out, err)
+		})
+}
+
+func response(a serving.Answer) wire.PredictResponse {
+	out := wire.PredictResponse{
+		Model: a.Model, Generation: a.Generation, Version: a.Records[0].Version,
+		Predictions: make([]wire.Prediction, len(a.Records)),
+	}
+	for i := range a.Records {
+		r := &a.Records[i]
+		p := wire.Prediction{ID: string(r.ID), Key: r.Key, Version: r.Version, Arm: r.Arm, Decision: r.Decision, Flags: r.Flags}
+		switch len(r.Scores) {
+		case 0:
+		case 1:
+			p.Value = &r.Scores[0]
+		default:
+			p.Scores = r.Scores
+		}
+		out.Predictions[i] = p
+	}
+	return out
+}
+
+// label keeps truths as they came: all of a request or none.
+func (f *face) label(ctx context.Context, model string, in []wire.Label) (wire.LabelsResponse, error) {
+	if _, err := f.Control.Model(ctx, model); err != nil {
+		return wire.LabelsResponse{}, err
+	}
+	now := f.Now()
+	ls := make([]prediction.Label, len(in))
+	for i, l := range in {
+		value, err := labelValue(l.Value)
+		if err != nil {
+			return wire.LabelsResponse{}, fault.Wrap(err, fault.Invalid, "label %d", i)
+		}
+		if (l.ID == "") == (l.Key == "") {
+			return wire.LabelsResponse{}, fault.New(fault.Invalid, "label %d names its prediction by id or by key, one of the two", i)
+		}
+		at := now
+		if l.At != "" {
+			us, err := frame.ParseTime(l.At)
+			if err != nil {
+				return wire.LabelsResponse{}, fault.Wrap(err, fault.Invalid, "label %d", i)
+			}
+			at = time.UnixMicro(us).UTC()
+		}
+		ls[i] = prediction.Label{Model: model, ID: ident.PredictionID(l.ID), Key: l.Key, Value: value, At: at, Received: now}
+	}
+	unmatched, err := f.Log.AppendLabels(ctx, ls...)
+	return wire.LabelsResponse{Accepted: len(ls), Unmatched: unmatched}, err
+}
+
+// labelValue is a truth in the form in which it is kept: the shortest number, or
+// the text.
+func labelValue(raw json.RawMessage) (string, error) {
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return "", fault.Wrap(err, fault.Invalid, "the value is not JSON")
+	}
+	switch v := v.(type) {
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 64), nil
+	case bool:
+		if v {
+			return "1", nil
+		}
+		return "0", nil
+	case string:
+		if v != "" {
+			return v, nil
+		}
+	}
+	return "", fault.New(fault.Invalid, "the value is a number, true, false or a text that is not empty")
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"flyball/api/wire"
+	"flyball/event"
+	"flyball/governance/audit"
+	"flyball/job"
+	"flyball/model/registry"
+	"flyball/monitoring"
+	"flyball/serving/release"
+)
+
+func (f *face) recordRoutes() {
+	route(f, Read, http.MethodGet, "/v1/models/{model}/versions", "versions", "Versions, newest first",
+		func(ctx context.Context, in *OfModel) (*body[[]registry.Version], error) {
+			return answer(f.Store.Versions(ctx, in.Model))
+		})
+	route(f, Read, http.MethodGet, "/v1/models/{model}/releases", "releases", "Releases, newest first",
+		func(ctx context.Context, in *OfModel) (*body[[]release.State], error) {
+			return answer(f.Store.Releases(ctx, in.Model))
+		})
+	type findings struct {
+		OfModel
+		Open bool `query:"open" doc:"only those that hold now"`
+	}
+	route(f, Read, http.MethodGet, "/v1/models/{model}/findings", "findings", "What monitoring found",
+		func(ctx context.Context, in *findings) (*body[[]monitoring.Finding], error) {
+			return answer(f.Store.Findings(ctx, in.Model, in.Open))
+		})
+	route(f, Read, http.MethodGet, "/v1/models/{model}/jobs", "jobs", "Background work of a model, newest first",
+		func(ctx context.Context, in *OfModel) (*body[[]job.Job], error) {
+			return answer(f.Store.Jobs(ctx, in.Model, 100))
+		})
+	type one struct {
+		ID string `path:"id"`
+	}
+	route(f, Read, http.MethodGet, "/v1/jobs/{id}", "job", "One piece of background work",
+		func(ctx context.Context, in *one) (*body[job.Job], error) { return answer(f.Store.Job(ctx, in.ID)) })
+	type chain struct {
+		After int64 `query:"after"`
+		Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	}
+	route(f, Read, http.MethodGet, "/v1/audit", "audit", "The audit chain",
+		func(ctx context.Context, in *chain) (*body[[]audit.Record], error) {
+			return answer(f.Store.Audit(ctx, in.After, in.Limit))
+		})
+	type none struct{}
+	route(f, Read, http.MethodGet, "/v1/audit/verify", "verify-audit", "Recompute the audit chain",
+		func(ctx context.Context, _ *none) (*body[wire.AuditVerified], error) {
+			n, err := f.Store.VerifyAudit(ctx)
+			return answer(wire.AuditVerified{Records: n}, err)
+		})
+}
+
+// events gives the feed: as JSON, or, to an Accept of text/event-stream, as a stream
+// that begins after the Last-Event-ID or the parameter after and goes on.
+func (f *face) events(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	after, _ := strconv.ParseInt(q.Get("after"), 10, 64) // absent or wrong: from the start
+	if id := r.Header.Get("Last-Event-ID"); id != "" {
+		after, _ = strconv.ParseInt(id, 10, 64)
+	}
+	model := q.Get("model")
+	if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		var evs []event.Event
+		var err error
+		if last, _ := strconv.Atoi(q.Get("last")); last > 0 {
+			evs, err = f.Store.LastEvents(r.Context(), model, min(last, 1000))
+		} else {
+			evs, err = f.Store.Events(r.Context(), after, model, 1000)
+		}
+		if err != nil {
+			f.writeProblem(w, r, err)
+			return
+		}
+		if evs == nil {
+			evs = []event.Event{}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(evs) // the caller may have gone
+		return
+	}
+	f.stream(w, r, after, model)
+}
+
+// stream writes events as they come until the caller goes or the server stops; a
+// comment every ten seconds shows that the silence is real.
+func (f *face) stream(w http.ResponseWriter, r *http.Request, after int64, model string) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	out := http.NewResponseController(w)
+	beat := time.NewTicker(10 * time.Second)
+	defer beat.Stop()
+	for {
+		changed := f.Store.Changed()
+		evs, err := f.Store.Events(r.Context(), after, model, 1000)
+		if err != nil {
+			return
+		}
+		for _, e := range evs {
+			raw, err := json.Marshal(e)
+			if err != nil {
+				return
+			}
+			if _, err := fmt.Fprintf(w, "id: %d\nevent: happening\ndata: %s\n\n", e.Seq, raw); err != nil {
+				return
+			}
+			after = e.Seq
+		}
+		if out.Flush() != nil {
+			return
+		}
+		if len(evs) == 1000 {
+			continue
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-changed:
+		case <-beat.C:
+			if _, err := fmt.Fprintf(w, "event: beat\ndata: %s\n\n", f.Now().UTC().Format(time.RFC3339)); err != nil {
+				return
+			}
+		}
+	}
+}

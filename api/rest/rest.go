@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package rest is the native REST face under /v1: it translates requests and faults
+// and holds no rule. The OpenAPI document at /openapi.json is made from the same Go
+// types that are served. Each route states the permission it needs; a route without
+// one does not start.
+package rest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"flyball/api/wire"
+	"flyball/blob"
+	"flyball/control"
+	"flyball/event"
+	"flyball/governance/audit"
+	"flyball/job"
+	"flyball/model/registry"
+	"flyball/monitoring"
+	"flyball/serving"
+	"flyball/serving/prediction"
+	"flyball/serving/release"
+)
+
+// Permission is what a caller must be allowed for a route. Who holds which is
+// decided elsewhere; while no user exists, the local user holds all.
+type Permission string
+
+// The permissions.
+const (
+	Read    Permission = "read"    // see how things stand
+	Rows    Permission = "rows"    // see the rows of predictions
+	Predict Permission = "predict" // ask for predictions and tell truths
+	Apply   Permission = "apply"   // change a model's file and data
+	Operate Permission = "operate" // train, promote, roll back, hold, resume
+	Clock   Permission = "clock"   // move a manual clock
+)
+
+// Store is what the face reads of the records. Package store implements it.
+type Store interface {
+	Versions(ctx context.Context, model string) ([]registry.Version, error)
+	Releases(ctx context.Context, model string) ([]release.State, error)
+	Findings(ctx context.Context, model string, openOnly bool) ([]monitoring.Finding, error)
+	Events(ctx context.Context, after int64, model string, limit int) ([]event.Event, error)
+	LastEvents(ctx context.Context, model string, n int) ([]event.Event, error)
+	Changed() <-chan struct{}
+	Audit(ctx context.Context, after int64, limit int) ([]audit.Record, error)
+	VerifyAudit(ctx context.Context) (int64, error)
+	Jobs(ctx context.Context, model string, limit int) ([]job.Job, error)
+	Job(ctx context.Context, id string) (job.Job, error)
+}
+
+// Options are what the face is built from.
+type Options struct {
+	Control *control.Service
+	Serving *serving.Server
+	Store   Store
+	Log     prediction.Log
+	Blobs   blob.Store
+	Now     func() time.Time
+	Advance func(ctx context.Context, now time.Time) error // moves a manual clock; nil: the clock is the machine's
+	Version string
+	Logger  *slog.Logger
+	MaxBody int64 // of a request; 0: 32 MiB. Data files may be 8 GiB
+}
+
+// face is the routes and what they answer from.
+type face struct {
+	Options
+	api huma.API
+}
+
+// New adds the native API to mux.
+func New(mux *http.ServeMux, opts Options) {
+	if opts.MaxBody == 0 {
+		opts.MaxBody = 32 << 20
+	}
+	config := huma.DefaultConfig("Flyball", opts.Version)
+	config.CreateHooks = nil // no $schema links in answers
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	config.DocsPath = ""     // the usual pages load scripts from elsewhere
+	config.Info.Description = "The loop for models that predict a number or a class from a table."
+	f := &face{Options: opts, api: humago.New(mux, config)}
+	f.predictRoutes()
+	f.modelRoutes()
+	f.recordRoutes()
+	mux.HandleFunc("POST /v1/data", f.upload)
+	mux.HandleFunc("GET /v1/events", f.events)
+}
+
+// schemaName names a type in the OpenAPI document: by itself when it is the API's own,
+// with its package else, as in PredictionLabel.
+func schemaName(t reflect.Type, hint string) string {
+	base := t
+	for base.Kind() == reflect.Pointer || base.Kind() == reflect.Slice {
+		base = base.Elem()
+	}
+	pkg := path.Base(base.PkgPath())
+	if base.PkgPath() == "" || pkg == "wire" || pkg == "rest" {
+		return huma.DefaultSchemaNamer(t, hint)
+	}
+	return strings.ToUpper(pkg[:1]) + pkg[1:] + huma.DefaultSchemaNamer(t, hint)
+}
+
+// route adds one operation. A route without a permission is a defect that shows at
+// the first start.
+func route[In, Out any](f *face, permission Permission, method, path, id, summary string, do func(context.Context, *In) (*Out, error)) {
+	if permission == "" {
+		panic(fmt.Sprintf("rest: %s %s has no permission", method, path))
+	}
+	huma.Register(f.api, huma.Operation{
+		OperationID: id, Method: method, Path: path, Summary: summary, MaxBodyBytes: f.MaxBody,
+		Metadata: map[string]any{"permission": permission}, Extensions: map[string]any{"x-permission": permission},
+	}, func(ctx context.Context, in *In) (*Out, error) {
+		out, err := do(ctx, in)
+		if err != nil {
+			return nil, f.problem(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// body wraps what a route answers with.
+type body[T any] struct{ Body T }
+
+func answer[T any](v T, err error) (*body[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &body[T]{v}, nil
+}
+
+// OfModel names the model in a path; huma reads it where it is embedded.
+type OfModel struct {
+	Model string `path:"model" doc:"the model's name"`
+}
+
+// change asks for a change by hand.
+type change struct {
+	OfModel
+	Body wire.Change
+}

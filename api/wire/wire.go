@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package wire is the native API's types, shared by the server's REST face and the
+// Go client. Records that are written once and never changed (versions, events,
+// findings, audit records) travel in the form in which they are kept. It holds no
+// rule.
+package wire
+
+import (
+	"encoding/json"
+	"time"
+
+	"flyball/event"
+	"flyball/model/registry"
+	"flyball/monitoring"
+	"flyball/serving/release"
+)
+
+// PredictRequest asks for an answer to each row.
+type PredictRequest struct {
+	Rows []json.RawMessage `json:"rows" doc:"one JSON object a row: the pipeline's inputs and the columns of predict.id, predict.time and due_at"`
+}
+
+// PredictResponse answers the rows in their order.
+type PredictResponse struct {
+	Model       string       `json:"model"`
+	Version     int          `json:"version" doc:"that answered the first row; 0 for the fallback"`
+	Generation  int64        `json:"generation" doc:"of the route under which all rows were answered"`
+	Predictions []Prediction `json:"predictions"`
+}
+
+// Prediction is the answer to one row.
+type Prediction struct {
+	ID       string    `json:"id" doc:"UUIDv7 of the answer"`
+	Key      string    `json:"key,omitempty" doc:"the caller's key, as sent"`
+	Version  int       `json:"version" doc:"that answered; 0 for the fallback"`
+	Arm      string    `json:"arm" doc:"live, candidate, baseline or fallback"`
+	Value    *float64  `json:"value" doc:"the number, or the probability of 1; null when nothing could answer or the model has classes"`
+	Scores   []float64 `json:"scores,omitempty" doc:"of a multiclass model, one a class"`
+	Decision string    `json:"decision,omitempty"`
+	Flags    []string  `json:"flags,omitempty"`
+}
+
+// LabelsRequest tells truths.
+type LabelsRequest struct {
+	Labels []Label `json:"labels" minItems:"1" maxItems:"10000"`
+}
+
+// Label is the truth of one prediction, named by its id or by the caller's key.
+type Label struct {
+	ID    string          `json:"id,omitempty" doc:"of the prediction"`
+	Key   string          `json:"key,omitempty" doc:"the caller's key"`
+	Value json.RawMessage `json:"value" doc:"a number, or the class as text"`
+	At    string          `json:"at,omitempty" doc:"when it became known; default now"`
+}
+
+// LabelsResponse says what became of the labels.
+type LabelsResponse struct {
+	Accepted  int `json:"accepted"`
+	Unmatched int `json:"unmatched" doc:"name no prediction yet; kept until it comes"`
+}
+
+// ApplyRequest is a model file, with the shared pipeline file it names and the
+// digests of its data files, which are uploaded first.
+type ApplyRequest struct {
+	Name         string                       `json:"name" doc:"of the file, for messages"`
+	File         string                       `json:"file" doc:"the model file's YAML"`
+	PipelineName string                       `json:"pipeline_name,omitempty"`
+	Pipeline     string                       `json:"pipeline,omitempty" doc:"the pipeline file's YAML"`
+	Data         map[string]registry.DataFile `json:"data" doc:"the source's files by name"`
+	DryRun       bool                         `json:"dry_run,omitempty"`
+}
+
+// ApplyResponse says what the apply changed.
+type ApplyResponse struct {
+	Model      string   `json:"model"`
+	Changed    bool     `json:"changed"`
+	Generation int64    `json:"generation"`
+	Warnings   []string `json:"warnings,omitempty"`
+}
+
+// Upload is the answer to the bytes of a data file.
+type Upload struct {
+	Digest string `json:"digest"`
+	Size   int64  `json:"size"`
+}
+
+// Change asks for a change of a model's course, by hand.
+type Change struct {
+	Why string `json:"why,omitempty" doc:"one sentence for the record"`
+}
+
+// Changed says what a change by hand did.
+type Changed struct {
+	Text string `json:"text"`
+	Job  string `json:"job,omitempty"`
+}
+
+// Status is a model as it stands: one row of the loop's table.
+type Status struct {
+	Model    string               `json:"model"`
+	About    string               `json:"about,omitempty"`
+	Live     int                  `json:"live"`
+	Aliases  map[string]int       `json:"aliases"`
+	Phase    string               `json:"phase" doc:"of the loop: steady, training, judging, releasing"`
+	Held     string               `json:"held,omitempty"`
+	Cells    []Cell               `json:"cells" doc:"data, training, gate, release, serving, watch, retraining"`
+	Owner    string               `json:"owner,omitempty"`
+	Backup   string               `json:"backup,omitempty"`
+	Release  *release.State       `json:"release,omitempty"`
+	Route    *release.Route       `json:"route,omitempty"`
+	Findings []monitoring.Finding `json:"findings,omitempty" doc:"open ones"`
+}
+
+// Cell is one stage of the loop for one model: a mark, a word and a detail.
+type Cell struct {
+	Stage  string     `json:"stage"`
+	Mark   event.Mark `json:"mark"`
+	Word   string     `json:"word"`
+	Detail string     `json:"detail,omitempty"`
+}
+
+// Clock is the process's time.
+type Clock struct {
+	Now    time.Time `json:"now"`
+	Manual bool      `json:"manual" doc:"true when it moves only by request"`
+}
+
+// AuditVerified says that the chain holds.
+type AuditVerified struct {
+	Records int64 `json:"records"`
+}
+
+// Health says what the server is.
+type Health struct {
+	Version string `json:"version"`
+	Ready   bool   `json:"ready"`
+}
+
+// Reproduced says how equal a version made again came out.
+type Reproduced struct {
+	Ref   string          `json:"ref"`
+	Grade string          `json:"grade" doc:"R3 bytes equal, R2 golden predictions equal, R1 within tolerance, R0 different"`
+	Table []Compared      `json:"table"`
+	Data  json.RawMessage `json:"data,omitempty"`
+}
+
+// Compared is one output of a version, recorded and made again.
+type Compared struct {
+	What     string `json:"what"`
+	Recorded string `json:"recorded"`
+	Again    string `json:"again"`
+	Equal    bool   `json:"equal"`
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package app builds a Flyball server, runs it and stops it. It is the only package
+// that knows all the others, and it holds no rule of its own.
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"flyball/blob"
+	"flyball/control"
+	"flyball/fault"
+	"flyball/job"
+	"flyball/loop"
+	"flyball/serving"
+	"flyball/serving/predictionlog"
+	"flyball/store"
+	"flyball/training"
+	"flyball/training/learner"
+)
+
+// Config is what a server is built from.
+type Config struct {
+	Data     string        // the folder of everything that is kept
+	Database string        // a DSN of PostgreSQL; empty: flyball.db in Data
+	Listen   string        // host:port; only of this machine while there are no users
+	Every    time.Duration // between two turns of the loop; 0: 1 s
+	Version  string
+
+	// Manual has the clock move only by request (POST /v1/clock), and the loop and its
+	// jobs with it: for replays of history. Start is where it begins when the data
+	// folder tells nothing later.
+	Manual bool
+	Start  time.Time
+
+	Logger *slog.Logger
+}
+
+// App is a server. Run it once, then Close it.
+type App struct {
+	cfg      Config
+	clock    *clock
+	store    *store.DB
+	blobs    *blob.Bucket
+	log      *predictionlog.Log
+	serving  *serving.Server
+	loop     *loop.Loop
+	control  *control.Service
+	worker   *job.Worker
+	metrics  *prometheus.Registry
+	listener net.Listener
+	advance  sync.Mutex // held while a manual clock moves
+}
+
+// New opens the data folder and the port, and starts nothing. What cannot be opened
+// is a fault of one sentence, and everything opened so far is closed again.
+func New(ctx context.Context, cfg Config) (_ *App, err error) {
+	a := &App{cfg: cfg, clock: &clock{manual: cfg.Manual, at: cfg.Start}, metrics: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := local(cfg.Listen); err != nil {
+		return nil, err
+	}
+	if a.listener, err = listen(ctx, cfg.Listen); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "the data folder %s cannot be made", cfg.Data)
+	}
+	if a.log, err = predictionlog.Open(filepath.Join(cfg.Data, "predictions"), predictionlog.Options{Logger: cfg.Logger, Metrics: a.metrics}); err != nil {
+		return nil, err
+	}
+	dsn := cfg.Database
+	if dsn == "" {
+		dsn = filepath.Join(cfg.Data, "flyball.db")
+	}
+	if a.store, err = store.Open(ctx, dsn); err != nil {
+		return nil, err
+	}
+	if a.blobs, err = blob.OpenDir(filepath.Join(cfg.Data, "blobs")); err != nil {
+		return nil, err
+	}
+	if err := a.resumeClock(ctx); err != nil {
+		return nil, err
+	}
+	a.build()
+	return a, nil
+}
+
+// build puts the parts together.
+func (a *App) build() {
+	decoders := learner.Decoders()
+	a.serving = serving.New(serving.Options{Log: a.log, Now: a.clock.now, Metrics: a.metrics})
+	trainer := &training.Trainer{Blobs: a.blobs, Log: a.log, Decoders: decoders, Logger: a.cfg.Logger}
+	a.worker = job.New(job.Options{
+		Store: a.store, Now: a.clock.now, Logger: a.cfg.Logger,
+		Handlers: map[string]job.Handler{training.JobKind: trainer.Handler(a.store)},
+	})
+	models := func(ctx context.Context) ([]loop.Model, error) { return a.control.Models(ctx) }
+	a.loop = loop.New(loop.Options{
+		Store: a.store, Blobs: a.blobs, Decoders: decoders, Log: a.log, Serving: a.serving, Models: models,
+		Now: a.clock.now, Poke: a.worker.Poke, Every: a.cfg.Every, Logger: a.cfg.Logger,
+	})
+	a.control = control.New(control.Options{
+		Store: a.store, Blobs: a.blobs, Log: a.log, Serving: a.serving, Loop: a.loop, Decoders: decoders, Now: a.clock.now, Logger: a.cfg.Logger,
+	})
+}
+
+// URL is where the server answers.
+func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
+
+// Run serves until ctx is done, and then stops: first the faces, then the loop and
+// its jobs, then the log. It returns nil when it was stopped.
+func (a *App) Run(ctx context.Context) error {
+	logging, stopLog := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLog()
+	logged := make(chan error, 1)
+	go func() { logged <- a.log.Run(logging) }()
+	select {
+	case <-a.log.Ready():
+	case err := <-logged:
+		return err
+	}
+	err := a.work(ctx)
+	stopLog()
+	return errors.Join(err, <-logged)
+}
+
+// work runs everything that needs the log.
+func (a *App) work(ctx context.Context) error {
+	if err := a.loop.Turn(ctx, a.clock.now()); err != nil {
+		a.cfg.Logger.Error("the first turn of the loop failed", "error", err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	requests, stopRequests := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRequests()
+	server := &http.Server{
+		Handler: a.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		BaseContext: func(net.Listener) context.Context { return requests },
+		ErrorLog:    slog.NewLogLogger(a.cfg.Logger.Handler(), slog.LevelWarn),
+	}
+	g.Go(func() error {
+		if err := server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		time.AfterFunc(time.Second, stopRequests) // streams would never end by themselves
+		return server.Shutdown(grace)
+	})
+	if !a.cfg.Manual {
+		g.Go(func() error { return a.loop.Run(ctx) })
+		g.Go(func() error { return a.worker.Run(ctx) })
+	}
+	return g.Wait()
+}
+
+// Close closes what New opened. Closing twice is closing once.
+func (a *App) Close() error {
+	var errs []error
+	if a.listener != nil {
+		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if a.log != nil {
+		errs = append(errs, a.log.Close())
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	if a.blobs != nil {
+		errs = append(errs, a.blobs.Close())
+	}
+	a.listener, a.log, a.store, a.blobs = nil, nil, nil, nil
+	return errors.Join(errs...)
+}
+
+// local refuses an address that others can reach: there are no users yet, so
+// whoever reaches the server may do everything.
+func local(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fault.Wrap(err, fault.Invalid, "%q is not an address to listen on", address)
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return fault.New(fault.Invalid, "%s can be reached from other machines, and this version knows no users", address).
+		Do("listen on 127.0.0.1, and put a proxy that signs people in before it")
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fault.New(fault.Conflict, "the port of %s is taken", address).Do("stop the other program, or choose another with --listen")
+	}
+	return l, fault.Wrap(err, fault.Unavailable, "nothing can listen on %s", address)
+}

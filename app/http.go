@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"flyball/api/rest"
+	"flyball/api/wire"
+)
+
+// handler is all faces on one listener.
+func (a *App) handler() http.Handler {
+	mux := http.NewServeMux()
+	var advance func(context.Context, time.Time) error
+	if a.cfg.Manual {
+		advance = a.Advance
+	}
+	rest.New(mux, rest.Options{
+		Control: a.control, Serving: a.serving, Store: a.store, Log: a.log, Blobs: a.blobs, Now: a.clock.now,
+		Advance: advance, Version: a.cfg.Version, Logger: a.cfg.Logger,
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("GET /readyz", a.ready)
+	return sameSite(mux)
+}
+
+// ready says that the server can answer, and what it is.
+func (a *App) ready(w http.ResponseWriter, r *http.Request) {
+	_, err := a.store.LastEvents(r.Context(), "", 1)
+	out := wire.Health{Version: a.cfg.Version, Ready: err == nil}
+	w.Header().Set("Content-Type", "application/json")
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(out) // the caller may have gone
+}
+
+// sameSite refuses what a page of another site could send through a browser of this
+// machine: a foreign Host (DNS rebinding) or a foreign Origin. There are no users
+// yet, and whoever is let in may do everything.
+func sameSite(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !loopback(r.Host) {
+			http.Error(w, "this server answers to its own machine only", http.StatusMisdirectedRequest)
+			return
+		}
+		if o := r.Header.Get("Origin"); o != "" {
+			if u, err := url.Parse(o); err != nil || u.Host != r.Host {
+				http.Error(w, "a page of another site may not ask this", http.StatusForbidden)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func loopback(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

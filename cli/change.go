@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyball/fault"
+	"flyball/job"
+	"flyball/training"
+)
+
+// change asks the server for a change by hand, and, with a wait, for what came of
+// the training it began.
+func (e *env) change(ctx context.Context, model, what, why string, wait time.Duration) error {
+	got, err := e.client().Change(ctx, model, what, why)
+	if err != nil {
+		return err
+	}
+	if wait == 0 || got.Job == "" {
+		_, err = fmt.Fprintln(e.out, got.Text)
+		return err
+	}
+	e.say("%s", got.Text)
+	j, ended, err := e.waitJob(ctx, got.Job, wait)
+	switch {
+	case err != nil:
+		return err
+	case !ended:
+		e.say("still going: flyball status %s", model)
+		return errGoing
+	case j.State == job.Failed:
+		return fault.New(fault.Invalid, "the training failed: %s", j.Error)
+	}
+	var res training.Result
+	if err := json.Unmarshal(j.Result, &res); err != nil {
+		return fault.Wrap(err, fault.Internal, "the result of the training cannot be read")
+	}
+	if err := e.showVerdict(res.Verdict); err != nil {
+		return err
+	}
+	if !res.Verdict.Pass {
+		return errNo
+	}
+	return nil
+}
+
+// changing makes a command that asks for one change.
+func changing(e *env, what, short string, example string) *cobra.Command {
+	var why string
+	var wait time.Duration
+	c := &cobra.Command{
+		Use: what + " MODEL", Short: short, Args: cobra.ExactArgs(1), Example: example,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return e.change(cmd.Context(), args[0], what, why, wait)
+		},
+	}
+	c.Flags().StringVar(&why, "why", "", "the reason, for the record")
+	if what == "retrain" {
+		c.Flags().DurationVar(&wait, "wait", 0, "wait for the verdict this long")
+	}
+	return c
+}
+
+func promoteCommand(e *env) *cobra.Command {
+	return changing(e, "promote", "Move a release on without waiting any longer", "  flyball promote hotel-cancel --why \"looks right\"")
+}
+
+func rollbackCommand(e *env) *cobra.Command {
+	return changing(e, "rollback", "Take the newest version back at once", "  flyball rollback hotel-cancel --why \"complaints from the desk\"")
+}
+
+func retrainCommand(e *env) *cobra.Command {
+	return changing(e, "retrain", "Train now, whatever the loop holds", "  flyball retrain hotel-cancel --why \"new season\" --wait 10m")
+}
+
+func holdCommand(e *env) *cobra.Command {
+	return changing(e, "hold", "Retrain no more by itself", "  flyball hold hotel-cancel --why \"the lake is being moved\"")
+}
+
+func resumeCommand(e *env) *cobra.Command {
+	return changing(e, "resume", "Retrain by itself again", "  flyball resume hotel-cancel")
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cli is the flyball command: one file a command. Results go to standard
+// output, talk to standard error, and the exit code is the answer. It goes through
+// package client, except where no server is needed. It holds no rule.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"flyball/client"
+	"flyball/fault"
+)
+
+// The exit codes, the same for every command.
+const (
+	exitOK          = 0   // yes, done
+	exitFailed      = 1   // failed
+	exitUsage       = 2   // wrong usage
+	exitNo          = 3   // the answer is no: gate failed, drift found, diff not empty
+	exitDenied      = 4   // not allowed
+	exitNotFound    = 5   // not found
+	exitConflict    = 6   // waiting for approval, or conflict
+	exitUnreachable = 7   // no server answers
+	exitGoing       = 8   // still going
+	exitInterrupted = 130 // Ctrl-C
+)
+
+// env is what a command runs in.
+type env struct {
+	in       io.Reader
+	out, err io.Writer
+	url      string
+	token    string
+	format   string
+	terminal bool // standard output is one
+}
+
+func (e *env) client() *client.Client { return client.New(e.url, e.token, nil) }
+
+// say talks to whoever runs the command.
+func (e *env) say(format string, args ...any) { fmt.Fprintf(e.err, format+"\n", args...) }
+
+// answerNo ends a command with exit code 3: the answer is no, and was printed.
+var errNo = errors.New("the answer is no")
+
+// errGoing ends a command with exit code 8: still going when the wait ran out.
+var errGoing = errors.New("still going")
+
+// Main runs the command of args and returns its exit code.
+func Main(args []string, in io.Reader, out, errs io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	e := &env{in: in, out: out, err: errs, token: os.Getenv("FLYBALL_TOKEN")}
+	if f, ok := out.(*os.File); ok {
+		e.terminal = term.IsTerminal(int(f.Fd()))
+	}
+	root := root(e)
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errs)
+	err := root.ExecuteContext(ctx)
+	if ctx.Err() != nil && err != nil {
+		return exitInterrupted
+	}
+	return e.code(err)
+}
+
+// code tells the error and turns it into an exit code.
+func (e *env) code(err error) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errNo):
+		return exitNo
+	case errors.Is(err, errGoing):
+		return exitGoing
+	}
+	e.say("flyball: %v", err)
+	if client.Unreachable(err) {
+		return exitUnreachable
+	}
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		if usage(err) {
+			return exitUsage
+		}
+		return exitFailed
+	}
+	switch f.Kind {
+	case fault.Refused:
+		return exitNo
+	case fault.Denied, fault.Unauthenticated:
+		return exitDenied
+	case fault.NotFound:
+		return exitNotFound
+	case fault.Conflict, fault.Waiting:
+		return exitConflict
+	}
+	return exitFailed
+}
+
+// usage reports whether err is cobra's complaint about how a command was written.
+func usage(err error) bool {
+	for _, start := range []string{"unknown command", "unknown flag", "unknown shorthand", "accepts ", "requires ", "invalid argument", "flag needs", "required flag"} {
+		if strings.HasPrefix(err.Error(), start) {
+			return true
+		}
+	}
+	return false
+}
+
+func root(e *env) *cobra.Command {
+	url := os.Getenv("FLYBALL_URL")
+	if url == "" {
+		url = "http://127.0.0.1:7180"
+	}
+	c := &cobra.Command{
+		Use:           "flyball",
+		Short:         "The loop for models that predict a number or a class from a table",
+		Long:          "Flyball trains a model, proves it against a baseline, puts it live without a pause,\nwatches it, retrains it, and takes it back when it is worse.",
+		Example:       "  flyball init bookings.csv --predict is_canceled > model.yaml\n  flyball train model.yaml\n  flyball serve\n  flyball apply model.yaml\n  flyball status --watch",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	c.PersistentFlags().StringVar(&e.url, "url", url, "address of the server (FLYBALL_URL)")
+	c.PersistentFlags().StringVarP(&e.format, "output", "o", "table", "table, wide, json, yaml, csv or name")
+	c.AddGroup(&cobra.Group{ID: "loop", Title: "The loop:"}, &cobra.Group{ID: "use", Title: "Use:"},
+		&cobra.Group{ID: "look", Title: "Look:"}, &cobra.Group{ID: "run", Title: "Run:"})
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, cmd := range cmds {
+			cmd.GroupID = group
+			c.AddCommand(cmd)
+		}
+	}
+	add("loop", initCommand(e), applyCommand(e), diffCommand(e), trainCommand(e), compareCommand(e), gateCommand(e),
+		promoteCommand(e), rollbackCommand(e), retrainCommand(e), holdCommand(e), resumeCommand(e))
+	add("use", predictCommand(e), labelCommand(e), reproduceCommand(e))
+	add("look", statusCommand(e), watchCommand(e), eventsCommand(e), versionsCommand(e), releasesCommand(e), driftCommand(e),
+		scoreCommand(e), alertsCommand(e), predictionsCommand(e), auditCommand(e))
+	add("run", serveCommand(e), demoCommand(e), doctorCommand(e), schemaCommand(e), versionCommand(e))
+	return c
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyball/api/wire"
+	"flyball/event"
+	"flyball/monitoring"
+)
+
+func statusCommand(e *env) *cobra.Command {
+	var watch bool
+	c := &cobra.Command{
+		Use: "status [MODEL]", Short: "How the models stand, stage by stage of the loop", Args: cobra.MaximumNArgs(1),
+		Example: "  flyball status\n  flyball status hotel-cancel -o wide\n  flyball status --watch",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !watch {
+				return e.status(cmd.Context(), args)
+			}
+			tick := time.NewTicker(2 * time.Second)
+			defer tick.Stop()
+			for {
+				if e.terminal {
+					fmt.Fprint(e.out, "\x1b[H\x1b[2J")
+				}
+				if err := e.status(cmd.Context(), args); err != nil {
+					return err
+				}
+				select {
+				case <-cmd.Context().Done():
+					return nil
+				case <-tick.C:
+				}
+			}
+		},
+	}
+	c.Flags().BoolVarP(&watch, "watch", "w", false, "show it again every two seconds until Ctrl-C")
+	return c
+}
+
+func (e *env) status(ctx context.Context, args []string) error {
+	var all []wire.Status
+	var err error
+	if len(args) == 1 {
+		var one wire.Status
+		one, err = e.client().Status(ctx, args[0])
+		all = []wire.Status{one}
+	} else {
+		all, err = e.client().Statuses(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	t := table{head: []string{"model", "live", "data", "training", "gate", "release", "serving", "watch", "retraining", "owner"}}
+	for _, s := range all {
+		row := []string{s.Model, "-"}
+		if s.Live != 0 {
+			row[1] = fmt.Sprintf("v%d", s.Live)
+		}
+		for _, c := range s.Cells {
+			text := c.Word
+			if e.format == "wide" && c.Detail != "" {
+				text += " (" + c.Detail + ")"
+			}
+			row = append(row, text)
+		}
+		for len(row) < len(t.head)-1 {
+			row = append(row, "-")
+		}
+		t.add(append(row, s.Owner)...)
+	}
+	return e.show(all, t)
+}
+
+func watchCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: "watch [MODEL]", Short: "Tell what happens, as it happens, until Ctrl-C", Args: cobra.MaximumNArgs(1),
+		Example: "  flyball watch\n  flyball watch hotel-cancel",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			model := strings.Join(args, "")
+			last, err := e.client().LastEvents(cmd.Context(), model, 10)
+			if err != nil {
+				return err
+			}
+			after := int64(0)
+			for _, ev := range last {
+				fmt.Fprintln(e.out, line(ev))
+				after = ev.Seq
+			}
+			err = e.client().Watch(cmd.Context(), after, model, func(ev event.Event) error {
+				_, err := fmt.Fprintln(e.out, line(ev))
+				return err
+			})
+			if cmd.Context().Err() != nil {
+				return nil
+			}
+			return err
+		},
+	}
+}
+
+// line is an event in one line of a terminal.
+func line(e event.Event) string {
+	return fmt.Sprintf("%s  %-12s %-9s %s", when(e.At), e.Model, e.Kind, e.Text)
+}
+
+func eventsCommand(e *env) *cobra.Command {
+	var last int
+	c := &cobra.Command{
+		Use: "events [MODEL]", Short: "What happened", Args: cobra.MaximumNArgs(1),
+		Example: "  flyball events hotel-cancel --last 50\n  flyball events -o json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			evs, err := e.client().LastEvents(cmd.Context(), strings.Join(args, ""), last)
+			if err != nil {
+				return err
+			}
+			t := table{head: []string{"at", "model", "kind", "what", "by", "command"}, short: 4}
+			for _, ev := range evs {
+				t.add(when(ev.At), ev.Model, ev.Kind, ev.Text, ev.By, ev.Command)
+			}
+			return e.show(evs, t)
+		},
+	}
+	c.Flags().IntVar(&last, "last", 30, "the newest so many, at most 1000")
+	return c
+}
+
+func versionsCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: "versions MODEL", Short: "A model's versions, newest first", Args: cobra.ExactArgs(1),
+		Example: "  flyball versions hotel-cancel -o wide",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			vs, err := e.client().Versions(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			st, err := e.client().Status(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			t := table{head: []string{"version", "alias", "gate", "made", "cause", "seen until", "by", "bundle"}, short: 6}
+			for _, v := range vs {
+				var at []string
+				for _, alias := range []string{"live", "candidate", "previous"} {
+					if st.Aliases[alias] == v.Version {
+						at = append(at, alias)
+					}
+				}
+				t.add(v.Ref.String(), strings.Join(at, ","), v.Verdict, when(v.CreatedAt), v.Cause, when(v.SeenUntil), v.CreatedBy, string(v.Bundle))
+			}
+			return e.show(vs, t)
+		},
+	}
+}
+
+func releasesCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: "releases MODEL", Short: "A model's releases, newest first", Args: cobra.ExactArgs(1),
+		Example: "  flyball releases hotel-cancel",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			rs, err := e.client().Releases(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			t := table{head: []string{"candidate", "phase", "since", "cause", "why", "live", "generation"}, short: 5}
+			for _, r := range rs {
+				t.add(fmt.Sprintf("%s@%d", r.Model, r.Candidate), string(r.Phase), when(r.EnteredAt), r.Cause, r.Reason,
+					fmt.Sprintf("v%d", r.Live), fmt.Sprint(r.Generation))
+			}
+			return e.show(rs, t)
+		},
+	}
+}
+
+// findings makes a command that lists the findings of some kinds; when one is open
+// the answer is no.
+func findings(e *env, use, short string, kinds ...string) *cobra.Command {
+	var all bool
+	c := &cobra.Command{
+		Use: use + " MODEL", Short: short, Args: cobra.ExactArgs(1),
+		Example: "  flyball " + use + " hotel-cancel\n  flyball " + use + " hotel-cancel --all",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			fs, err := e.client().Findings(cmd.Context(), args[0], !all)
+			if err != nil {
+				return err
+			}
+			kept := []monitoring.Finding{}
+			open := false
+			t := table{head: []string{"since", "until", "kind", "of", "what", "duty", "severity"}, short: 5}
+			for _, f := range fs {
+				for _, k := range kinds {
+					if f.Kind == k {
+						kept = append(kept, f)
+						open = open || f.Closed.IsZero()
+						t.add(when(f.Opened), when(f.Closed), f.Kind, f.Subject, f.Text, f.Duty, f.Severity)
+					}
+				}
+			}
+			if err := e.show(kept, t); err != nil {
+				return err
+			}
+			if open {
+				return errNo
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "also those that are over")
+	return c
+}
+
+func driftCommand(e *env) *cobra.Command {
+	return findings(e, "drift", "Inputs and predictions that are not as at training (exit 3: some)", monitoring.Drift)
+}
+
+func scoreCommand(e *env) *cobra.Command {
+	return findings(e, "score", "Bias and performance on due rows (exit 3: worse)", monitoring.Score)
+}
+
+func alertsCommand(e *env) *cobra.Command {
+	return findings(e, "alerts", "All that monitoring found (exit 3: some)", monitoring.Quality, monitoring.Drift, monitoring.Score)
+}
+
+func predictionsCommand(e *env) *cobra.Command {
+	var last int
+	var key string
+	c := &cobra.Command{
+		Use: "predictions MODEL", Short: "Predictions with their truths, newest last", Args: cobra.ExactArgs(1),
+		Example: "  flyball predictions hotel-cancel --last 20\n  flyball predictions hotel-cancel --key b-17 -o json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ps, err := e.client().Predictions(cmd.Context(), args[0], key, last)
+			if err != nil {
+				return err
+			}
+			t := table{head: []string{"time", "key", "version", "arm", "score", "truth", "decision", "flags", "id"}, short: 7}
+			for _, p := range ps {
+				truth := "-"
+				if p.Label != nil {
+					truth = p.Label.Value
+				}
+				scores := make([]string, len(p.Scores))
+				for i, s := range p.Scores {
+					scores[i] = number(s)
+				}
+				t.add(when(p.Time), p.Key, fmt.Sprint(p.Version), p.Arm, strings.Join(scores, " "), truth, p.Decision, strings.Join(p.Flags, " "), string(p.ID))
+			}
+			return e.show(ps, t)
+		},
+	}
+	c.Flags().IntVar(&last, "last", 20, "the newest so many")
+	c.Flags().StringVar(&key, "key", "", "only this key")
+	return c
+}
+
+func auditCommand(e *env) *cobra.Command {
+	var verify bool
+	c := &cobra.Command{
+		Use: "audit", Short: "Who changed what: the audit chain", Args: cobra.NoArgs,
+		Example: "  flyball audit\n  flyball audit --verify",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if verify {
+				v, err := e.client().VerifyAudit(cmd.Context())
+				if err == nil {
+					fmt.Fprintf(e.out, "the chain holds: %d records\n", v.Records)
+				}
+				return err
+			}
+			rs, err := e.client().Audit(cmd.Context(), 0, 1000)
+			if err != nil {
+				return err
+			}
+			t := table{head: []string{"seq", "at", "who", "did", "to", "why", "hash"}, short: 6}
+			for _, r := range rs {
+				t.add(fmt.Sprint(r.Seq), when(r.At), r.Actor, r.Action, r.Object, r.Why, r.Hash)
+			}
+			return e.show(rs, t)
+		},
+	}
+	c.Flags().BoolVar(&verify, "verify", false, "recompute the chain")
+	return c
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyball/app"
+	"flyball/data/frame"
+	"flyball/spec"
+	"flyball/store"
+)
+
+// version is of this build: the module's, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return "devel-" + s.Value[:12]
+		}
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	return "devel"
+}
+
+func versionCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Which Flyball this is", Args: cobra.NoArgs, Example: "  flyball version",
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(e.out, "flyball", version())
+			return err
+		},
+	}
+}
+
+// dataDir is where a server keeps everything: FLYBALL_DATA, or ./flyball-data.
+func dataDir() string {
+	if d := os.Getenv("FLYBALL_DATA"); d != "" {
+		return d
+	}
+	return "flyball-data"
+}
+
+func serveCommand(e *env) *cobra.Command {
+	var cfg app.Config
+	var clock, level string
+	c := &cobra.Command{
+		Use: "serve", Short: "Run the server: the loop, predictions, pages", Args: cobra.NoArgs,
+		Example: "  flyball serve\n  flyball serve --data /var/lib/flyball --listen 127.0.0.1:7180\n  FLYBALL_DATABASE='host=/run/postgresql dbname=flyball' flyball serve",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var l slog.Level
+			if err := l.UnmarshalText([]byte(level)); err != nil {
+				return fmt.Errorf("invalid argument %q for --log: debug, info, warn or error", level)
+			}
+			cfg.Logger = slog.New(slog.NewTextHandler(e.err, &slog.HandlerOptions{Level: l}))
+			cfg.Version, cfg.Database = version(), os.Getenv("FLYBALL_DATABASE")
+			if clock != "" {
+				us, err := frame.ParseTime(clock)
+				if err != nil {
+					return err
+				}
+				cfg.Manual, cfg.Start = true, time.UnixMicro(us).UTC()
+			}
+			a, err := app.New(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			e.say("flyball serves at %s, data in %s; Ctrl-C stops it", a.URL(), cfg.Data)
+			err = a.Run(cmd.Context())
+			if closed := a.Close(); err == nil {
+				err = closed
+			}
+			return err
+		},
+	}
+	c.Flags().StringVar(&cfg.Data, "data", dataDir(), "folder of everything that is kept (FLYBALL_DATA)")
+	c.Flags().StringVar(&cfg.Listen, "listen", "127.0.0.1:7180", "address to answer at, of this machine only")
+	c.Flags().StringVar(&clock, "clock", "", "for replays of history: begin at this time, and move only by POST /v1/clock")
+	c.Flags().StringVar(&level, "log", "info", "debug, info, warn or error")
+	return c
+}
+
+func schemaCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "The JSON Schema of a model file, for editors", Args: cobra.NoArgs,
+		Example: "  flyball schema > flyball.schema.json",
+		RunE: func(*cobra.Command, []string) error {
+			raw, err := spec.Schema()
+			if err == nil {
+				_, err = fmt.Fprintln(e.out, string(raw))
+			}
+			return err
+		},
+	}
+}
+
+func doctorCommand(e *env) *cobra.Command {
+	var dir string
+	c := &cobra.Command{
+		Use: "doctor", Short: "Check the server, or a data folder that no server has open", Args: cobra.NoArgs,
+		Example: "  flyball doctor\n  flyball doctor --data ./flyball-data",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			t := table{head: []string{"what", "state", "detail"}}
+			bad := false
+			note := func(what string, err error, detail string) {
+				state := "ok"
+				if err != nil {
+					state, detail, bad = "BROKEN", err.Error(), true
+				}
+				t.add(what, state, detail)
+			}
+			if dir == "" {
+				h, err := e.client().Health(cmd.Context())
+				note("server", err, "version "+h.Version+" at "+e.url)
+				if err == nil {
+					v, err := e.client().VerifyAudit(cmd.Context())
+					note("audit chain", err, fmt.Sprintf("%d records", v.Records))
+				}
+			} else {
+				e.doctorFolder(cmd, dir, note)
+			}
+			if err := e.show(t.rows, t); err != nil {
+				return err
+			}
+			if bad {
+				return errNo
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&dir, "data", "", "check this data folder instead of the server")
+	return c
+}
+
+func (e *env) doctorFolder(cmd *cobra.Command, dir string, note func(string, error, string)) {
+	if _, err := os.Stat(dir + "/flyball.db"); err != nil {
+		note("database", err, "")
+		return
+	}
+	db, err := store.Open(cmd.Context(), dir+"/flyball.db")
+	if err != nil {
+		note("database", err, "")
+		return
+	}
+	h, err := db.Check(cmd.Context())
+	note("database", err, fmt.Sprintf("%s %s, schema %d of %d", h.Engine, h.Server, h.Schema, h.Newest))
+	n, err := db.VerifyAudit(cmd.Context())
+	note("audit chain", err, fmt.Sprintf("%d records", n))
+	note("closing", db.Close(), "")
+}

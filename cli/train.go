@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyball/blob"
+	"flyball/control"
+	"flyball/data/frame"
+	"flyball/experiment/gate"
+	"flyball/fault"
+	"flyball/ident"
+	"flyball/job"
+	"flyball/spec"
+	"flyball/training"
+	"flyball/training/learner"
+)
+
+func initCommand(e *env) *cobra.Command {
+	var predict string
+	c := &cobra.Command{
+		Use: "init FILE", Short: "Write a model file for a table", Args: cobra.ExactArgs(1),
+		Example: "  flyball init bookings.csv --predict is_canceled > model.yaml",
+		RunE: func(_ *cobra.Command, args []string) error {
+			r, err := frame.OpenFile(args[0], frame.CSVOptions{})
+			if err != nil {
+				return err
+			}
+			f, err := frame.ReadAll(r)
+			if err != nil {
+				return err
+			}
+			s, err := spec.Suggest(args[0], f, predict)
+			if err != nil {
+				return err
+			}
+			for _, l := range s.Left {
+				e.say("left out %s: %s", l.Column, l.Reason)
+			}
+			_, err = io.WriteString(e.out, s.File)
+			return err
+		},
+	}
+	c.Flags().StringVar(&predict, "predict", "", "the column to predict")
+	if err := c.MarkFlagRequired("predict"); err != nil {
+		panic(err) // the flag is defined a line above
+	}
+	return c
+}
+
+func trainCommand(e *env) *cobra.Command {
+	var at, out string
+	var wait time.Duration
+	c := &cobra.Command{
+		Use: "train FILE|MODEL", Short: "Train and judge: a file on this machine alone, a model on the server",
+		Args:    cobra.ExactArgs(1),
+		Example: "  flyball train model.yaml\n  flyball train model.yaml --now 2012-01-01 --out ./out\n  flyball train hotel-cancel --wait 10m",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := os.Stat(args[0]); err != nil && !strings.ContainsAny(args[0], "./") {
+				return e.change(cmd.Context(), args[0], "retrain", "", wait)
+			}
+			return e.trainFile(cmd.Context(), args[0], at, out)
+		},
+	}
+	c.Flags().StringVar(&at, "now", "", "train as at this time (a file; default now)")
+	c.Flags().StringVar(&out, "out", "flyball-out", "folder for the bundle (a file)")
+	c.Flags().DurationVar(&wait, "wait", 0, "wait for the verdict this long (a model)")
+	return c
+}
+
+// trainFile trains a model file without any server: the first version, judged
+// against the baseline.
+func (e *env) trainFile(ctx context.Context, path, at, out string) error {
+	m, err := readModel(path)
+	if err != nil {
+		return err
+	}
+	lm, warnings, err := control.Read(m.application)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		e.say("warning: %s", w)
+	}
+	now := time.Now().UTC()
+	if at != "" {
+		us, err := frame.ParseTime(at)
+		if err != nil {
+			return err
+		}
+		now = time.UnixMicro(us).UTC()
+	}
+	blobs, err := blob.OpenDir(filepath.Join(out, "blobs"))
+	if err != nil {
+		return err
+	}
+	defer blobs.Close()
+	r := training.Request{Recipe: lm.Recipe, Files: m.application.Data, Now: now, Cause: "hand", By: "local", Key: m.Name + "/file"}
+	for name, p := range m.paths {
+		raw, err := os.ReadFile(p)
+		if err != nil {
+			return fault.Wrap(err, fault.NotFound, "%s cannot be read", p)
+		}
+		if r.Files[name], err = training.SourceBytes(ctx, blobs, raw); err != nil {
+			return err
+		}
+	}
+	t := &training.Trainer{Blobs: blobs, Decoders: learner.Decoders(), Logger: slog.New(slog.DiscardHandler)}
+	res, err := t.Run(ctx, r, nil, e.progress())
+	if err != nil {
+		return err
+	}
+	return e.showTraining(m.Name, out, res)
+}
+
+// progress shows where a work is, on a terminal only.
+func (e *env) progress() func(string) {
+	if !e.terminal {
+		return nil
+	}
+	return func(text string) { fmt.Fprintf(e.err, "\r\x1b[K%s", text) }
+}
+
+func (e *env) showTraining(name, out string, res training.Result) error {
+	if e.terminal {
+		fmt.Fprint(e.err, "\r\x1b[K")
+	}
+	for _, p := range res.Problems {
+		e.say("%s: %s: %s", p.Severity, p.Check, p.Text)
+	}
+	e.say("%s: %d rows trained, %d held out (due %s to %s), %d not due yet, %d due without a label; %.1f s",
+		name, res.Train, res.Test, when(res.TestFrom), when(res.TestTo), res.Immature, res.Unlabelled, res.Seconds)
+	e.say("bundle %s in %s", res.Bundle, out)
+	if err := e.showVerdict(res.Verdict); err != nil {
+		return err
+	}
+	if !res.Verdict.Pass {
+		return errNo
+	}
+	return nil
+}
+
+// showVerdict prints a verdict: its sentence, and each rule with what it found.
+func (e *env) showVerdict(v gate.Verdict) error {
+	t := table{head: []string{"verdict", "rule", "found"}}
+	for _, r := range v.Reasons {
+		word := string(r.Decision)
+		if r.NotJudged {
+			word = "not judged"
+		} else if !r.Required {
+			word += " (reported)"
+		}
+		t.add(word, r.Rule, r.Text)
+	}
+	if e.format == "table" || e.format == "wide" {
+		fmt.Fprintln(e.out, v.Summary)
+	}
+	return e.show(v, t)
+}
+
+func gateCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: "gate MODEL[@VERSION]", Short: "What the gate said of a version (exit 3: kept out)", Args: cobra.ExactArgs(1),
+		Example: "  flyball gate hotel-cancel@7\n  flyball gate hotel-cancel -o json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name, err := ident.ParseName(args[0])
+			if err != nil {
+				return err
+			}
+			vs, err := e.client().Versions(cmd.Context(), name.Model)
+			if err != nil {
+				return err
+			}
+			st, err := e.client().Status(cmd.Context(), name.Model)
+			if err != nil {
+				return err
+			}
+			want := name.Version
+			if want == 0 {
+				want = st.Aliases[name.Alias]
+			}
+			for _, v := range vs {
+				if v.Version != want {
+					continue
+				}
+				var verdict gate.Verdict
+				if err := json.Unmarshal(v.Report, &verdict); err != nil {
+					return fault.Wrap(err, fault.Internal, "the report of %s cannot be read", v.Ref)
+				}
+				if err := e.showVerdict(verdict); err != nil {
+					return err
+				}
+				if !verdict.Pass {
+					return errNo
+				}
+				return nil
+			}
+			return fault.New(fault.NotFound, "there is no version %s", args[0]).Do("see flyball versions %s", name.Model)
+		},
+	}
+}
+
+func compareCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: "compare MODEL A B", Short: "What the gate measured of two versions, side by side", Args: cobra.ExactArgs(3),
+		Example: "  flyball compare hotel-cancel 6 7",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			vs, err := e.client().Versions(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			values := map[string]map[string]string{}
+			var order []string
+			for _, v := range vs {
+				number := fmt.Sprint(v.Version)
+				if number != args[1] && number != args[2] {
+					continue
+				}
+				var verdict gate.Verdict
+				if err := json.Unmarshal(v.Report, &verdict); err != nil {
+					return fault.Wrap(err, fault.Internal, "the report of %s cannot be read", v.Ref)
+				}
+				values[number] = map[string]string{}
+				for _, est := range verdict.Estimates {
+					if est.Role != "candidate" {
+						continue
+					}
+					key := strings.TrimSpace(est.Metric + " " + est.Slice)
+					if values[number][key] == "" {
+						values[number][key] = fmt.Sprintf("%.4g (%.4g…%.4g), %d rows", est.Value, est.Low, est.High, est.Rows)
+					}
+					if !contains(order, key) {
+						order = append(order, key)
+					}
+				}
+			}
+			for _, want := range args[1:] {
+				if values[want] == nil {
+					return fault.New(fault.NotFound, "there is no version %s@%s", args[0], want)
+				}
+			}
+			e.say("each on the rows that were held out when it was judged; flyball gate shows the paired comparison with the live version")
+			t := table{head: []string{"metric", "v" + args[1], "v" + args[2]}}
+			for _, key := range order {
+				t.add(key, values[args[1]][key], values[args[2]][key])
+			}
+			return e.show(values, t)
+		},
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// waitJob waits for a job to end; false when the time ran out.
+func (e *env) waitJob(ctx context.Context, id string, limit time.Duration) (job.Job, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	tick := time.NewTicker(300 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		j, err := e.client().Job(ctx, id)
+		if err == nil && j.State != job.Queued && j.State != job.Running {
+			return j, true, nil
+		}
+		if err != nil && ctx.Err() == nil {
+			return j, false, err
+		}
+		select {
+		case <-ctx.Done():
+			return j, false, nil
+		case <-tick.C:
+		}
+	}
+}

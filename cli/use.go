@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"flyball/api/wire"
+	"flyball/fault"
+	"flyball/ident"
+)
+
+// maxRows bounds what predict reads, in bytes.
+const maxRows = 64 << 20
+
+func predictCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: "predict MODEL [FILE]", Short: "Ask for predictions: JSON rows from a file or standard input", Args: cobra.RangeArgs(1, 2),
+		Example: "  flyball predict hotel-cancel rows.json\n  echo '{\"booking_id\":\"b-17\",\"lead_time\":41}' | flyball predict hotel-cancel",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in := e.in
+			if len(args) == 2 && args[1] != "-" {
+				f, err := os.Open(args[1])
+				if err != nil {
+					return fault.Wrap(err, fault.NotFound, "%s cannot be read", args[1])
+				}
+				defer f.Close()
+				in = f
+			}
+			rows, err := readRows(in)
+			if err != nil {
+				return err
+			}
+			got, err := e.client().Predict(cmd.Context(), args[0], rows)
+			if err != nil {
+				return err
+			}
+			t := table{head: []string{"key", "value", "decision", "version", "arm", "flags", "id"}, short: 6}
+			for _, p := range got.Predictions {
+				value := "-"
+				if p.Value != nil {
+					value = strconv.FormatFloat(*p.Value, 'g', 6, 64)
+				}
+				t.add(p.Key, value, p.Decision, fmt.Sprint(p.Version), p.Arm, strings.Join(p.Flags, " "), p.ID)
+			}
+			return e.show(got, t)
+		},
+	}
+}
+
+// readRows reads one JSON object, a list of them, {"rows": […]}, or one object a
+// line.
+func readRows(in io.Reader) ([]json.RawMessage, error) {
+	raw, err := io.ReadAll(io.LimitReader(in, maxRows+1))
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "the rows cannot be read")
+	}
+	if len(raw) > maxRows {
+		return nil, fault.New(fault.TooLarge, "more than %d MB of rows", maxRows>>20).Do("send them in several calls")
+	}
+	raw = bytes.TrimSpace(raw)
+	var list []json.RawMessage
+	if len(raw) > 0 && raw[0] == '[' {
+		err := json.Unmarshal(raw, &list)
+		return list, fault.Wrap(err, fault.Invalid, "the rows are not valid JSON")
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	for d.More() {
+		var row json.RawMessage
+		if err := d.Decode(&row); err != nil {
+			return nil, fault.Wrap(err, fault.Invalid, "the rows are not valid JSON")
+		}
+		var whole wire.PredictRequest
+		if json.Unmarshal(row, &whole) == nil && whole.Rows != nil {
+			list = append(list, whole.Rows...)
+			continue
+		}
+		list = append(list, row)
+	}
+	return list, nil
+}
+
+func labelCommand(e *env) *cobra.Command {
+	var at string
+	var byID bool
+	c := &cobra.Command{
+		Use: "label MODEL KEY VALUE", Short: "Tell the truth of a prediction", Args: cobra.ExactArgs(3),
+		Example: "  flyball label hotel-cancel b-17 1\n  flyball label hotel-cancel b-17 0 --at 2016-05-03",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l := wire.Label{Key: args[1], At: at}
+			if byID {
+				l.ID, l.Key = args[1], ""
+			}
+			if _, err := strconv.ParseFloat(args[2], 64); err == nil {
+				l.Value = json.RawMessage(args[2])
+			} else if l.Value, err = json.Marshal(args[2]); err != nil {
+				return err
+			}
+			got, err := e.client().Label(cmd.Context(), args[0], []wire.Label{l})
+			if err != nil {
+				return err
+			}
+			if got.Unmatched > 0 {
+				e.say("no prediction of %s is known yet; the label waits for it", args[1])
+			}
+			_, err = fmt.Fprintln(e.out, "kept")
+			return err
+		},
+	}
+	c.Flags().StringVar(&at, "at", "", "when it became known; default now")
+	c.Flags().BoolVar(&byID, "id", false, "KEY is the prediction's id")
+	return c
+}
+
+func reproduceCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: "reproduce MODEL@VERSION", Short: "Make a version again and compare (exit 3: another)", Args: cobra.ExactArgs(1),
+		Example: "  flyball reproduce hotel-cancel@7",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name, err := ident.ParseName(args[0])
+			if err != nil {
+				return err
+			}
+			if name.Version == 0 {
+				st, err := e.client().Status(cmd.Context(), name.Model)
+				if err != nil {
+					return err
+				}
+				name.Version = st.Aliases[name.Alias]
+			}
+			got, err := e.client().Reproduce(cmd.Context(), name.Model, name.Version)
+			if err != nil {
+				return err
+			}
+			t := table{head: []string{"what", "equal", "recorded", "again"}, short: 2}
+			for _, c := range got.Table {
+				t.add(c.What, fmt.Sprint(c.Equal), c.Recorded, c.Again)
+			}
+			if e.format == "table" || e.format == "wide" {
+				fmt.Fprintf(e.out, "%s: %s\n", got.Ref, grades[got.Grade])
+			}
+			if err := e.show(got, t); err != nil {
+				return err
+			}
+			if got.Grade == "R0" {
+				return errNo
+			}
+			return nil
+		},
+	}
+}
+
+var grades = map[string]string{
+	"R3": "R3, bytes equal", "R2": "R2, golden predictions equal", "R1": "R1, within tolerance", "R0": "R0, different",
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"flyball/event"
+	"flyball/fault"
+	"flyball/governance/audit"
+	"flyball/loop"
+	"flyball/model/registry"
+	"flyball/spec"
+)
+
+// Application is a model file to apply, with what it depends on.
+type Application struct {
+	Name         string                       // of the file, for messages
+	File         string                       // its YAML
+	PipelineName string                       //
+	Pipeline     string                       // the YAML of the shared pipeline it names; empty: it has its steps in place
+	Data         map[string]registry.DataFile // the source's files by name; their bytes are kept already
+}
+
+// Applied is what an apply did.
+type Applied struct {
+	Model    registry.Model
+	Changed  bool
+	Warnings []string
+}
+
+// Apply makes the file the model's policy from now on. With dry, it only checks.
+// A file that is wrong is an Invalid fault with every problem, and changes nothing.
+func (s *Service) Apply(ctx context.Context, by string, a Application, dry bool) (Applied, error) {
+	m, warnings, err := Read(a)
+	if err != nil {
+		return Applied{}, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Data)) {
+		ok, err := s.opts.Blobs.Has(ctx, a.Data[name].Digest)
+		if err != nil {
+			return Applied{}, err
+		}
+		if !ok && !dry {
+			return Applied{}, fault.New(fault.Invalid, "the bytes of %s are not here", name).Do("upload the file before applying")
+		}
+	}
+	rm := registry.Model{Name: m.Name, File: a.File, Pipeline: a.Pipeline, Data: a.Data, AppliedAt: s.opts.Now(), AppliedBy: by}
+	if dry {
+		old, err := s.opts.Store.Model(ctx, m.Name)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return Applied{}, err
+		}
+		rm.Generation = old.Generation
+		return Applied{Model: rm, Changed: !same(old, rm), Warnings: warnings}, nil
+	}
+	data, err := json.Marshal(map[string]any{"data": a.Data})
+	if err != nil {
+		return Applied{}, fmt.Errorf("encode the audit record: %w", err)
+	}
+	rec := audit.Record{At: rm.AppliedAt, Actor: by, Action: "apply", Object: m.Name, Data: data}
+	ev := event.Event{At: rm.AppliedAt, Model: m.Name, By: by, Mark: event.OK, Kind: "apply",
+		Text: "model file applied", Command: "flyball status " + m.Name}
+	kept, changed, err := s.opts.Store.ApplyModel(ctx, rm, rec, ev)
+	return Applied{Model: kept, Changed: changed, Warnings: warnings}, err
+}
+
+func same(a, b registry.Model) bool {
+	return a.File == b.File && a.Pipeline == b.Pipeline && maps.Equal(a.Data, b.Data)
+}
+
+// Read reads and checks a model file with its pipeline and gives what the loop needs
+// of it. Warnings are sentences about what is allowed but worth a look.
+func Read(a Application) (loop.Model, []string, error) {
+	f, err := spec.Parse(a.Name, []byte(a.File))
+	if err != nil {
+		return loop.Model{}, nil, err
+	}
+	if f.Model == nil {
+		return loop.Model{}, nil, fault.New(fault.Invalid, "%s is not a model file", a.Name).Do("apply the file that says kind: Model")
+	}
+	var p *spec.Pipeline
+	if name := f.Model.Pipeline.Name; name != "" {
+		if a.Pipeline == "" {
+			return loop.Model{}, nil, fault.New(fault.Invalid, "%s names the pipeline %q, which did not come with it", a.Name, name)
+		}
+		pf, err := spec.Parse(a.PipelineName, []byte(a.Pipeline))
+		if err != nil {
+			return loop.Model{}, nil, err
+		}
+		if pf.Pipeline == nil || pf.Pipeline.Name != name {
+			return loop.Model{}, nil, fault.New(fault.Invalid, "%s is not the pipeline %q", a.PipelineName, name)
+		}
+		p = pf.Pipeline
+	}
+	m := f.Model.WithDefaults()
+	var wrong, warnings []string
+	for _, problem := range spec.Check(m, p) {
+		if problem.Warning {
+			warnings = append(warnings, problem.Text)
+		} else {
+			wrong = append(wrong, problem.Text)
+		}
+	}
+	if len(wrong) > 0 {
+		return loop.Model{}, nil, fault.Wrap(errors.New(strings.Join(wrong, "\n")), fault.Invalid, "%s", a.Name)
+	}
+	return modelOf(m, p, a.Data), warnings, nil
+}

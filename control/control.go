@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package control is what a person may ask of the loop: apply a model file, train
+// now, promote, roll back, hold, resume, make a version again, and see how things
+// stand. Each is one business fact with its audit record. It knows no protocol
+// (packages rest and cli), decides no verdict (gate) and moves no traffic by itself
+// (release).
+package control
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"flyball/blob"
+	"flyball/event"
+	"flyball/governance/audit"
+	"flyball/ident"
+	"flyball/job"
+	"flyball/loop"
+	"flyball/model"
+	"flyball/model/registry"
+	"flyball/serving"
+	"flyball/serving/prediction"
+)
+
+// Store is what control needs kept. Package store implements it.
+type Store interface {
+	loop.Store
+	job.Store
+
+	ApplyModel(ctx context.Context, m registry.Model, rec audit.Record, ev event.Event) (registry.Model, bool, error)
+	Model(ctx context.Context, name string) (registry.Model, error)
+	Models(ctx context.Context) ([]registry.Model, error)
+	Versions(ctx context.Context, model string) ([]registry.Version, error)
+	Alias(ctx context.Context, model, alias string) (ident.Ref, error)
+	Jobs(ctx context.Context, model string, limit int) ([]job.Job, error)
+}
+
+// Options are what a Service is built from. All are needed.
+type Options struct {
+	Store    Store
+	Blobs    blob.Store
+	Log      prediction.Log
+	Serving  *serving.Server
+	Loop     *loop.Loop
+	Decoders model.Decoders
+	Now      func() time.Time
+	Poke     func() // looks for queued jobs at once
+	Logger   *slog.Logger
+}
+
+// Service answers what people ask. All methods may be called at once.
+type Service struct {
+	opts Options
+
+	mu     sync.Mutex
+	parsed map[string]parsed // by model
+}
+
+// parsed is a model file as it was applied, read once for each generation.
+type parsed struct {
+	generation int64
+	model      loop.Model
+}
+
+// New makes a service.
+func New(opts Options) *Service {
+	return &Service{opts: opts, parsed: map[string]parsed{}}
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+
+	"flyball/data/pipeline"
+	"flyball/loop"
+	"flyball/model/registry"
+	"flyball/spec"
+	"flyball/training"
+)
+
+// modelOf hands each part of a model file to the package that owns it.
+func modelOf(m spec.Model, p *spec.Pipeline, data map[string]registry.DataFile) loop.Model {
+	steps := pipeline.Spec{Inputs: m.Pipeline.Inputs, Steps: m.Pipeline.Steps}
+	if p != nil {
+		steps = pipeline.Spec{Inputs: p.Inputs, Steps: p.Steps}
+	}
+	return loop.Model{
+		Name: m.Name, About: m.About,
+		Recipe: training.Recipe{
+			Model: m.Name, Task: m.Predict, Data: m.Data, Pipeline: steps,
+			Train: m.Train, Gate: m.Gate, Watch: m.Watch,
+		},
+		Files: data, Plan: m.Release, Policy: m.Retrain, Duties: m.Duties,
+		Durable: m.Log.Durable, Wait: m.Log.WhenFull == "wait",
+	}
+}
+
+// Models are all models as the loop needs them, in the order of their names. The
+// loop asks at every turn; a file is read again only when it was applied again.
+func (s *Service) Models(ctx context.Context) ([]loop.Model, error) {
+	all, err := s.opts.Store.Models(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]loop.Model, 0, len(all))
+	for _, rm := range all {
+		m, err := s.parse(rm)
+		if err != nil {
+			s.opts.Logger.Error("a model file that was applied cannot be read", "model", rm.Name, "error", err)
+			continue
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// Model is one model as the loop needs it; a NotFound fault when there is none.
+func (s *Service) Model(ctx context.Context, name string) (loop.Model, error) {
+	rm, err := s.opts.Store.Model(ctx, name)
+	if err != nil {
+		return loop.Model{}, err
+	}
+	return s.parse(rm)
+}
+
+func (s *Service) parse(rm registry.Model) (loop.Model, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if have, ok := s.parsed[rm.Name]; ok && have.generation == rm.Generation {
+		return have.model, nil
+	}
+	m, _, err := Read(Application{Name: rm.Name, File: rm.File, PipelineName: rm.Name + " pipeline", Pipeline: rm.Pipeline, Data: rm.Data})
+	if err != nil {
+		return loop.Model{}, err
+	}
+	m.Generation = rm.Generation
+	s.parsed[rm.Name] = parsed{generation: rm.Generation, model: m}
+	return m, nil
+}
