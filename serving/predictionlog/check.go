@@ -86,9 +86,9 @@ func clean(row json.RawMessage) json.RawMessage {
 func idName(id ident.PredictionID) string { return "i" + string(id) }
 func keyName(key string) string           { return "k" + key }
 
-// hash is the FNV-1a hash of a name (Fowler, Noll, Vo; 64 bits). It only finds where
+// hashOf is the FNV-1a hash of a name (Fowler, Noll, Vo; 64 bits). It only finds where
 // to look: whoever looks compares the name itself.
-func hash(name string) int64 {
+func hashOf(name string) int64 {
 	h := uint64(14695981039346656037)
 	for i := range len(name) {
 		h = (h ^ uint64(name[i])) * 1099511628211

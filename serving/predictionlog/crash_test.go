@@ -77,8 +77,8 @@ func TestNothingAcknowledgedIsLostWhenTheProcessIsKilled(t *testing.T) {
 	}
 	dir := t.TempDir()
 	acked := map[string]string{} // id: label, empty when none was acknowledged
-	for range times {
-		killChild(t, dir, acked)
+	for i := range times {
+		killChild(t, dir, i%2 == 0, acked)
 	}
 	l := start(t, dir, Options{})
 	verifyAcked(t, l, acked)
@@ -88,8 +88,9 @@ func TestNothingAcknowledgedIsLostWhenTheProcessIsKilled(t *testing.T) {
 	verifyAcked(t, l, acked)
 }
 
-// killChild runs a child for a random while, and notes what it acknowledged.
-func killChild(t *testing.T, dir string, acked map[string]string) {
+// killChild runs a child for a random while, from its start or from its first
+// acknowledgement on, and notes what it acknowledged.
+func killChild(t *testing.T, dir string, fromStart bool, acked map[string]string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "FLYBALL_TEST_CHILD="+dir)
@@ -102,10 +103,18 @@ func killChild(t *testing.T, dir string, acked map[string]string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill := time.AfterFunc(time.Duration(20+rand.IntN(120))*time.Millisecond, func() { _ = cmd.Process.Kill() })
-	defer kill.Stop()
+	var kill *time.Timer
+	soon := func() {
+		if kill == nil {
+			kill = time.AfterFunc(time.Duration(rand.IntN(150))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		}
+	}
+	if fromStart {
+		soon()
+	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
+		soon()
 		f := strings.Fields(lines.Text())
 		switch {
 		case len(f) == 2 && f[0] == "p":
@@ -113,6 +122,11 @@ func killChild(t *testing.T, dir string, acked map[string]string) {
 		case len(f) == 3 && f[0] == "l":
 			acked[f[1]] = f[2]
 		}
+	}
+	if kill == nil {
+		t.Errorf("the child acknowledged nothing")
+	} else {
+		kill.Stop()
 	}
 	if err := cmd.Wait(); err == nil || complaint.Len() > 0 {
 		t.Fatalf("the child ended by itself: %v %s", err, complaint.String())
@@ -155,7 +169,7 @@ func doubled(t *testing.T, dir string) int {
 	seen := map[string]bool{}
 	n := 0
 	for _, path := range sealedFiles(t, dir) {
-		_, err := readSealed(path, "m", func(x place) bool {
+		_, err := readSealed(path, "m", noSum, func(x place) bool {
 			if seen[x.ID] {
 				n++
 			}

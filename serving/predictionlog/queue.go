@@ -113,10 +113,10 @@ func encode(rs []prediction.Record) (*item, error) {
 		buf = appendRecord(buf, &r)
 		it.records[i] = staged{
 			model: r.Model, time: r.Time.UnixMicro(), due: r.Due.UnixMicro(), at: r.At.UnixMicro(),
-			id: hash(idName(r.ID)), keyed: r.Key != "", body: buf[from:len(buf):len(buf)],
+			id: hashOf(idName(r.ID)), keyed: r.Key != "", body: buf[from:len(buf):len(buf)],
 		}
 		if r.Key != "" {
-			it.records[i].key = hash(keyName(r.Key))
+			it.records[i].key = hashOf(keyName(r.Key))
 		}
 	}
 	it.bytes = len(buf)

@@ -4,6 +4,7 @@ package predictionlog
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,13 +58,14 @@ func (l *Log) repairPart(ctx context.Context, p part) error {
 	}
 	for _, e := range entries {
 		name := e.Name()
+		_, indexed := known[name]
 		path := filepath.Join(l.folder(p), name)
 		switch {
 		case strings.HasPrefix(name, ".") && strings.HasSuffix(name, ".parquet.tmp"):
 			if err := os.Remove(path); err != nil {
 				return broken(err, "cleaned")
 			}
-		case strings.HasSuffix(name, ".parquet") && !known[name]:
+		case strings.HasSuffix(name, ".parquet") && !indexed:
 			if err := l.reconcile(ctx, p, name, known); err != nil {
 				return err
 			}
@@ -72,27 +74,28 @@ func (l *Log) repairPart(ctx context.Context, p part) error {
 	return nil
 }
 
-func (l *Log) filesOf(ctx context.Context, p part) (map[string]bool, error) {
-	rows, err := l.read.QueryContext(ctx, `SELECT f.name FROM file f JOIN part p ON p.id = f.part WHERE p.model = ? AND p.day = ?`, p.model, p.day)
+func (l *Log) filesOf(ctx context.Context, p part) (map[string]sum, error) {
+	rows, err := l.read.QueryContext(ctx, `SELECT f.name, f.crc FROM file f JOIN part p ON p.id = f.part WHERE p.model = ? AND p.day = ?`, p.model, p.day)
 	if err != nil {
 		return nil, broken(err, "read")
 	}
 	defer func() { _ = rows.Close() }()
-	out := map[string]bool{}
+	out := map[string]sum{}
 	for rows.Next() {
 		var name string
-		if err := rows.Scan(&name); err != nil {
+		var s sum
+		if err := rows.Scan(&name, &s); err != nil {
 			return nil, broken(err, "read")
 		}
-		out[name] = true
+		out[name] = s
 	}
 	return out, broken(rows.Err(), "read")
 }
 
 // reconcile decides about a file that the index does not know.
-func (l *Log) reconcile(ctx context.Context, p part, name string, known map[string]bool) error {
+func (l *Log) reconcile(ctx context.Context, p part, name string, known map[string]sum) error {
 	path := filepath.Join(l.folder(p), name)
-	rs, err := readSealed(path, p.model, nil, 0)
+	rs, err := readSealed(path, p.model, noSum, nil, 0)
 	if err != nil {
 		return err
 	}
@@ -103,15 +106,16 @@ func (l *Log) reconcile(ctx context.Context, p part, name string, known map[stri
 	for i := range rs {
 		if !elsewhere[rs[i].ID] {
 			l.opts.Logger.Warn("a Parquet file was not in the index and is taken in", "file", path, "rows", len(rs))
-			known[name] = true
-			return l.adopt(ctx, p, path, rs)
+			s, err := l.adopt(ctx, p, path, rs)
+			known[name] = s
+			return err
 		}
 	}
 	return broken(os.Remove(path), "cleaned")
 }
 
 // idsOf are the ids of a part that are staged or in a known file.
-func (l *Log) idsOf(ctx context.Context, p part, known map[string]bool) (map[ident.PredictionID]bool, error) {
+func (l *Log) idsOf(ctx context.Context, p part, known map[string]sum) (map[ident.PredictionID]bool, error) {
 	rs, err := decodeChunks(ctx, l.read, p.model, `SELECT c.body FROM chunk c JOIN part p ON p.id = c.part WHERE p.model = ? AND p.day = ?`, p.model, p.day)
 	if err != nil {
 		return nil, err
@@ -120,8 +124,8 @@ func (l *Log) idsOf(ctx context.Context, p part, known map[string]bool) (map[ide
 	for i := range rs {
 		out[rs[i].ID] = true
 	}
-	for name := range known {
-		_, err := readSealed(filepath.Join(l.folder(p), name), p.model, func(x place) bool {
+	for name, s := range known {
+		_, err := readSealed(filepath.Join(l.folder(p), name), p.model, s, func(x place) bool {
 			out[ident.PredictionID(x.ID)] = true
 			return false
 		}, 0)
@@ -132,35 +136,42 @@ func (l *Log) idsOf(ctx context.Context, p part, known map[string]bool) (map[ide
 	return out, nil
 }
 
-// adopt takes a file and its names into the index.
-func (l *Log) adopt(ctx context.Context, p part, path string, rs []prediction.Record) error {
-	info, err := os.Stat(path)
+// adopt takes a file and its names into the index, and gives its sum.
+func (l *Log) adopt(ctx context.Context, p part, path string, rs []prediction.Record) (sum, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return broken(err, "read")
+		return 0, broken(err, "read")
 	}
+	defer func() { _ = f.Close() }()
+	h := newSum()
+	size, err := io.Copy(h, f)
+	if err != nil {
+		return 0, broken(err, "read")
+	}
+	s := sum(h.Sum32())
 	tx, err := l.write.BeginTx(ctx, nil)
 	if err != nil {
-		return broken(err, "written")
+		return 0, broken(err, "written")
 	}
 	defer func() { _ = tx.Rollback() }()
 	id, err := l.partID(ctx, tx, p)
 	if err != nil {
-		return broken(err, "written")
+		return 0, broken(err, "written")
 	}
 	names := map[int][]int64{}
 	for i := range rs {
 		_, hour := partOf(p.model, rs[i].Time.UnixMicro())
 		for _, name := range namesOf(&rs[i]) {
-			names[hour] = append(names[hour], hash(name))
+			names[hour] = append(names[hour], hashOf(name))
 		}
 	}
 	for hour, of := range names {
 		if err := l.putPlaces(ctx, tx, p.model, id, hour, of); err != nil {
-			return broken(err, "written")
+			return 0, broken(err, "written")
 		}
 	}
-	if err := putFile(ctx, tx, id, fileOf(filepath.Base(path), info.Size(), rs)); err != nil {
-		return broken(err, "written")
+	if err := putFile(ctx, tx, id, fileOf(filepath.Base(path), size, s, rs)); err != nil {
+		return 0, broken(err, "written")
 	}
-	return broken(tx.Commit(), "written")
+	return s, broken(tx.Commit(), "written")
 }

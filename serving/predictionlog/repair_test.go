@@ -27,7 +27,7 @@ func TestACrashWhileSealingNeitherLosesNorDoublesRows(t *testing.T) {
 			write(t, filepath.Join(l.dir, "model=m", "date=2025-03-04", ".x.parquet.tmp"), "PAR1 half")
 		}},
 		{"after the file is whole", func(t *testing.T, l *atWork) {
-			if _, _, err := l.writeFile(part{"m", 20151}, []prediction.Record{record(1, 0), record(2, 1)}); err != nil {
+			if _, err := l.writeFile(part{"m", 20151}, []prediction.Record{record(1, 0), record(2, 1)}); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -187,6 +187,14 @@ func TestADamagedOrMissingSealedFileIsTold(t *testing.T) {
 	}{
 		{"missing", os.Remove},
 		{"cut off", func(path string) error { return os.Truncate(path, 100) }},
+		{"changed in one bit", func(path string) error {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			b[len(b)/2] ^= 1
+			return os.WriteFile(path, b, 0o640)
+		}},
 		{"overwritten", func(path string) error {
 			b, err := os.ReadFile(path)
 			if err != nil {

@@ -101,18 +101,19 @@ type segment struct {
 	day  int64
 	hour int    // of what is staged
 	name string // of the file; empty: staged
+	sum  sum    // of the file
 	bounds
 }
 
 // segments are those that may hold selected rows, in order of their days.
 func (s *scan) segments(ctx context.Context) ([]segment, error) {
 	rows, err := s.tx.QueryContext(ctx, `
-		SELECT p.id, p.day, 0, f.name, f.min_time, f.max_time, f.min_due, f.max_due, f.min_at, f.max_at
+		SELECT p.id, p.day, 0, f.name, f.crc, f.min_time, f.max_time, f.min_due, f.max_due, f.min_at, f.max_at
 		FROM part p JOIN file f ON f.part = p.id WHERE p.model = ?1 AND p.day BETWEEN ?2 AND ?3
 		UNION ALL
-		SELECT p.id, p.day, c.hour, '', min(c.min_time), max(c.max_time), min(c.min_due), max(c.max_due), min(c.min_at), max(c.max_at)
+		SELECT p.id, p.day, c.hour, '', 0, min(c.min_time), max(c.max_time), min(c.min_due), max(c.max_due), min(c.min_at), max(c.max_at)
 		FROM part p JOIN chunk c ON c.part = p.id WHERE p.model = ?1 AND p.day BETWEEN ?2 AND ?3 GROUP BY p.id, c.hour
-		ORDER BY 2, 5, 4`, s.q.Model, floorDay(s.from), floorDay(s.to))
+		ORDER BY 2, 6, 4`, s.q.Model, floorDay(s.from), floorDay(s.to))
 	if err != nil {
 		return nil, broken(err, "read")
 	}
@@ -121,7 +122,7 @@ func (s *scan) segments(ctx context.Context) ([]segment, error) {
 	for rows.Next() {
 		var g segment
 		b := &g.bounds
-		if err := rows.Scan(&g.part, &g.day, &g.hour, &g.name, &b.minTime, &b.maxTime, &b.minDue, &b.maxDue, &b.minAt, &b.maxAt); err != nil {
+		if err := rows.Scan(&g.part, &g.day, &g.hour, &g.name, &g.sum, &b.minTime, &b.maxTime, &b.minDue, &b.maxDue, &b.minAt, &b.maxAt); err != nil {
 			return nil, broken(err, "read")
 		}
 		if b.maxTime >= s.from && b.minTime <= s.to && b.minDue <= s.dueBy && b.minAt <= s.asOf {
@@ -151,7 +152,7 @@ func (s *scan) named(ctx context.Context, in []segment) ([]segment, error) {
 		return in, nil
 	}
 	rows, err := s.tx.QueryContext(ctx, `SELECT part.day, place.hour FROM part CROSS JOIN place ON place.part = part.id AND place.hash = ? WHERE part.model = ?`,
-		hash(name), s.q.Model)
+		hashOf(name), s.q.Model)
 	if err != nil {
 		return nil, broken(err, "read")
 	}
@@ -192,7 +193,7 @@ func (s *scan) read(ctx context.Context, g segment, last int) ([]prediction.Reco
 		if s.whole(g) {
 			ask = nil
 		}
-		return readSealed(filepath.Join(s.log.folder(part{s.q.Model, g.day}), g.name), s.q.Model, ask, last)
+		return readSealed(filepath.Join(s.log.folder(part{s.q.Model, g.day}), g.name), s.q.Model, g.sum, ask, last)
 	}
 	rs, err := decodeChunks(ctx, s.tx, s.q.Model, `SELECT body FROM chunk WHERE part = ? AND hour = ? ORDER BY seq`, g.part, g.hour)
 	if err != nil {

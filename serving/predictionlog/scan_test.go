@@ -145,17 +145,17 @@ func TestManyRowsAreFoundByAnyQuery(t *testing.T) {
 	slices.SortFunc(all, inOrder)
 	for n := range 60 {
 		q := prediction.Query{Model: "m"}
-		any := func(share int) bool { return rng.IntN(share) == 0 }
-		if any(2) {
+		oneIn := func(share int) bool { return rng.IntN(share) == 0 }
+		if oneIn(2) {
 			q.From = hours(rng.Float64() * 100)
 		}
-		if any(2) {
+		if oneIn(2) {
 			q.To = hours(rng.Float64() * 100)
 		}
-		if any(2) {
+		if oneIn(2) {
 			q.DueBy = hours(rng.Float64() * 150)
 		}
-		if any(3) {
+		if oneIn(3) {
 			q.AsOf = hours(rng.Float64() * 100)
 		}
 		switch rng.IntN(4) {
@@ -164,7 +164,7 @@ func TestManyRowsAreFoundByAnyQuery(t *testing.T) {
 		case 1:
 			q.ID = all[rng.IntN(len(all))].ID
 		}
-		if any(2) {
+		if oneIn(2) {
 			q.Last = 1 + rng.IntN(700)
 		}
 		var want []ident.PredictionID

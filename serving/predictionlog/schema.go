@@ -55,6 +55,7 @@ CREATE TABLE file (
 	name     TEXT NOT NULL,
 	rows     INTEGER NOT NULL,
 	bytes    INTEGER NOT NULL,
+	crc      INTEGER NOT NULL,
 	min_time INTEGER NOT NULL,
 	max_time INTEGER NOT NULL,
 	min_due  INTEGER NOT NULL,

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -88,13 +89,12 @@ func (l *Log) sealPart(ctx context.Context, j sealJob) (int, error) {
 		return 0, err
 	}
 	rs = sortUnique(rs)
-	name, size, err := l.writeFile(j.part, rs)
+	f, err := l.writeFile(j.part, rs)
 	if err != nil {
 		return 0, broken(err, "sealed for %s of %s", j.model, j.date())
 	}
-	f := fileOf(name, size, rs)
 	if err := l.remember(context.WithoutCancel(ctx), j, f); err != nil {
-		l.takeBack(j, name)
+		l.takeBack(j, f.name)
 		return 0, broken(err, "sealed for %s of %s", j.model, j.date())
 	}
 	l.metrics.sealed.Add(float64(len(rs)))
@@ -139,12 +139,13 @@ func decodeChunks(ctx context.Context, db queryer, model, query string, args ...
 type file struct {
 	name  string
 	size  int64
+	sum   sum
 	count int
 	bounds
 }
 
-func fileOf(name string, size int64, rs []prediction.Record) file {
-	f := file{name: name, size: size, count: len(rs)}
+func fileOf(name string, size int64, s sum, rs []prediction.Record) file {
+	f := file{name: name, size: size, sum: s, count: len(rs)}
 	for i := range rs {
 		f.bounds = f.with(i == 0, rs[i].Time.UnixMicro(), rs[i].Due.UnixMicro(), rs[i].At.UnixMicro())
 	}
@@ -157,19 +158,19 @@ func (l *Log) folder(p part) string {
 }
 
 // writeFile writes the records to a file of their own, named by the first of them,
-// and gives its name and size. When it returns the file is on the disk, whole.
-func (l *Log) writeFile(p part, rs []prediction.Record) (name string, size int64, err error) {
+// which there is at least one of. When it returns the file is on the disk, whole.
+func (l *Log) writeFile(p part, rs []prediction.Record) (out file, err error) {
 	dir := l.folder(p)
 	if err := makeFolder(l.dir, dir); err != nil {
-		return "", 0, err
+		return file{}, err
 	}
 	// The name is taken only when a late row repeats the first id of an older file.
-	name = string(rs[0].ID) + ".parquet"
+	name := string(rs[0].ID) + ".parquet"
 	for i := 2; ; i++ {
 		if _, err := os.Lstat(filepath.Join(dir, name)); errors.Is(err, os.ErrNotExist) {
 			break
 		} else if err != nil {
-			return "", 0, err
+			return file{}, err
 		}
 		name = fmt.Sprintf("%s-%d.parquet", rs[0].ID, i)
 	}
@@ -181,24 +182,25 @@ func (l *Log) writeFile(p part, rs []prediction.Record) (name string, size int64
 	}()
 	f, err := os.OpenFile(temp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
 	if err != nil {
-		return "", 0, err
+		return file{}, err
 	}
-	err = writeSealed(f, rs)
+	h := newSum()
+	err = writeSealed(io.MultiWriter(f, h), rs)
 	if err == nil {
 		err = f.Sync()
 	}
 	info, statErr := f.Stat()
 	if err := errors.Join(err, statErr, f.Close()); err != nil {
-		return "", 0, err
+		return file{}, err
 	}
 	if err := os.Rename(temp, filepath.Join(dir, name)); err != nil {
-		return "", 0, err
+		return file{}, err
 	}
 	if err := syncFolder(dir); err != nil {
 		_ = os.Remove(filepath.Join(dir, name))
-		return "", 0, err
+		return file{}, err
 	}
-	return name, info.Size(), nil
+	return fileOf(name, info.Size(), sum(h.Sum32()), rs), nil
 }
 
 // makeFolder makes dir below root so that it survives a power failure.
@@ -242,8 +244,8 @@ func (l *Log) remember(ctx context.Context, j sealJob, f file) error {
 
 func putFile(ctx context.Context, tx *sql.Tx, part int64, f file) error {
 	b := f.bounds
-	_, err := tx.ExecContext(ctx, `INSERT INTO file (part, name, rows, bytes, min_time, max_time, min_due, max_due, min_at, max_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, part, f.name, f.count, f.size, b.minTime, b.maxTime, b.minDue, b.maxDue, b.minAt, b.maxAt)
+	_, err := tx.ExecContext(ctx, `INSERT INTO file (part, name, rows, bytes, crc, min_time, max_time, min_due, max_due, min_at, max_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, part, f.name, f.count, f.size, f.sum, b.minTime, b.maxTime, b.minDue, b.maxDue, b.minAt, b.maxAt)
 	return err
 }
 

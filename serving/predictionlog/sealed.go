@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
+	"hash/crc32"
 	"io"
 	"math"
 	"os"
@@ -164,7 +166,7 @@ func sortUnique(rs []prediction.Record) []prediction.Record {
 }
 
 // batchRows is how many rows go to or come from a file at once.
-const batchRows = 1024
+const batchRows = 256
 
 // writeSealed writes the records, which are in order, to w.
 func writeSealed(w io.Writer, rs []prediction.Record) error {
@@ -187,14 +189,31 @@ func writeSealed(w io.Writer, rs []prediction.Record) error {
 	return out.Close()
 }
 
+// sum is the CRC-32C of a sealed file (RFC 3720, appendix B.4), or noSum.
+type sum int64
+
+// noSum is the sum of a file that the index does not know.
+const noSum sum = -1
+
+func newSum() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
+
+// sumOf reads all of r.
+func sumOf(r io.Reader) (sum, error) {
+	h := newSum()
+	_, err := io.Copy(h, r)
+	return sum(h.Sum32()), err
+}
+
 // readSealed reads the records of a file that ask wants (nil: all), the last of them
-// when last is above 0. They are in order. A file that cannot be read is a fault.
-func readSealed(path, model string, ask func(place) bool, last int) (rs []prediction.Record, err error) {
+// when last is above 0. They are in order. A file that is not as it was written
+// (want; noSum: not known) or cannot be read is a fault.
+func readSealed(path, model string, want sum, ask func(place) bool, last int) (rs []prediction.Record, err error) {
 	damaged := func(cause error) error {
 		return fault.New(fault.Invalid, "the sealed predictions in %s cannot be read: %v", path, cause).Do("restore the file from a backup")
 	}
 	defer func() {
-		// The Parquet reader panics on some damaged files.
+		// The Parquet reader panics on some damaged files. On others it reads wild
+		// memory, which ends the process: hence the sum.
 		if p := recover(); p != nil {
 			rs, err = nil, damaged(fmt.Errorf("%v", p))
 		}
@@ -204,6 +223,11 @@ func readSealed(path, model string, ask func(place) bool, last int) (rs []predic
 		return nil, damaged(err)
 	}
 	defer func() { _ = f.Close() }()
+	if want != noSum {
+		if got, err := sumOf(f); err != nil || got != want {
+			return nil, damaged(cmp.Or(err, errChanged))
+		}
+	}
 	info, err := f.Stat()
 	if err != nil {
 		return nil, damaged(err)
@@ -212,15 +236,18 @@ func readSealed(path, model string, ask func(place) bool, last int) (rs []predic
 	if err != nil {
 		return nil, damaged(err)
 	}
-	want, err := wanted(file, ask, last)
-	if err == nil && len(want) > 0 {
-		rs, err = readRows(file, model, want)
+	spans, err := wanted(file, ask, last)
+	if err == nil && len(spans) > 0 {
+		rs, err = readRows(file, model, spans)
 	}
 	if err != nil {
 		return nil, damaged(err)
 	}
 	return rs, nil
 }
+
+// errChanged says that a file's sum is another.
+var errChanged = errors.New("its bytes have changed since it was written")
 
 // span is a run of rows of a file, from the first to before the second.
 type span [2]int64

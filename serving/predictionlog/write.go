@@ -200,13 +200,15 @@ func (l *Log) putLabel(ctx context.Context, tx *sql.Tx, x *prediction.Label) (kn
 		x.Model, []byte(name), x.Value, x.At.UnixMicro(), x.Received.UnixMicro()); err != nil {
 		return false, err
 	}
-	// CROSS JOIN fixes the order: the model's days first, then one look in each.
-	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM part CROSS JOIN place ON place.part = part.id AND place.hash = ? WHERE part.model = ?)`,
-		hash(name), x.Model).Scan(&known); err != nil || known {
+	// CROSS JOIN fixes the order: the model's days, the newest first, and one look in
+	// each until the first find.
+	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM part CROSS JOIN place ON place.part = part.id AND place.hash = ?
+		WHERE part.model = ? ORDER BY part.day DESC LIMIT 1)`,
+		hashOf(name), x.Model).Scan(&known); err != nil || known {
 		return known, err
 	}
 	res, err := tx.ExecContext(ctx, `INSERT INTO waiting (model, hash, received) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-		x.Model, hash(name), x.Received.UnixMicro())
+		x.Model, hashOf(name), x.Received.UnixMicro())
 	if err != nil {
 		return false, err
 	}
