@@ -118,6 +118,26 @@ func TestAFileSaysTheSameAfterItWasPrintedWithEveryDefault(t *testing.T) {
 	}
 }
 
+func TestAPrintedFileReadsAsAPersonWouldWriteIt(t *testing.T) {
+	b, err := parse(t, "hotel-cancel.yaml").Model.WithDefaults().YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"\n  train: all\n", "\n  block: [booked_on, label_due_on, agent, market_segment]\n", "\n  groups: [{column: children, bins: [1]}]\n",
+		"\n    - {row: \"adults + children + babies > 0\", share: {at_least: 99%}, severity: stop}\n",
+		"\npipeline: hotel-features\n", "\n  baseline: builtin/constant\n", "\n    - {name: latency_p99, require: {at_most: 20ms}}\n",
+		"\n  canary: [{share: 5%, for: 1d}, {share: 25%, for: 2d}, {share: 100%}]\n",
+		"\n  back_if: {errors: {above: 1%}, latency_p99: {above: 50ms}, decisions_shift: {above: 10%}, loss: worse}\n",
+		"\n  false_alarms: 1 per month\n", "\n  score: {metric: log_loss, page_if: worse by 0.03}\n", "\n  limits: {time: 20m, memory: 4GB}\n",
+		"\n  max_hold: 14d\n",
+	} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("%q is not in\n%s", want, b)
+		}
+	}
+}
+
 func same(t *testing.T, want spec.Model) {
 	t.Helper()
 	b, err := want.YAML()

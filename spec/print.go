@@ -45,6 +45,7 @@ func print(v any) ([]byte, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "the settings cannot be printed")
 	}
+	quantities(root)
 	var out bytes.Buffer
 	for i, k := range root.keys {
 		if i > 0 && (root.values[i].nested() || root.values[i-1].nested()) {

@@ -23,7 +23,7 @@ type Policy struct {
 
 // Baseline is the floor model: what every version must beat, whatever is live.
 type Baseline struct {
-	With     string         `json:"with"`               // builtin/constant (default) or builtin/linear
+	With     string         `json:"with,omitempty"`     // builtin/constant (default) or builtin/linear
 	Settings map[string]any `json:"settings,omitempty"` // constant: by, a list of columns, gives group means
 }
 
