@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package flyball_test keeps the plan of the house: which package stands on which
+// floor. Imports point down only, and each package says what it is for.
+package flyball_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// floors is the plan, from the ground up. A package imports only what stands on a
+// lower floor; docs/architecture.md says what each is for.
+var floors = [][]string{
+	{"blob", "event", "examples", "fault", "ident", "stat", "unit"}, // ground; fault alone is below the others
+	{"data/frame", "governance/audit", "job"},
+	{"data/dataset", "data/pipeline", "governance/duty", "model/registry"},
+	{"model", "serving/prediction", "serving/release"},
+	{"model/constant", "model/linear", "model/tree"},
+	{"model/xgboost"},
+	{"training/learner"},
+	{"experiment/evaluation"},
+	{"experiment/gate", "experiment/online", "monitoring"},
+	{"serving", "training"},
+	{"loop"},
+	{"spec"},
+	{"serving/predictionlog", "store"}, // edges
+	{"api/wire"},
+	{"control"},
+	{"client"},
+	{"api/rest"}, // faces
+	{"app"},
+	{"demo"},
+	{"cli"},
+	{"cmd/flyball"},
+}
+
+// below are the packages of the ground floor that the others of it may import.
+var below = []string{"fault"}
+
+// forTests are packages that only tests import; they, bench/ and e2e/ may import anything.
+var forTests = []string{"blob/blobtest", "store/storetest", "store/pgtest", "serving/release/releasetest"}
+
+// sql are the packages that may speak SQL.
+var sql = []string{"store", "serving/predictionlog"}
+
+type source struct {
+	pkg     string // its folder
+	imports []string
+	doc     string
+}
+
+// sources reads the packages' files with the parser, not through the go command:
+// the test cache does not know what a child process read.
+func sources(t *testing.T) map[string]*source {
+	t.Helper()
+	out := map[string]*source{}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		dir := filepath.ToSlash(filepath.Dir(path))
+		s := out[dir]
+		if s == nil {
+			s = &source{pkg: dir}
+			out[dir] = s
+		}
+		if f.Doc != nil {
+			s.doc += f.Doc.Text()
+		}
+		s.imports = append(s.imports, imports(f)...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func imports(f *ast.File) []string {
+	var out []string
+	for _, i := range f.Imports {
+		path, _ := strconv.Unquote(i.Path.Value)
+		out = append(out, path)
+	}
+	return out
+}
+
+func floorOf(pkg string) int {
+	return slices.IndexFunc(floors, func(f []string) bool { return slices.Contains(f, pkg) })
+}
+
+// outside says that pkg is no part of the product.
+func outside(pkg string) bool {
+	return slices.Contains(forTests, pkg) || strings.HasPrefix(pkg, "bench/") || strings.HasPrefix(pkg, "e2e")
+}
+
+func TestImportsPointDown(t *testing.T) {
+	for pkg, s := range sources(t) {
+		if outside(pkg) {
+			continue
+		}
+		mine := floorOf(pkg)
+		if mine < 0 {
+			t.Errorf("%s has no floor: give it one here and a line in docs/architecture.md", pkg)
+			continue
+		}
+		for _, i := range s.imports {
+			other, ours := strings.CutPrefix(i, "flyball/")
+			if !ours {
+				continue
+			}
+			theirs := floorOf(other)
+			if mine == 0 && slices.Contains(below, other) {
+				continue
+			}
+			if outside(other) || theirs < 0 || theirs >= mine {
+				t.Errorf("%s (floor %d) imports %s (floor %d): imports point down only", pkg, mine, other, theirs)
+			}
+		}
+	}
+}
+
+func TestOnlyTheEdgesSpeakSQL(t *testing.T) {
+	for pkg, s := range sources(t) {
+		if slices.Contains(s.imports, "database/sql") && !slices.Contains(sql, pkg) && !outside(pkg) {
+			t.Errorf("%s imports database/sql; only %v may", pkg, sql)
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	for pkg, s := range sources(t) {
+		name := filepath.Base(pkg)
+		if !strings.HasPrefix(s.doc, "Package "+name+" ") && !strings.HasPrefix(s.doc, "Command "+name+" ") {
+			t.Errorf("%s has no package comment", pkg)
+		}
+	}
+}
+
+func TestEveryFloorIsLivedOn(t *testing.T) {
+	have := sources(t)
+	for _, f := range floors {
+		for _, pkg := range f {
+			if have[pkg] == nil {
+				t.Errorf("the plan names %s, which does not exist", pkg)
+			}
+		}
+	}
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Everything that a change must pass. FLYBALL_LONG=1 adds what takes too long for
+# every change. What this machine cannot run is said, before and after.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Where goroutines are: these run once more under the race detector.
+race=(./api/... ./app ./job ./loop ./serving/... ./store ./training/...)
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "what the tests need"
+left_out=$(scripts/setup.sh)
+if [ -n "$left_out" ]; then sed 's/^/left out: /' <<<"$left_out"; else echo "all here"; fi
+[ -z "${FLYBALL_LONG:-}" ] && echo "left out: tests that take long; make test-long runs them"
+
+step "format"
+unformatted=$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l)
+if [ -n "$unformatted" ]; then
+	echo "not formatted; run gofmt -w on:" && echo "$unformatted" && exit 1
+fi
+echo "gofmt finds nothing"
+
+step "vet"
+CGO_ENABLED=0 go vet ./...
+echo "go vet finds nothing"
+
+step "tests"
+limit=15m
+[ -n "${FLYBALL_LONG:-}" ] && limit=90m
+CGO_ENABLED=0 go test -timeout "$limit" ./...
+
+if command -v cc >/dev/null; then
+	step "tests under the race detector"
+	CGO_ENABLED=1 go test -race -timeout "$limit" "${race[@]}"
+fi
+
+if [ -n "$left_out" ]; then
+	step "passed, but not all was run"
+	sed 's/^/left out: /' <<<"$left_out"
+fi
