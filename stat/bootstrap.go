@@ -11,56 +11,72 @@ import (
 // Resamples is how many times Bootstrap draws.
 const Resamples = 2000
 
-// Bootstrap is the 95 % percentile interval and standard error of a statistic of
-// rows, drawn with replacement by block (nil: by row), the same for the same seed.
-// The statistic gets row numbers, with repeats, and must not keep them; a draw for
-// which it gives NaN is left out. ok is false when there are fewer than two blocks
-// or more than a tenth of the draws were left out.
-func Bootstrap(n int, block []uint64, seed uint64, statistic func(rows []int) float64) (low, high, se float64, ok bool) {
-	groups := blocksOf(n, block)
-	if len(groups) < 2 {
-		return 0, 0, 0, false
+// Draws says which rows are one independent draw.
+type Draws struct {
+	Of    []int // a row's draw, 0 to Count−1, numbered as they first appear
+	Count int   //
+}
+
+// DrawsOf groups n rows by their block numbers. A nil block, or one that is not n
+// long, makes each row its own draw.
+func DrawsOf(n int, block []uint64) Draws {
+	d := Draws{Of: make([]int, n)}
+	if len(block) != n {
+		for i := range d.Of {
+			d.Of[i] = i
+		}
+		d.Count = n
+		return d
+	}
+	at := map[uint64]int{}
+	for i, b := range block {
+		k, ok := at[b]
+		if !ok {
+			k = len(at)
+			at[b] = k
+		}
+		d.Of[i] = k
+	}
+	d.Count = len(at)
+	return d
+}
+
+// Blocks is how many independent draws n rows are.
+func Blocks(n int, block []uint64) int { return DrawsOf(n, block).Count }
+
+// Spread is how a statistic varies over resamples: its 95 % percentile interval and
+// its standard error.
+type Spread struct {
+	Low, High, SE float64
+}
+
+// Bootstrap is the spread of a statistic over Resamples resamples of the draws with
+// replacement, the same for the same seed. The statistic gets how many times each
+// draw is in the resample, and must not keep it; a resample for which it gives NaN
+// is left out. ok is false when there are fewer than two draws or more than a tenth
+// of the resamples were left out.
+func (d Draws) Bootstrap(seed uint64, statistic func(times []float64) float64) (out Spread, ok bool) {
+	if d.Count < 2 {
+		return Spread{}, false
 	}
 	random := rand.New(rand.NewPCG(seed, 0))
-	rows := make([]int, 0, n)
+	times := make([]float64, d.Count)
 	values := make([]float64, 0, Resamples)
 	for range Resamples {
-		rows = rows[:0]
-		for range groups {
-			rows = append(rows, groups[random.IntN(len(groups))]...)
+		clear(times)
+		for range d.Count {
+			times[random.IntN(d.Count)]++
 		}
-		if v := statistic(rows); !math.IsNaN(v) {
+		if v := statistic(times); !math.IsNaN(v) {
 			values = append(values, v)
 		}
 	}
 	if len(values) < Resamples*9/10 {
-		return 0, 0, 0, false
+		return Spread{}, false
 	}
 	slices.Sort(values)
 	m := MeanOf(values)
-	return quantile(values, 0.025), quantile(values, 0.975), m.SE * math.Sqrt(float64(len(values))), true
-}
-
-// Blocks is how many independent draws n rows are.
-func Blocks(n int, block []uint64) int { return len(blocksOf(n, block)) }
-
-func blocksOf(n int, block []uint64) [][]int {
-	at := map[uint64]int{}
-	var groups [][]int
-	for i := range n {
-		key := uint64(i)
-		if len(block) == n {
-			key = block[i]
-		}
-		k, ok := at[key]
-		if !ok {
-			k = len(groups)
-			at[key] = k
-			groups = append(groups, nil)
-		}
-		groups[k] = append(groups[k], i)
-	}
-	return groups
+	return Spread{quantile(values, 0.025), quantile(values, 0.975), m.SE * math.Sqrt(float64(len(values)))}, true
 }
 
 func quantile(sorted []float64, p float64) float64 {

@@ -12,20 +12,34 @@ func TestBootstrapIsTheSameForTheSameSeedAndAgreesWithTheT(t *testing.T) {
 	for i := range x {
 		x[i] = math.Sin(float64(i))
 	}
-	mean := func(rows []int) float64 {
+	mean := func(times []float64) float64 {
 		s := 0.0
-		for _, r := range rows {
-			s += x[r]
+		for i, n := range times {
+			s += n * x[i]
 		}
-		return s / float64(len(rows))
+		return s / float64(len(x))
 	}
-	low, high, se, ok := Bootstrap(len(x), nil, 1, mean)
-	again, _, _, _ := Bootstrap(len(x), nil, 1, mean)
-	if !ok || low != again || low >= high {
-		t.Fatalf("got %v…%v, then %v, ok %v", low, high, again, ok)
+	d := DrawsOf(len(x), nil)
+	got, ok := d.Bootstrap(1, mean)
+	again, _ := d.Bootstrap(1, mean)
+	if !ok || got != again || got.Low >= got.High {
+		t.Fatalf("got %+v, then %+v, ok %v", got, again, ok)
 	}
-	near(t, "se", se, MeanOf(x).SE, 0.1*MeanOf(x).SE)
-	if _, _, _, ok := Bootstrap(4, []uint64{1, 1, 1, 1}, 1, mean); ok {
+	near(t, "se", got.SE, MeanOf(x).SE, 0.1*MeanOf(x).SE)
+	if other, _ := d.Bootstrap(2, mean); other == got {
+		t.Error("another seed drew the same")
+	}
+	if _, ok := DrawsOf(4, []uint64{1, 1, 1, 1}).Bootstrap(1, mean); ok {
 		t.Error("one block was judged")
+	}
+	if _, ok := d.Bootstrap(1, func([]float64) float64 { return math.NaN() }); ok {
+		t.Error("a statistic that never tells was judged")
+	}
+}
+
+func TestDrawsAreNumberedAsTheyFirstAppear(t *testing.T) {
+	d := DrawsOf(5, []uint64{9, 4, 9, 7, 4})
+	if d.Count != 3 || d.Of[0] != 0 || d.Of[1] != 1 || d.Of[2] != 0 || d.Of[3] != 2 || d.Of[4] != 1 {
+		t.Errorf("got %+v", d)
 	}
 }

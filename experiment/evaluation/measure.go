@@ -4,6 +4,7 @@ package evaluation
 
 import (
 	"math"
+	"slices"
 
 	"flyball/data/dataset"
 	"flyball/fault"
@@ -11,8 +12,9 @@ import (
 )
 
 // Measure is the metric of one role's scores with its 95 % interval: the t over
-// draws for means, else the bootstrap by draw
-// with the seed. It fails, Invalid, where the rows cannot tell the metric.
+// draws for means, DeLong for the auc of independent rows, else the percentile
+// bootstrap by draw with the seed. It fails, Invalid, where the rows cannot tell the
+// metric.
 func Measure(metric string, s Sample, role string, seed uint64) (Estimate, error) {
 	e := Estimate{Metric: metric, Role: role, Rows: len(s.Truth), Blocks: stat.Blocks(len(s.Truth), s.Block)}
 	if err := check(metric, s, role); err != nil {
@@ -24,16 +26,28 @@ func Measure(metric string, s Sample, role string, seed uint64) (Estimate, error
 		e.Low, e.High = m.Interval(0.95)
 		return e, told(metric, m.DF >= 1)
 	}
-	of := s.statistic(metric, role)
-	e.Value = of(all(len(s.Truth)))
-	var ok bool
-	e.Low, e.High, _, ok = stat.Bootstrap(len(s.Truth), s.Block, seed, of)
+	if metric == "auc" && s.Block == nil {
+		u, ok := stat.DeLong(s.Truth, s.Scores[role], s.Scores[role])
+		e.Value = u.A
+		e.Low, e.High = stat.Mean{Value: u.A, SE: math.Sqrt(max(0, u.VarA)), DF: manyDraws}.Interval(0.95)
+		e.Low, e.High = max(0, e.Low), min(1, e.High)
+		return e, told(metric, ok)
+	}
+	d := stat.DrawsOf(len(s.Truth), s.Block)
+	of := s.statistic(metric, role, d)
+	e.Value = of(once(d))
+	b, ok := d.Bootstrap(seed, of)
+	e.Low, e.High = b.Low, b.High
 	return e, told(metric, ok && finite(e.Value))
 }
 
+// manyDraws makes a t interval a normal one.
+const manyDraws = 1e9
+
 // Compare is the improvement of candidate over other, roles of the sample, turned
-// so that positive is better, by the methods of Measure on paired rows. It fails,
-// Invalid, where the rows cannot tell.
+// so that positive is better, by the methods of Measure on paired rows. For bias it
+// is how much nearer to zero the candidate is. It fails, Invalid, where the rows
+// cannot tell.
 func Compare(metric string, s Sample, candidate, other string, seed uint64) (Difference, error) {
 	d := Difference{Metric: metric, Against: other, Rows: len(s.Truth), Blocks: stat.Blocks(len(s.Truth), s.Block)}
 	for _, role := range []string{candidate, other} {
@@ -41,60 +55,77 @@ func Compare(metric string, s Sample, candidate, other string, seed uint64) (Dif
 			return d, err
 		}
 	}
-	sign := 1.0
-	if LowerIsBetter(metric) {
-		sign = -1
-	}
 	a, okA := s.losses(metric, candidate)
 	b, okB := s.losses(metric, other)
-	if okA && okB && metric != "bias" {
-		x := make([]float64, len(a))
+	switch {
+	case okA && okB && metric != "bias":
+		x, sign := make([]float64, len(a)), better(metric)
 		for i := range a {
 			x[i] = sign * (a[i] - b[i])
 		}
-		m := stat.ClusterMean(x, s.Block)
 		d.Candidate, d.Other = stat.MeanOf(a).Value, stat.MeanOf(b).Value
-		d.Value, d.SE, d.P = m.Value, m.SE, m.Below()
-		d.Low, d.High = m.Interval(0.95)
-		return d, told(metric, m.DF >= 1)
-	}
-	if metric == "auc" && s.Block == nil {
+		m := stat.ClusterMean(x, s.Block)
+		return d.of(m), told(metric, m.DF >= 1)
+	case metric == "auc" && s.Block == nil:
 		u, ok := stat.DeLong(s.Truth, s.Scores[candidate], s.Scores[other])
-		m := stat.Mean{Value: u.A - u.B, SE: math.Sqrt(max(0, u.VarA+u.VarB-2*u.Covar)), DF: 1e9}
-		d.Candidate, d.Other, d.Value, d.SE, d.P = u.A, u.B, m.Value, m.SE, m.Below()
-		d.Low, d.High = m.Interval(0.95)
-		return d, told(metric, ok)
+		d.Candidate, d.Other = u.A, u.B
+		return d.of(stat.Mean{Value: u.A - u.B, SE: math.Sqrt(max(0, u.VarA+u.VarB-2*u.Covar)), DF: manyDraws}), told(metric, ok)
 	}
-	f, g, rows := s.statistic(metric, candidate), s.statistic(metric, other), all(len(s.Truth))
-	d.Candidate, d.Other = f(rows), g(rows)
-	gain := func(rows []int) float64 {
-		p, q := f(rows), g(rows)
+	return s.resample(metric, d, candidate, seed)
+}
+
+// of is the difference with its value and what follows from it.
+func (d Difference) of(m stat.Mean) Difference {
+	d.Value, d.SE, d.P = m.Value, m.SE, m.Below()
+	d.Low, d.High = m.Interval(0.95)
+	return d
+}
+
+// resample compares by the bootstrap: both roles on the same resamples.
+func (s Sample) resample(metric string, d Difference, candidate string, seed uint64) (Difference, error) {
+	draws, sign := stat.DrawsOf(len(s.Truth), s.Block), better(metric)
+	f, g := s.statistic(metric, candidate, draws), s.statistic(metric, d.Against, draws)
+	gain := func(times []float64) float64 {
+		p, q := f(times), g(times)
 		if metric == "bias" {
 			p, q = math.Abs(p), math.Abs(q)
 		}
 		return sign * (p - q)
 	}
-	d.Value = gain(rows)
-	var ok bool
-	if d.Low, d.High, d.SE, ok = stat.Bootstrap(len(rows), s.Block, seed, gain); ok {
+	whole := once(draws)
+	d.Candidate, d.Other, d.Value = f(whole), g(whole), gain(whole)
+	b, ok := draws.Bootstrap(seed, gain)
+	d.Low, d.High, d.SE = b.Low, b.High, b.SE
+	if ok {
 		d.P = stat.Mean{Value: d.Value, SE: d.SE, DF: float64(d.Blocks - 1)}.Below()
 	}
 	return d, told(metric, ok && finite(d.Value))
 }
 
+// better is +1 where a larger value of the metric is better, −1 where a smaller one.
+func better(metric string) float64 {
+	if LowerIsBetter(metric) {
+		return -1
+	}
+	return 1
+}
+
+// once takes each draw one time: the sample as it is.
+func once(d stat.Draws) []float64 { return slices.Repeat([]float64{1}, d.Count) }
+
 func told(metric string, ok bool) error {
 	if ok {
 		return nil
 	}
-	return fault.New(fault.Invalid, "%s is not judged: these rows cannot tell it", metric).
-		Do("give rows of at least two draws and, for auc, of both classes")
+	f := fault.New(fault.Invalid, "%s is not judged: these rows cannot tell it", metric)
+	if metric == "mape" {
+		return f.Do("give rows whose truth is not 0, or take mae")
+	}
+	return f.Do("give rows of at least two draws and, where the metric needs them, of both classes")
 }
 
 func check(metric string, s Sample, role string) error {
-	scores, width := s.Scores[role], 1
-	if s.Kind == dataset.Multiclass {
-		width = len(s.Classes)
-	}
+	scores, width := s.Scores[role], s.width()
 	switch {
 	case len(s.Truth) == 0:
 		return fault.New(fault.Invalid, "%s is not judged: no rows", metric)
@@ -102,28 +133,35 @@ func check(metric string, s Sample, role string) error {
 		return fault.New(fault.Invalid, "%s has %d scores for %d rows", role, len(scores), len(s.Truth))
 	case s.Block != nil && len(s.Block) != len(s.Truth):
 		return fault.New(fault.Invalid, "%d block numbers for %d rows", len(s.Block), len(s.Truth))
+	case !slices.Contains(ForKind(s.Kind), metric):
+		return fault.New(fault.Invalid, "%s is no metric of a %s model", metric, s.Kind)
+	case slices.ContainsFunc(scores, notFinite), slices.ContainsFunc(s.Truth, notFinite):
+		return fault.New(fault.Invalid, "%s is not judged: a score of %s or a truth is not a number", metric, role)
 	}
-	for _, known := range ForKind(s.Kind) {
-		if known == metric {
-			return nil
-		}
-	}
-	return fault.New(fault.Invalid, "%s is no metric of a %s model", metric, s.Kind)
+	return nil
 }
 
-func all(n int) []int {
-	rows := make([]int, n)
-	for i := range rows {
-		rows[i] = i
+func notFinite(v float64) bool { return !finite(v) }
+
+// width is how many scores a row has.
+func (s Sample) width() int {
+	if s.Kind == dataset.Multiclass {
+		return len(s.Classes)
 	}
-	return rows
+	return 1
 }
 
-func (s Sample) losses(metric, role string) ([]float64, bool) {
-	width, above := len(s.Scores[role])/len(s.Truth), 0.5
+// above is the score from which a binary prediction is a yes.
+func (s Sample) above() float64 {
 	if s.Decide != nil {
-		above = s.Decide.Above
+		return s.Decide.Above
 	}
+	return 0.5
+}
+
+// losses are the rows' parts of a mean-type metric; false for another one.
+func (s Sample) losses(metric, role string) ([]float64, bool) {
+	width, above := s.width(), s.above()
 	out := make([]float64, len(s.Truth))
 	for i, y := range s.Truth {
 		v, ok := rowLoss(metric, s.Kind, y, s.Scores[role][i*width:(i+1)*width], above)
@@ -133,38 +171,4 @@ func (s Sample) losses(metric, role string) ([]float64, bool) {
 		out[i] = v
 	}
 	return out, true
-}
-
-// statistic gives NaN where the rows cannot tell the metric.
-func (s Sample) statistic(metric, role string) func(rows []int) float64 {
-	score := s.Scores[role]
-	return func(rows []int) float64 {
-		var y, x []float64
-		sum, sse, bias := 0.0, 0.0, 0.0
-		for _, r := range rows {
-			e := score[r] - s.Truth[r]
-			y, x = append(y, s.Truth[r]), append(x, score[r])
-			sum, sse, bias = sum+s.Truth[r], sse+e*e, bias+e
-		}
-		n := float64(len(rows))
-		switch metric {
-		case "auc":
-			if d, ok := stat.DeLong(y, x, x); ok {
-				return d.A
-			}
-		case "rmse":
-			return math.Sqrt(sse / n)
-		case "bias":
-			return bias / n
-		case "r2":
-			sst := 0.0
-			for _, v := range y {
-				sst += (v - sum/n) * (v - sum/n)
-			}
-			if sst > 0 {
-				return 1 - sse/sst
-			}
-		}
-		return math.NaN()
-	}
 }

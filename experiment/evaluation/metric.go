@@ -9,13 +9,15 @@ import (
 	"flyball/data/dataset"
 )
 
-// ForKind is the metrics of a kind of prediction, the most telling first.
+// ForKind is the metrics of a kind of prediction, the most telling first. They are
+// what scikit-learn calls by these names; pr_auc is its average_precision_score.
 func ForKind(kind dataset.Kind) []string {
 	switch kind {
 	case dataset.Binary:
-		return []string{"log_loss", "brier", "accuracy", "auc", "bias", "mean_score"}
+		return []string{"log_loss", "brier", "accuracy", "auc", "bias", "mean_score",
+			"pr_auc", "f1", "precision", "recall", "balanced_accuracy"}
 	case dataset.Multiclass:
-		return []string{"log_loss", "accuracy"}
+		return []string{"log_loss", "accuracy", "balanced_accuracy"}
 	case dataset.Regression:
 		return []string{"mae", "mse", "rmse", "r2", "bias", "mean_score", "mape"}
 	}
@@ -36,7 +38,7 @@ func Known(metric string) bool {
 // that holds of its distance from zero.
 func LowerIsBetter(metric string) bool {
 	switch metric {
-	case "accuracy", "auc", "r2":
+	case "accuracy", "auc", "r2", "pr_auc", "f1", "precision", "recall", "balanced_accuracy":
 		return false
 	}
 	return true

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package evaluation
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"flyball/data/dataset"
+	"flyball/stat"
+)
+
+// statistic is a metric of a resample: times is how often each draw is in it. It is
+// NaN where those rows cannot tell the metric.
+type statistic func(times []float64) float64
+
+// statistic is the metric of a role's scores, prepared so that a resample costs one
+// pass: over the draws for what sums tell, over the sorted rows for areas.
+func (s Sample) statistic(metric, role string, d stat.Draws) statistic {
+	score := s.Scores[role]
+	if s.Kind == dataset.Multiclass {
+		return s.recalls(role, d)
+	}
+	switch metric {
+	case "auc", "pr_auc":
+		return curve(metric, s.Truth, score, d)
+	case "f1", "precision", "recall", "balanced_accuracy":
+		return s.confusion(metric, score, d)
+	}
+	mean := stat.MeanOf(s.Truth).Value
+	return sums(4, len(s.Truth), d, func(i int, out []float64) {
+		e, y := score[i]-s.Truth[i], s.Truth[i]-mean
+		out[0], out[1], out[2], out[3] = e, e*e, y, y*y
+	}, func(n float64, sum []float64) float64 {
+		switch metric {
+		case "rmse":
+			return math.Sqrt(sum[1] / n)
+		case "bias":
+			return sum[0] / n
+		case "r2":
+			if around := sum[3] - sum[2]*sum[2]/n; around > 0 {
+				return 1 - sum[1]/around
+			}
+		}
+		return math.NaN()
+	})
+}
+
+// sums is a statistic of k sums over rows and their number n. part puts a row's part
+// of them into out.
+func sums(k, rows int, d stat.Draws, part func(i int, out []float64), value func(n float64, sum []float64) float64) statistic {
+	table, one := make([]float64, (k+1)*d.Count), make([]float64, k)
+	for i := range rows {
+		part(i, one)
+		row := table[(k+1)*d.Of[i] : (k+1)*d.Of[i]+k+1]
+		for j, v := range one {
+			row[j] += v
+		}
+		row[k]++
+	}
+	total := make([]float64, k+1)
+	return func(times []float64) float64 {
+		clear(total)
+		for g, t := range times {
+			if t == 0 {
+				continue
+			}
+			for j, v := range table[(k+1)*g : (k+1)*(g+1)] {
+				total[j] += t * v
+			}
+		}
+		return value(total[k], total[:k])
+	}
+}
+
+// confusion is a metric of the four counts of decisions.
+func (s Sample) confusion(metric string, score []float64, d stat.Draws) statistic {
+	above := s.above()
+	return sums(4, len(s.Truth), d, func(i int, out []float64) {
+		clear(out)
+		k := 0
+		if score[i] > above {
+			k = 2
+		}
+		if s.Truth[i] > 0.5 {
+			k++
+		}
+		out[k] = 1
+	}, func(_ float64, sum []float64) float64 {
+		tn, fn, fp, tp := sum[0], sum[1], sum[2], sum[3]
+		switch metric {
+		case "f1":
+			return 2 * tp / (2*tp + fp + fn)
+		case "precision":
+			return tp / (tp + fp)
+		case "recall":
+			return tp / (tp + fn)
+		}
+		return (tp/(tp+fn) + tn/(tn+fp)) / 2
+	})
+}
+
+// recalls is the mean over the classes that the rows hold of the share of a class's
+// rows that the highest score finds: balanced accuracy.
+func (s Sample) recalls(role string, d stat.Draws) statistic {
+	k := s.width()
+	found, known := make([]float64, len(s.Truth)), make([]int, len(s.Truth))
+	for i, y := range s.Truth {
+		known[i] = int(min(max(y, 0), float64(k-1)))
+		found[i], _ = classLoss("accuracy", y, s.Scores[role][i*k:(i+1)*k])
+	}
+	rows, hits := make([]float64, k), make([]float64, k)
+	return func(times []float64) float64 {
+		clear(rows)
+		clear(hits)
+		for i, c := range known {
+			t := times[d.Of[i]]
+			rows[c] += t
+			hits[c] += t * found[i]
+		}
+		sum, classes := 0.0, 0.0
+		for c, n := range rows {
+			if n > 0 {
+				sum, classes = sum+hits[c]/n, classes+1
+			}
+		}
+		if classes < 2 {
+			return math.NaN()
+		}
+		return sum / classes
+	}
+}
+
+// curve is the area under the curve of true against false positives (auc; a tie
+// counts half), or the average precision (pr_auc; tied rows enter together).
+func curve(metric string, truth, score []float64, d stat.Draws) statistic {
+	n := len(truth)
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(score[b], score[a]) })
+	draw, yes, last := make([]int32, n), make([]bool, n), make([]bool, n)
+	for k, i := range order {
+		draw[k], yes[k] = int32(d.Of[i]), truth[i] > 0.5
+		last[k] = k+1 == n || score[order[k+1]] != score[i]
+	}
+	return func(times []float64) float64 {
+		var pos, neg, p, q, area, precise float64 // so far; of the rows that tie
+		for k, g := range draw {
+			if yes[k] {
+				p += times[g]
+			} else {
+				q += times[g]
+			}
+			if !last[k] {
+				continue
+			}
+			area += q * (pos + p/2)
+			pos, neg = pos+p, neg+q
+			if p > 0 {
+				precise += p * pos / (pos + neg)
+			}
+			p, q = 0, 0
+		}
+		if pos == 0 || neg == 0 {
+			return math.NaN()
+		}
+		if metric == "pr_auc" {
+			return precise / pos
+		}
+		return area / (pos * neg)
+	}
+}
