@@ -57,14 +57,17 @@ func (a *App) resumeClock(ctx context.Context) error {
 	return nil
 }
 
-// Advance moves a manual clock to now, turns the loop, and does every job that this
+// Advance moves a manual clock to now and, with turn, turns the loop and does every job that this
 // brings up before it returns: in life a training takes minutes, not days, so the
 // clock holds while one runs.
-func (a *App) Advance(ctx context.Context, now time.Time) error {
+func (a *App) Advance(ctx context.Context, now time.Time, turn bool) error {
 	a.advance.Lock()
 	defer a.advance.Unlock()
 	if err := a.clock.set(now); err != nil {
 		return err
+	}
+	if !turn {
+		return nil
 	}
 	for {
 		if err := a.loop.Turn(ctx, a.clock.now()); err != nil {

@@ -19,7 +19,7 @@ import (
 // handler is all faces on one listener.
 func (a *App) handler() http.Handler {
 	mux := http.NewServeMux()
-	var advance func(context.Context, time.Time) error
+	var advance func(context.Context, time.Time, bool) error
 	if a.cfg.Manual {
 		advance = a.Advance
 	}

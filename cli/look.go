@@ -12,6 +12,7 @@ import (
 
 	"flyball/api/wire"
 	"flyball/event"
+	"flyball/fault"
 	"flyball/monitoring"
 )
 
@@ -79,6 +80,21 @@ func (e *env) status(ctx context.Context, args []string) error {
 	return e.show(all, t)
 }
 
+// model is the one named, or the only one there is.
+func (e *env) model(ctx context.Context, args []string) (string, error) {
+	if len(args) > 0 {
+		return args[0], nil
+	}
+	all, err := e.client().Statuses(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(all) != 1 {
+		return "", fault.New(fault.Invalid, "there are %d models; name one", len(all)).Do("see flyball status")
+	}
+	return all[0].Model, nil
+}
+
 func watchCommand(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use: "watch [MODEL]", Short: "Tell what happens, as it happens, until Ctrl-C", Args: cobra.MaximumNArgs(1),
@@ -134,14 +150,18 @@ func eventsCommand(e *env) *cobra.Command {
 
 func versionsCommand(e *env) *cobra.Command {
 	return &cobra.Command{
-		Use: "versions MODEL", Short: "A model's versions, newest first", Args: cobra.ExactArgs(1),
+		Use: "versions [MODEL]", Short: "A model's versions, newest first", Args: cobra.MaximumNArgs(1),
 		Example: "  flyball versions hotel-cancel -o wide",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			vs, err := e.client().Versions(cmd.Context(), args[0])
+			model, err := e.model(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
-			st, err := e.client().Status(cmd.Context(), args[0])
+			vs, err := e.client().Versions(cmd.Context(), model)
+			if err != nil {
+				return err
+			}
+			st, err := e.client().Status(cmd.Context(), model)
 			if err != nil {
 				return err
 			}
@@ -162,10 +182,14 @@ func versionsCommand(e *env) *cobra.Command {
 
 func releasesCommand(e *env) *cobra.Command {
 	return &cobra.Command{
-		Use: "releases MODEL", Short: "A model's releases, newest first", Args: cobra.ExactArgs(1),
+		Use: "releases [MODEL]", Short: "A model's releases, newest first", Args: cobra.MaximumNArgs(1),
 		Example: "  flyball releases hotel-cancel",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			rs, err := e.client().Releases(cmd.Context(), args[0])
+			model, err := e.model(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			rs, err := e.client().Releases(cmd.Context(), model)
 			if err != nil {
 				return err
 			}
@@ -184,10 +208,14 @@ func releasesCommand(e *env) *cobra.Command {
 func findings(e *env, use, short string, kinds ...string) *cobra.Command {
 	var all bool
 	c := &cobra.Command{
-		Use: use + " MODEL", Short: short, Args: cobra.ExactArgs(1),
+		Use: use + " [MODEL]", Short: short, Args: cobra.MaximumNArgs(1),
 		Example: "  flyball " + use + " hotel-cancel\n  flyball " + use + " hotel-cancel --all",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			fs, err := e.client().Findings(cmd.Context(), args[0], !all)
+			model, err := e.model(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			fs, err := e.client().Findings(cmd.Context(), model, !all)
 			if err != nil {
 				return err
 			}
@@ -232,10 +260,14 @@ func predictionsCommand(e *env) *cobra.Command {
 	var last int
 	var key string
 	c := &cobra.Command{
-		Use: "predictions MODEL", Short: "Predictions with their truths, newest last", Args: cobra.ExactArgs(1),
+		Use: "predictions [MODEL]", Short: "Predictions with their truths, newest last", Args: cobra.MaximumNArgs(1),
 		Example: "  flyball predictions hotel-cancel --last 20\n  flyball predictions hotel-cancel --key b-17 -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ps, err := e.client().Predictions(cmd.Context(), args[0], key, last)
+			model, err := e.model(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			ps, err := e.client().Predictions(cmd.Context(), model, key, last)
 			if err != nil {
 				return err
 			}

@@ -250,7 +250,12 @@ func (c *Client) Clock(ctx context.Context) (out wire.Clock, err error) {
 
 // Advance moves a manual clock, turns the loop and returns when its jobs are done.
 func (c *Client) Advance(ctx context.Context, now time.Time) error {
-	return c.do(ctx, http.MethodPost, "/v1/clock", map[string]time.Time{"now": now}, nil)
+	return c.do(ctx, http.MethodPost, "/v1/clock", wire.Advance{Now: now}, nil)
+}
+
+// SetClock moves a manual clock alone: the loop turns at the next Advance.
+func (c *Client) SetClock(ctx context.Context, now time.Time) error {
+	return c.do(ctx, http.MethodPost, "/v1/clock", wire.Advance{Now: now, Hold: true}, nil)
 }
 
 // Health says what the server is.

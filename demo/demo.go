@@ -188,7 +188,8 @@ func (r *run) say(format string, args ...any) { fmt.Fprintf(r.Out, format+"\n", 
 
 // tell tells one happening in one line, with the command that shows the same.
 func (r *run) tell(at time.Time, mark, text, command string) {
-	line := fmt.Sprintf("%s %s ", at.In(zone).Format("02 Jan 2006"), mark)
+	line := fmt.Sprintf("%s %s ", at.In(zone).Format("02 Jan"), mark)
+	command = strings.TrimSuffix(command, " "+name) // the only model need not be named
 	room := wide - width(line) - width(command) - 4
 	if width(text) > room {
 		cut := []rune(text)[:room-1]

@@ -53,16 +53,16 @@ func releaseEvent(m *Model, s release.State, by string, now time.Time) event.Eve
 	case release.ShadowPhase:
 		e.Text = fmt.Sprintf("v%d scores in the shadow of v%d", s.Candidate, s.Live)
 	case release.Canary:
-		e.Text = fmt.Sprintf("v%d answers %s; %s", s.Candidate, s.Plan.Canary[s.Step].Share, s.Reason)
+		e.Text = fmt.Sprintf("v%d answers %s: %s", s.Candidate, s.Plan.Canary[s.Step].Share, s.Reason)
 	case release.Full:
-		e.Text = fmt.Sprintf("v%d answers all; %s", s.Candidate, s.Reason)
+		e.Text = fmt.Sprintf("v%d answers all: %s", s.Candidate, s.Reason)
 	case release.BakePhase:
 		e.Text = fmt.Sprintf("v%d bakes, v%d stays warm", s.Candidate, s.Live)
 		if s.Live == 0 {
 			e.Text = fmt.Sprintf("v%d bakes", s.Candidate)
 		}
 	case release.Succeeded:
-		e.Mark, e.Text = event.OK, fmt.Sprintf("v%d is live; %s", s.Candidate, s.Reason)
+		e.Mark, e.Text = event.OK, fmt.Sprintf("v%d is live: %s", s.Candidate, s.Reason)
 	case release.Aborting, release.RollingBack:
 		e.Mark, e.Text = event.Stop, fmt.Sprintf("v%d is taken back: %s", s.Candidate, s.Reason)
 	case release.Aborted, release.RolledBack:

@@ -43,6 +43,14 @@ func NewProfile(policy Policy, task dataset.Task, inputs []frame.Field, rows *fr
 	cols := make([]*frame.Column, len(inputs))
 	for i, in := range inputs {
 		cols[i] = rows.Column(in.Name)
+		if c := cols[i]; c != nil && c.Kind == frame.Text && in.Kind == frame.Time { // a key that is also a time
+			at, err := dataset.Times(rows, in.Name)
+			if err != nil {
+				return nil, err
+			}
+			t := frame.TimeColumn(in.Name, at)
+			cols[i] = &t
+		}
 		if cols[i] == nil || cols[i].Kind != in.Kind {
 			return nil, fault.New(fault.Invalid, "the training rows have no column %q of kind %s", in.Name, in.Kind)
 		}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"time"
 
 	"flyball/api/wire"
 	"flyball/control"
@@ -63,14 +62,10 @@ func (f *face) modelRoutes() {
 	if f.Advance == nil {
 		return
 	}
-	type advance struct {
-		Body struct {
-			Now time.Time `json:"now"`
-		}
-	}
+	type advance struct{ Body wire.Advance }
 	route(f, Clock, http.MethodPost, "/v1/clock", "advance", "Move a manual clock, turn the loop and wait for its jobs",
 		func(ctx context.Context, in *advance) (*body[wire.Clock], error) {
-			err := f.Advance(ctx, in.Body.Now)
+			err := f.Advance(ctx, in.Body.Now, !in.Body.Hold)
 			return answer(wire.Clock{Now: f.Now(), Manual: true}, err)
 		})
 }

@@ -68,7 +68,7 @@ type Options struct {
 	Log     prediction.Log
 	Blobs   blob.Store
 	Now     func() time.Time
-	Advance func(ctx context.Context, now time.Time) error // moves a manual clock; nil: the clock is the machine's
+	Advance func(ctx context.Context, now time.Time, turn bool) error // moves a manual clock; nil: the clock is the machine's
 	Version string
 	Logger  *slog.Logger
 	MaxBody int64 // of a request; 0: 32 MiB. Data files may be 8 GiB
@@ -88,7 +88,7 @@ func New(mux *http.ServeMux, opts Options) {
 	config := huma.DefaultConfig("Flyball", opts.Version)
 	config.CreateHooks = nil // no $schema links in answers
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
-	config.DocsPath = ""     // the usual pages load scripts from elsewhere
+	config.DocsPath = "" // the usual pages load scripts from elsewhere
 	config.Info.Description = "The loop for models that predict a number or a class from a table."
 	f := &face{Options: opts, api: humago.New(mux, config)}
 	f.predictRoutes()

@@ -126,6 +126,12 @@ type Clock struct {
 	Manual bool      `json:"manual" doc:"true when it moves only by request"`
 }
 
+// Advance moves a manual clock.
+type Advance struct {
+	Now  time.Time `json:"now"`
+	Hold bool      `json:"hold,omitempty" doc:"move the clock alone; the loop does not turn"`
+}
+
 // AuditVerified says that the chain holds.
 type AuditVerified struct {
 	Records int64 `json:"records"`

@@ -101,7 +101,7 @@ func (s State) harm(f Facts) string {
 	case b.DecisionsShift != nil && f.Requests >= s.enough() && f.Shift > float64(b.DecisionsShift.Above):
 		return fmt.Sprintf("the share of decisions moved by %.1f %%", 100*f.Shift)
 	case b.Loss != "" && f.Online == Harm:
-		return "on labels it is worse: " + f.OnlineText
+		return f.OnlineText + ", more than the margin"
 	}
 	return ""
 }
@@ -196,10 +196,13 @@ func (s State) forward(f Facts, now time.Time) (State, bool) {
 func (s State) may(f Facts) bool { return s.Plan.Require != "pass" || s.Live == 0 || f.Online == Pass }
 
 func (s State) because(f Facts) string {
-	if f.OnlineText == "" {
-		return fmt.Sprintf("nothing spoke against it over %d rows", f.Requests)
+	switch {
+	case f.OnlineText != "":
+		return f.OnlineText
+	case f.Requests > 0:
+		return fmt.Sprintf("nothing against it in %d rows", f.Requests)
 	}
-	return fmt.Sprintf("nothing spoke against it over %d rows; %s", f.Requests, f.OnlineText)
+	return "nothing to compare it with"
 }
 
 // ramp is the canary step i, or full where there is none or it means all. A first
