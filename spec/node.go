@@ -21,6 +21,7 @@ import (
 const (
 	maxDepth = 40     // of nesting
 	maxNodes = 50_000 // with every alias written out
+	maxKeys  = 10_000 // the YAML library takes time by their square
 )
 
 // place is a line and a column, both from 1.
@@ -137,8 +138,8 @@ func at(t *token.Token) place {
 // guard refuses what the recursive parser would go too deep for, and what a model
 // file has no use for.
 func guard(tokens token.Tokens) error {
-	open, line, onLine := 0, 0, 0
-	for _, t := range tokens {
+	open, line, onLine, keys := 0, 0, 0, 0
+	for i, t := range tokens {
 		if p := at(t); p.line != line {
 			line, onLine = p.line, 0
 		}
@@ -149,12 +150,17 @@ func guard(tokens token.Tokens) error {
 			open--
 		case token.SequenceEntryType, token.AnchorType:
 			onLine++
+		case token.MappingValueType:
+			keys++
 		case token.TagType:
 			return wrong{at(t), "tags are not read here"}
 		case token.MappingKeyType:
 			return wrong{at(t), "a key is written without ?"}
 		case token.MergeKeyType:
 			return wrong{at(t), "<< is not read here; write the keys out"}
+		}
+		if keys > maxKeys || i > 4*maxNodes {
+			return wrong{at(t), "the file holds too many values"}
 		}
 		if open > maxDepth || onLine > maxDepth {
 			return wrong{at(t), "nested too deep"}

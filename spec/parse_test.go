@@ -3,6 +3,7 @@
 package spec_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -213,7 +214,13 @@ func TestAFileThatWouldCostMoreThanItsSizeIsRefused(t *testing.T) {
 		}
 		bomb.WriteString("    " + b + ": &" + b + " [*" + a + strings.Repeat(", *"+a, 9) + "]\n")
 	}
+	var keys strings.Builder
+	for i := range 70_000 {
+		fmt.Fprintf(&keys, "k%d: 1\n", i)
+	}
 	for _, c := range []struct{ name, file, want string }{
+		{"very many keys", head + keys.String(), "the file holds too many values"},
+		{"very many items", head + "about: [" + strings.Repeat("1,", 1<<18) + "]", "the file holds too many values"},
 		{"aliases of aliases", bomb.String(), "the file holds too many values"},
 		{"deep brackets", head + "about: " + strings.Repeat("[", 1<<19), "nested too deep"},
 		{"deep dashes", head + "about:\n " + strings.Repeat("- ", 1<<18), "nested too deep"},
