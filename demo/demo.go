@@ -62,8 +62,7 @@ type run struct {
 	answered int
 	claims   []claim
 	stdin    *bufio.Reader
-	released int // releases whose whole interval is better
-	refused  int
+	held     bool
 	broken   brokenVersion
 }
 

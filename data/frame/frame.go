@@ -139,15 +139,21 @@ type Frame struct {
 // New makes a frame of the columns, which it owns from then on. It panics when
 // lengths differ or a name stands twice: a caller's mistake.
 func New(cols ...Column) *Frame {
-	f := &Frame{cols: cols, index: make(map[string]int, len(cols))}
+	if len(cols) == 0 {
+		return WithRows(0)
+	}
+	return WithRows(cols[0].Len(), cols...)
+}
+
+// WithRows is New for a known number of rows, which a frame without columns has too.
+func WithRows(rows int, cols ...Column) *Frame {
+	f := &Frame{cols: cols, rows: rows, index: make(map[string]int, len(cols))}
 	for i := range cols {
 		if _, twice := f.index[cols[i].Name]; twice {
 			panic("frame: column " + strconv.Quote(cols[i].Name) + " stands twice")
 		}
 		f.index[cols[i].Name] = i
-		if i == 0 {
-			f.rows = cols[i].Len()
-		} else if cols[i].Len() != f.rows {
+		if cols[i].Len() != f.rows {
 			panic("frame: column " + strconv.Quote(cols[i].Name) + " has another length")
 		}
 	}
@@ -206,7 +212,7 @@ func (f *Frame) Take(rows []int) *Frame {
 		}
 		cols[i] = d
 	}
-	return New(cols...)
+	return WithRows(len(rows), cols...)
 }
 
 func pick[T any](from []T, rows []int) []T {
@@ -236,7 +242,7 @@ func (f *Frame) Slice(from, to int) *Frame {
 		}
 		cols[i] = d
 	}
-	return New(cols...)
+	return WithRows(to-from, cols...)
 }
 
 // Select is a frame of the named columns in that order, sharing their memory. A
@@ -250,7 +256,7 @@ func (f *Frame) Select(names ...string) (*Frame, error) {
 		}
 		cols[i] = *c
 	}
-	return New(cols...), nil
+	return WithRows(f.rows, cols...), nil
 }
 
 // Concat is a new frame of the rows of all frames, one after the other. All must

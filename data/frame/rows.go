@@ -41,7 +41,7 @@ func DecodeRows(rows []json.RawMessage, opts DecodeOptions) (*Frame, error) {
 			return nil, err
 		}
 	}
-	return New(d.cols...), nil
+	return WithRows(d.n, d.cols...), nil
 }
 
 // blank is a column of n missing values.
