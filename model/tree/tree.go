@@ -3,9 +3,6 @@
 package tree
 
 import (
-	"math"
-
-	"flyball/data/pipeline"
 	"flyball/fault"
 )
 
@@ -38,17 +35,20 @@ type Tree struct {
 type Ensemble struct {
 	features int
 	base     []float32
-	trees    []Tree
 	link     Link
+	cells    []cell
+	roots    []root
 }
 
 // New checks and makes an ensemble of trees over features columns; base holds the
-// starting margin of each output. It keeps its arguments, which must not change
-// afterwards. A tree whose nodes do not form a tree is an Invalid fault.
+// starting margin of each output and must not change afterwards; the trees are
+// copied. A tree whose nodes do not form a tree is an Invalid fault, and so is a
+// threshold that is not a number.
 func New(features int, base []float32, trees []Tree, link Link) (*Ensemble, error) {
 	if features < 0 || len(base) == 0 || (link != Softmax && len(base) != 1) {
 		return nil, fault.New(fault.Invalid, "an ensemble of %d features cannot have %d outputs with this link", features, len(base))
 	}
+	e := &Ensemble{features: features, base: base, link: link, roots: make([]root, 0, len(trees))}
 	for i, t := range trees {
 		if t.Output < 0 || t.Output >= len(base) {
 			return nil, fault.New(fault.Invalid, "tree %d adds to output %d of %d", i, t.Output, len(base))
@@ -56,12 +56,16 @@ func New(features int, base []float32, trees []Tree, link Link) (*Ensemble, erro
 		if !sound(t.Nodes, features) {
 			return nil, fault.New(fault.Invalid, "the nodes of tree %d do not form a tree over %d features", i, features)
 		}
+		if len(e.cells) > mostCells-len(t.Nodes) {
+			return nil, fault.New(fault.Invalid, "the ensemble has more than %d nodes", mostCells)
+		}
+		e.lay(t)
 	}
-	return &Ensemble{features: features, base: base, trees: trees, link: link}, nil
+	return e, nil
 }
 
 // sound says whether each node reachable from the root is reached once, so that every
-// walk ends, and whether every split reads an existing feature.
+// walk ends, and whether every split reads an existing feature and has a threshold.
 func sound(nodes []Node, features int) bool {
 	if len(nodes) == 0 {
 		return false
@@ -75,7 +79,7 @@ func sound(nodes []Node, features int) bool {
 		if n.Left < 0 {
 			continue
 		}
-		if n.Feature < 0 || int(n.Feature) >= features {
+		if n.Feature < 0 || int(n.Feature) >= features || n.Value != n.Value {
 			return false
 		}
 		for _, c := range [2]int32{n.Left, n.Right} {
@@ -94,65 +98,3 @@ func (e *Ensemble) Features() int { return e.features }
 
 // Outputs is how many scores a row gets.
 func (e *Ensemble) Outputs() int { return len(e.base) }
-
-// Margins writes the raw margins of row (Features long) into out (Outputs long). They
-// are summed from the base in tree order in float32. It does not allocate.
-func (e *Ensemble) Margins(row, out []float32) {
-	copy(out, e.base)
-	for i := range e.trees {
-		t := &e.trees[i]
-		out[t.Output] += leaf(t.Nodes, row)
-	}
-}
-
-func leaf(nodes []Node, row []float32) float32 {
-	n := &nodes[0]
-	for n.Left >= 0 {
-		x := row[n.Feature]
-		if x < n.Value || (x != x && n.MissingLeft) {
-			n = &nodes[n.Left]
-		} else {
-			n = &nodes[n.Right]
-		}
-	}
-	return n.Value
-}
-
-// Score writes Outputs scores a row of x into out, row after row.
-func (e *Ensemble) Score(x pipeline.Matrix, out []float64) {
-	k := len(e.base)
-	var one [16]float32
-	m := one[:]
-	if k > len(one) {
-		m = make([]float32, k)
-	}
-	m = m[:k]
-	for i := range x.Rows {
-		e.Margins(x.Row(i), m)
-		o := out[i*k : (i+1)*k]
-		for j, v := range m {
-			o[j] = float64(v)
-		}
-		switch e.link {
-		case Logistic:
-			o[0] = 1 / (1 + math.Exp(-o[0]))
-		case Softmax:
-			softmax(o)
-		}
-	}
-}
-
-func softmax(o []float64) {
-	top := o[0]
-	for _, v := range o {
-		top = max(top, v)
-	}
-	sum := 0.0
-	for j, v := range o {
-		o[j] = math.Exp(v - top)
-		sum += o[j]
-	}
-	for j := range o {
-		o[j] /= sum
-	}
-}
