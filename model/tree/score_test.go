@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"flyball/data/pipeline"
+)
+
+// grown is a random tree: as deep as asked on its rightmost way, uneven elsewhere.
+func grown(r *rand.Rand, features, depth int) []Node {
+	var nodes []Node
+	var grow func(depth int, must bool) int32
+	grow = func(depth int, must bool) int32 {
+		at := int32(len(nodes))
+		nodes = append(nodes, Node{Left: -1, Value: float32(r.NormFloat64())})
+		if depth > 0 && (must || r.IntN(3) > 0) {
+			n := Node{Feature: int32(r.IntN(features)), Value: float32(r.IntN(5)), MissingLeft: r.IntN(2) == 0}
+			n.Left = grow(depth-1, false)
+			n.Right = grow(depth-1, must)
+			nodes[at] = n
+		}
+		return at
+	}
+	grow(depth, true)
+	return nodes
+}
+
+// byHand walks the nodes as their documentation says.
+func byHand(nodes []Node, row []float32) float32 {
+	n := nodes[0]
+	for n.Left >= 0 {
+		x := row[n.Feature]
+		if x < n.Value || math.IsNaN(float64(x)) && n.MissingLeft {
+			n = nodes[n.Left]
+		} else {
+			n = nodes[n.Right]
+		}
+	}
+	return n.Value
+}
+
+func made(seed uint64, features, outputs, trees, depth, rows int) ([]float32, []Tree, pipeline.Matrix) {
+	r := rand.New(rand.NewPCG(seed, 1))
+	base, ts := make([]float32, outputs), make([]Tree, trees)
+	for i := range base {
+		base[i] = float32(r.NormFloat64())
+	}
+	for i := range ts {
+		ts[i] = Tree{Output: i % outputs, Nodes: grown(r, features, depth)}
+	}
+	x := pipeline.Matrix{Rows: rows, Cols: features, Data: make([]float32, rows*features)}
+	odd := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.Copysign(0, -1))}
+	for i := range x.Data {
+		x.Data[i] = float32(r.IntN(5))
+		if r.IntN(4) == 0 {
+			x.Data[i] = odd[r.IntN(len(odd))]
+		}
+	}
+	return base, ts, x
+}
+
+func TestScoringInBlocksEqualsAWalkByHandBitForBit(t *testing.T) {
+	for _, c := range []struct{ outputs, trees, depth, rows int }{
+		{1, 0, 1, 5}, {1, 1, 0, 9}, {1, 3, 2, 1}, {1, 7, 6, 3}, {1, 9, 6, 4}, {1, 10, 5, 131}, {1, 5, 15, 70}, {3, 12, 4, 10}, {20, 40, 3, 6},
+	} {
+		t.Run(fmt.Sprintf("%d outputs, %d trees of depth %d, %d rows", c.outputs, c.trees, c.depth, c.rows), func(t *testing.T) {
+			base, trees, x := made(9, 6, c.outputs, c.trees, c.depth, c.rows)
+			link := Identity
+			if c.outputs > 1 {
+				link = Softmax
+			}
+			e, err := New(6, base, trees, link)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := make([]float64, c.rows*c.outputs)
+			e.Score(x, got)
+			margins := make([]float32, c.outputs)
+			for i := range c.rows {
+				want := append([]float32(nil), base...)
+				for _, tr := range trees {
+					want[tr.Output] += byHand(tr.Nodes, x.Row(i))
+				}
+				e.Margins(x.Row(i), margins)
+				for j := range want {
+					if margins[j] != want[j] {
+						t.Fatalf("row %d, output %d: margin %v, want %v", i, j, margins[j], want[j])
+					}
+					if c.outputs == 1 && got[i] != float64(want[0]) {
+						t.Fatalf("row %d: score %v, want %v", i, got[i], want[0])
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestAModelWithoutFeaturesScores(t *testing.T) {
+	e, err := New(0, []float32{1}, []Tree{{Nodes: []Node{{Left: -1, Value: 2}}}}, Identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([]float64, 6)
+	e.Score(pipeline.Matrix{Rows: 6}, out)
+	for i, v := range out {
+		if v != 3 {
+			t.Errorf("row %d: got %v, want 3", i, v)
+		}
+	}
+}
+
+func TestAThresholdThatIsNoNumberIsRefused(t *testing.T) {
+	nodes := stump(true)
+	nodes[0].Value = float32(math.NaN())
+	if _, err := New(1, []float32{0}, []Tree{{Nodes: nodes}}, Identity); err == nil {
+		t.Error("got no error")
+	}
+}
+
+func BenchmarkScore(b *testing.B) {
+	for _, rows := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("300 trees, %d rows", rows), func(b *testing.B) {
+			base, trees, x := made(4, 30, 1, 300, 6, rows)
+			e, err := New(30, base, trees, Logistic)
+			if err != nil {
+				b.Fatal(err)
+			}
+			out := make([]float64, rows)
+			b.ReportAllocs()
+			for b.Loop() {
+				e.Score(x, out)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rows), "ns/row")
+		})
+	}
+}
