@@ -5,7 +5,9 @@ package linear
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 
 	"flyball/data/dataset"
@@ -44,6 +46,9 @@ func Decode(b []byte) (model.Estimator, error) {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&m); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "this is not a linear model")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fault.New(fault.Invalid, "the linear model goes on after its end")
 	}
 	outputs := len(m.Coefficients)
 	bad := m.Format != Format || outputs == 0 || outputs != len(m.Intercepts)
