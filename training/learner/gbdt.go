@@ -4,6 +4,7 @@ package learner
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -16,7 +17,7 @@ import (
 	"flyball/model/xgboost"
 )
 
-// gbdt is builtin/gbdt: second-order boosting of depth-wise trees on histograms
+// gbdt is builtin/gbdt: second-order boosting of trees of a given depth on histograms
 // (Chen and Guestrin 2016; Ke et al. 2017), with a learned direction for missing
 // values. Work is divided by feature, so that every sum is made in the same order
 // whatever the number of workers.
@@ -52,7 +53,13 @@ func (l *gbdt) Fit(ctx context.Context, d Data, o Options) (model.File, error) {
 			o.Progress(round+1, l.trees)
 		}
 	}
-	raw, err := xgboost.Encode(xgboost.Model{Objective: b.objective(), Features: d.X.Names, Base: b.base, Outputs: d.outputs(), Trees: b.out})
+	names := d.X.Names
+	if names == nil {
+		for f := range d.X.Cols {
+			names = append(names, fmt.Sprintf("f%d", f))
+		}
+	}
+	raw, err := xgboost.Encode(xgboost.Model{Objective: b.objective(), Features: names, Base: b.base, Outputs: d.outputs(), Trees: b.out})
 	return model.File{Name: "model.json", Bytes: raw}, err
 }
 
@@ -69,7 +76,8 @@ type booster struct {
 	grad    []gradient
 	order   []int32 // rows of the tree under way, the rows of a node together
 	spare   []int32
-	pool    [][]sums // histograms to use again
+	near    []gradient // of the rows of a node, in their order
+	pool    [][]sums   // histograms to use again
 	out     []xgboost.Tree
 }
 
@@ -88,7 +96,7 @@ func (b *booster) start() {
 	n, k := b.data.X.Rows, b.data.outputs()
 	b.margins = make([]float32, n*k)
 	b.grad = make([]gradient, n)
-	b.order, b.spare = make([]int32, n), make([]int32, n)
+	b.order, b.spare, b.near = make([]int32, n), make([]int32, n), make([]gradient, n)
 	sum := 0.0
 	for _, y := range b.data.Y {
 		sum += y
@@ -169,7 +177,7 @@ type node struct {
 	at       int // its place among the tree's nodes
 	from, to int
 	sum      sums
-	hist     []sums // by feature and bin; nil once it is split or a leaf
+	hist     []sums // by feature and bin; nil once it is split or a leaf, and at the last level
 	depth    int
 }
 
@@ -182,7 +190,10 @@ type split struct {
 	left        sums
 }
 
-// grow makes one tree, level by level, and adds it to the margins.
+// leastGain is what rounding may make of no gain at all.
+const leastGain = 1e-9
+
+// grow makes one tree and adds it to the margins.
 func (b *booster) grow(out int) xgboost.Tree {
 	n := b.sample()
 	features := b.sampleFeatures()
@@ -194,22 +205,21 @@ func (b *booster) grow(out int) xgboost.Tree {
 	}
 	t.Add(-1)
 	b.histogram(&root, features)
-	level := []node{root}
-	for len(level) > 0 {
-		var next []node
-		for i := range level {
-			nd := &level[i]
-			s := split{}
-			if nd.depth < b.depth {
-				s = b.best(nd, features)
-			}
-			if s.gain <= b.gamma || s.gain <= 1e-9 {
-				b.leaf(&t, nd, out)
-				continue
-			}
-			next = append(next, b.take(&t, nd, s, features)...)
+	// Depth first, so that no more than one histogram for each level is kept.
+	todo := []node{root}
+	for len(todo) > 0 {
+		nd := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		s := split{}
+		if nd.depth < b.depth {
+			s = b.best(&nd, features)
 		}
-		level = next
+		if s.gain <= b.gamma || s.gain <= leastGain {
+			b.leaf(&t, &nd, out)
+			continue
+		}
+		kids := b.take(&t, &nd, s, features)
+		todo = append(todo, kids[1], kids[0])
 	}
 	if n < b.data.X.Rows {
 		b.addOthers(&t, out, b.order[:n])
@@ -252,14 +262,17 @@ func (b *booster) histogram(nd *node, features []int) {
 		nd.hist = make([]sums, 256*b.data.X.Cols)
 	}
 	rows := b.order[nd.from:nd.to]
+	near := b.near[:len(rows)]
+	for i, r := range rows {
+		near[i] = b.grad[r]
+	}
 	parallel(b.workers, len(features), func(i int) {
 		f := features[i]
 		h := (*[256]sums)(nd.hist[256*f:])
 		clear(h[:])
-		col, grad := b.bins.bin[f], b.grad
-		for _, r := range rows {
-			g := grad[r]
-			s := &h[col[r]]
+		col := b.bins.bin[f]
+		for i, g := range near {
+			s := &h[col[rows[i]]]
 			s.g += float64(g.g)
 			s.h += float64(g.h)
 		}
@@ -329,11 +342,11 @@ func (b *booster) try(best *split, all, left sums, whole float64, k int, missing
 
 // take splits the node and returns its children with their histograms: that of the
 // one with more rows is the parent's less the other's.
-func (b *booster) take(t *xgboost.Tree, nd *node, s split, features []int) []node {
+func (b *booster) take(t *xgboost.Tree, nd *node, s split, features []int) [2]node {
 	mid := b.partition(nd, s)
 	right := sums{nd.sum.g - s.left.g, nd.sum.h - s.left.h}
 	l, r := t.Split(nd.at, s.feature, b.bins.cuts[s.feature][s.bin], s.missingLeft, float32(s.gain), float32(nd.sum.h))
-	kids := []node{
+	kids := [2]node{
 		{at: l, from: nd.from, to: mid, sum: s.left, depth: nd.depth + 1},
 		{at: r, from: mid, to: nd.to, sum: right, depth: nd.depth + 1},
 	}

@@ -7,9 +7,9 @@ package learner
 
 import (
 	"context"
+	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"flyball/data/dataset"
 	"flyball/data/pipeline"
@@ -18,6 +18,7 @@ import (
 	"flyball/model/constant"
 	"flyball/model/linear"
 	"flyball/model/xgboost"
+	"flyball/unit"
 )
 
 // Data is what an estimator is trained on.
@@ -67,7 +68,10 @@ func New(with string, settings map[string]any) (Learner, error) {
 	default:
 		return nil, fault.New(fault.Invalid, "there is no learner %q", with).Do("use builtin/gbdt, builtin/linear or builtin/constant")
 	}
-	return l, s.done()
+	if err := s.done(); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // reader takes settings that came from YAML or JSON apart, and keeps the first
@@ -112,14 +116,20 @@ func (r *reader) whole(key string, or, low, high int) int {
 	return int(x)
 }
 
+// done tells of the first setting, by name, that was not asked for.
 func (r *reader) done() error {
-	for key := range r.settings {
-		if !slices.Contains(r.known, key) {
-			if len(r.known) == 0 {
-				return fault.New(fault.Invalid, "%s knows no setting %q", r.with, key)
-			}
-			return fault.New(fault.Invalid, "%s knows no setting %q", r.with, key).Do("it knows %s", strings.Join(r.known, ", "))
+	for _, key := range slices.Sorted(maps.Keys(r.settings)) {
+		if slices.Contains(r.known, key) {
+			continue
 		}
+		f := fault.New(fault.Invalid, "%s knows no setting %q", r.with, key)
+		switch near := unit.Nearest(key, r.known); {
+		case near != "":
+			return f.Do("did you mean %s? it knows %s", near, unit.List(r.known))
+		case len(r.known) > 0:
+			return f.Do("it knows %s", unit.List(r.known))
+		}
+		return f.Do("it has no settings")
 	}
 	return r.err
 }
@@ -128,6 +138,18 @@ func (r *reader) done() error {
 func (d Data) check() error {
 	if d.X.Rows == 0 || d.X.Rows != len(d.Y) {
 		return fault.New(fault.Invalid, "%d rows and %d labels cannot be trained on", d.X.Rows, len(d.Y))
+	}
+	if len(d.X.Data) != d.X.Rows*d.X.Cols || d.X.Names != nil && len(d.X.Names) != d.X.Cols {
+		return fault.New(fault.Invalid, "%d values under %d names are not %d rows of %d features", len(d.X.Data), len(d.X.Names), d.X.Rows, d.X.Cols)
+	}
+	if d.Kind == dataset.Multiclass && (d.Classes < 2 || d.Classes > d.X.Rows) {
+		return fault.New(fault.Invalid, "%d rows of %d classes cannot be trained on", d.X.Rows, d.Classes).Do("give at least two classes, and a row of each")
+	}
+	for i, v := range d.X.Data {
+		if math.IsInf(float64(v), 0) {
+			return fault.New(fault.Invalid, "row %d, feature %d: the value is infinite", i/d.X.Cols, i%d.X.Cols).
+				Do("clip the feature in the pipeline, or leave the value out")
+		}
 	}
 	for i, y := range d.Y {
 		bad := math.IsNaN(y) || math.IsInf(y, 0)

@@ -20,6 +20,7 @@ import (
 	"flyball/data/dataset"
 	"flyball/data/pipeline"
 	"flyball/experiment/evaluation"
+	"flyball/fault"
 	"flyball/model"
 )
 
@@ -222,8 +223,9 @@ func TestAWrongSettingIsToldByName(t *testing.T) {
 		settings map[string]any
 		want     string
 	}{
-		{"builtin/forest", nil, `there is no learner "builtin/forest"`},
-		{"builtin/gbdt", map[string]any{"tree": 10}, `knows no setting "tree"; it knows trees, depth`},
+		{"builtin/forest", nil, `there is no learner "builtin/forest"; use builtin/gbdt, builtin/linear or builtin/constant`},
+		{"builtin/linear", map[string]any{"zeta": 1, "alpha": 1}, `knows no setting "alpha"; it knows l2`},
+		{"builtin/gbdt", map[string]any{"tree": 10}, `knows no setting "tree"; did you mean trees? it knows trees, depth`},
 		{"builtin/gbdt", map[string]any{"trees": 1.5}, "train.settings.trees of builtin/gbdt is 1.5; it is a whole number"},
 		{"builtin/gbdt", map[string]any{"learning_rate": "fast"}, "train.settings.learning_rate of builtin/gbdt is fast"},
 		{"builtin/constant", map[string]any{"x": 1}, `builtin/constant knows no setting "x"`},
@@ -245,6 +247,53 @@ func TestAWrongLabelIsTold(t *testing.T) {
 		}
 		if _, err := l.Fit(context.Background(), d, Options{}); err == nil || !strings.Contains(err.Error(), "row 3: 2 is not a label") {
 			t.Errorf("%s: got %v", with, err)
+		}
+	}
+}
+
+func TestDataThatCannotBeTrainedOnAreTold(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		kind  dataset.Kind
+		spoil func(*Data)
+		want  string
+	}{
+		{"an infinite value", dataset.Regression, func(d *Data) { d.X.Data[5] = float32(math.Inf(1)) }, "row 2, feature 1: the value is infinite"},
+		{"one class", dataset.Multiclass, func(d *Data) { d.Classes = 1 }, "10 rows of 1 classes"},
+		{"names that do not fit", dataset.Binary, func(d *Data) { d.X.Names = d.X.Names[:1] }, "20 values under 1 names are not 10 rows of 2 features"},
+		{"no rows", dataset.Binary, func(d *Data) { *d = Data{Kind: dataset.Binary} }, "0 rows and 0 labels"},
+	} {
+		for _, with := range []string{"builtin/gbdt", "builtin/linear", "builtin/constant"} {
+			d := made(c.kind, 1, 10, 2)
+			c.spoil(&d)
+			l, err := New(with, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = l.Fit(context.Background(), d, Options{})
+			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s, %s: got %v, want %q", with, c.name, err, c.want)
+			}
+		}
+	}
+}
+
+// TestTrainingRowsScoreAsTheyWereDivided asks that a value falls on the same side of
+// a threshold in float32 as its bin did: with a rate of 1 and no penalty, one deep tree
+// gives every row of a table without repeats its own label.
+func TestTrainingRowsScoreAsTheyWereDivided(t *testing.T) {
+	d := Data{Kind: dataset.Regression, X: pipeline.Matrix{Names: []string{"x"}, Rows: 64, Cols: 1, Data: make([]float32, 64)}, Y: make([]float64, 64)}
+	x := float32(1)
+	for i := range d.Y {
+		d.X.Data[i], d.Y[i] = x, float64(i*i%17)
+		x = math.Nextafter32(x, 2)
+	}
+	_, e := fit(t, "builtin/gbdt", map[string]any{"trees": 1, "depth": 16, "learning_rate": 1, "lambda": 0, "min_child_weight": 0}, d, Options{})
+	out := make([]float64, 64)
+	e.Score(d.X, out)
+	for i, got := range out {
+		if math.Abs(got-d.Y[i]) > 1e-5 {
+			t.Errorf("row %d: got %v, want %v", i, got, d.Y[i])
 		}
 	}
 }
