@@ -151,9 +151,10 @@ func (c *Client) Label(ctx context.Context, model string, ls []wire.Label) (out 
 	return out, c.do(ctx, http.MethodPost, of(model, "/labels"), wire.LabelsRequest{Labels: ls}, &out)
 }
 
-// Upload sends a data file and returns the digest under which it is kept.
+// Upload sends a data file and returns the digest under which it is kept. It does not
+// close r.
 func (c *Client) Upload(ctx context.Context, r io.Reader) (out wire.Upload, err error) {
-	res, err := c.send(ctx, http.MethodPost, "/v1/data", "application/octet-stream", r)
+	res, err := c.send(ctx, http.MethodPost, "/v1/data", "application/octet-stream", io.NopCloser(r))
 	if err != nil {
 		return out, err
 	}
