@@ -31,8 +31,10 @@ const (
 
 // String is the kind's word, as logs show it.
 func (k Kind) String() string {
-	names := [...]string{"internal", "invalid", "not found", "conflict", "denied", "unauthenticated",
-		"unavailable", "too large", "exhausted", "refused", "waiting"}
+	names := [...]string{
+		"internal", "invalid", "not found", "conflict", "denied", "unauthenticated",
+		"unavailable", "too large", "exhausted", "refused", "waiting",
+	}
 	if int(k) < len(names) {
 		return names[k]
 	}

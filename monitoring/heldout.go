@@ -112,12 +112,12 @@ type Tally struct {
 	Blocks int     `json:"blocks"` // blocks with a row
 }
 
-// add counts a row; false where the metric cannot tell of it.
-func (d *Tally) add(metric string, kind dataset.Kind, truth float64, scores []float64) bool {
+// add counts a row, unless the metric cannot tell of it.
+func (d *Tally) add(metric string, kind dataset.Kind, truth float64, scores []float64) {
 	const huge = 1e100
 	loss, ok := evaluation.Loss(metric, kind, truth, scores)
 	if !ok || math.Abs(truth) > huge || loss > huge || math.Abs(scores[0]) > huge {
-		return false // sums must stay numbers
+		return // sums must stay numbers
 	}
 	d.Rows++
 	d.Loss += loss
@@ -125,7 +125,6 @@ func (d *Tally) add(metric string, kind dataset.Kind, truth float64, scores []fl
 		d.Error += scores[0] - truth
 		d.Size += math.Abs(truth)
 	}
-	return true
 }
 
 func (d *Tally) join(o Tally) {

@@ -26,6 +26,9 @@ step "vet"
 CGO_ENABLED=0 go vet ./...
 echo "go vet finds nothing"
 
+step "lint"
+scripts/lint.sh
+
 step "tests"
 limit=15m
 [ -n "${FLYBALL_LONG:-}" ] && limit=90m

@@ -67,26 +67,38 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 		{"what is known only with the truth", swap("{within: 30d}", "{within: 30d, known_at: b}"), "pipeline.inputs: b is known only with the truth; it cannot be an input"},
 		{"a wait without a time", swap("time: at, ", ""), "predict.truth.within: it counts from predict.time, which is not given"},
 		{"two due dates", swap("{within: 30d}", "{within: 30d, due_at: due}"), "predict.truth: due_at and within both say when the truth is due; give one"},
-		{"a no for a number", swap("binary", "regression", "{within: 30d}", "{within: 30d, missing: negative}") + "gate: {metrics: [{name: mae, require: superior}]}\n",
-			"predict.truth.missing: only a binary model can take a missing label as a no"},
-		{"a decision on a number", swap("binary", "regression", "{within: 30d}", "{within: 30d}, decide: {above: 0.5, then: x, else: y}") + "gate: {metrics: [{name: mae, require: superior}]}\n",
-			"predict.decide: only a binary model decides"},
+		{
+			"a no for a number", swap("binary", "regression", "{within: 30d}", "{within: 30d, missing: negative}") + "gate: {metrics: [{name: mae, require: superior}]}\n",
+			"predict.truth.missing: only a binary model can take a missing label as a no",
+		},
+		{
+			"a decision on a number", swap("binary", "regression", "{within: 30d}", "{within: 30d}, decide: {above: 0.5, then: x, else: y}") + "gate: {metrics: [{name: mae, require: superior}]}\n",
+			"predict.decide: only a binary model decides",
+		},
 		{"one word for both decisions", swap("{within: 30d}", "{within: 30d}, decide: {above: 0.5, then: x, else: x}"), "predict.decide: give two different words, then and else"},
 		{"blocks of one outcome", swap("{within: 30d}", "{within: 30d}, block: [y]"), "predict.block: y is what the model predicts; rows of one outcome are not one draw"},
-		{"labels that hang on decisions", swap("{within: 30d}", "{within: 30d}, label_depends_on_decision: true"),
-			"predict.label_depends_on_decision: it does not work in this version, and without it the comparison in shadow would be wrong"},
+		{
+			"labels that hang on decisions", swap("{within: 30d}", "{within: 30d}, label_depends_on_decision: true"),
+			"predict.label_depends_on_decision: it does not work in this version, and without it the comparison in shadow would be wrong",
+		},
 		{"falling bins", swap("{within: 30d}", "{within: 30d}, groups: [{column: a, bins: [3, 2]}]"), "predict.groups[0]: bins must rise"},
 		{"a database", swap("a.csv", "postgres://x/y"), "data.source: postgres:// cannot be read in this version; name a CSV or Parquet file"},
 		{"two windows", swap("{source: a.csv}", "{source: a.csv, train: [all, {window: 90d}]}"), "data.train: more than one window does not work in this version; give the one to train on"},
 		{"a check of nothing", swap("{source: a.csv}", "{source: a.csv, checks: [{column: a}]}"), "data.checks[0]: say what holds of a: min, max, missing or allowed"},
 		{"two checks in one", swap("{source: a.csv}", "{source: a.csv, checks: [{column: a, min: 0, unique: [a]}]}"), "data.checks[0]: give exactly one of column, row, rows, unique and fresh"},
-		{"an expression of another type", swap("{source: a.csv}", `{source: a.csv, checks: [{row: "a + b"}]}`),
-			`data.checks[0].row: the expression "a + b" cannot be read: expected bool, but got float64`},
-		{"an expression that ends early", swap("{source: a.csv}", `{source: a.csv, checks: [{row: "a >"}]}`),
-			`data.checks[0].row: the expression cannot be read: unexpected token EOF (1:3) | a > | ..^`},
+		{
+			"an expression of another type", swap("{source: a.csv}", `{source: a.csv, checks: [{row: "a + b"}]}`),
+			`data.checks[0].row: the expression "a + b" cannot be read: expected bool, but got float64`,
+		},
+		{
+			"an expression that ends early", swap("{source: a.csv}", `{source: a.csv, checks: [{row: "a >"}]}`),
+			`data.checks[0].row: the expression cannot be read: unexpected token EOF (1:3) | a > | ..^`,
+		},
 		{"a pipeline without inputs", swap("{a: number, b: number}", "{}"), "pipeline: there are no inputs; name the columns that the model may use, each with its kind"},
-		{"a metric of another kind", whole + "gate: {metrics: [{name: mae, require: superior}]}\n",
-			"gate.metrics[0].name: mae does not measure a binary model; it has log_loss, brier, accuracy, auc, bias, mean_score, pr_auc, f1, precision, recall, balanced_accuracy or latency_p99"},
+		{
+			"a metric of another kind", whole + "gate: {metrics: [{name: mae, require: superior}]}\n",
+			"gate.metrics[0].name: mae does not measure a binary model; it has log_loss, brier, accuracy, auc, bias, mean_score, pr_auc, f1, precision, recall, balanced_accuracy or latency_p99",
+		},
 		{"only reports", whole + "gate: {metrics: [{name: auc, require: report}]}\n", "gate.metrics: nothing is required, so nothing would ever pass; require superior, noninferior or a limit of one"},
 		{"a margin for nothing", whole + "gate: {metrics: [{name: auc, require: superior, margin: 1}]}\n", "gate.metrics[0]: margin belongs to noninferior"},
 		{"a rule without a requirement", whole + "gate: {metrics: [{name: auc}]}\n", "gate.metrics[0]: say what is required: superior, noninferior, report, or a limit"},
@@ -99,8 +111,10 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 		{"shifts of no decision", whole + "release: {back_if: {decisions_shift: {above: 10%}}}\n", "release.back_if.decisions_shift: there are no decisions; say predict.decide"},
 		{"a fallback that may be absent", whole + "release: {fallback: {column: c}}\n", "release.fallback.column: c is no input, so a request need not carry it"},
 		{"a probability above one", whole + "release: {fallback: {value: 2}}\n", "release.fallback.value: a probability lies between 0 and 1"},
-		{"a score of another kind", regression + "gate: {metrics: [{name: mae, require: superior}]}\nwatch: {score: {metric: auc}}\n",
-			"watch.score.metric: auc does not measure a regression model; it has mae, mse, rmse, r2, bias, mean_score or mape"},
+		{
+			"a score of another kind", regression + "gate: {metrics: [{name: mae, require: superior}]}\nwatch: {score: {metric: auc}}\n",
+			"watch.score.metric: auc does not measure a regression model; it has mae, mse, rmse, r2, bias, mean_score or mape",
+		},
 		{"a trigger twice", whole + "retrain: {when: [drift, drift]}\n", "retrain.when[1]: drift stands twice"},
 	} {
 		wrong, _ := check(t, c.file, nil)
@@ -115,8 +129,10 @@ func TestWhatIsAllowedButOddIsAWarning(t *testing.T) {
 		{"no duties", whole[:strings.Index(whole, "duties")], "duties: no version goes live without the four duties; name who feeds, monitors, retrains and fixes"},
 		{"a backup of oneself", strings.Replace(whole, "fix: {owner: a, backup: b", "fix: {owner: a, backup: a", 1), "duties.fix: a is the owner and the backup"},
 		{"a column of the data that is no input", strings.Replace(whole, "a.csv", `a.csv, checks: [{row: "c > 0"}]`, 1), "data.checks[0].row: c is no input; the data must have a column of this name"},
-		{"no margin", whole + "gate: {metrics: [{name: auc, require: noninferior}]}\n",
-			"gate.metrics[0]: no margin is given, so a candidate must show that it is not worse at all; give one in the unit of auc"},
+		{
+			"no margin", whole + "gate: {metrics: [{name: auc, require: noninferior}]}\n",
+			"gate.metrics[0]: no margin is given, so a candidate must show that it is not worse at all; give one in the unit of auc",
+		},
 		{"a baseline by a column that requests may lack", whole + "gate: {baseline: {by: [c]}}\n", "gate.baseline: c is no input; a request without it gets no answer from the baseline"},
 	} {
 		wrong, warnings := check(t, c.file, nil)

@@ -42,8 +42,6 @@ func parse(t *testing.T, name string) spec.File {
 	return f
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func TestAModelFileIsReadIntoTheSettingsOfEachPackage(t *testing.T) {
 	got := *parse(t, "bike-demand.yaml").Model
 	number := func(names ...string) (out pipeline.Fields) {
@@ -55,34 +53,44 @@ func TestAModelFileIsReadIntoTheSettingsOfEachPackage(t *testing.T) {
 	want := spec.Model{
 		APIVersion: "flyball/v1", Kind: "Model", Name: "bike-demand", Risk: "low",
 		About: "How many bikes will be hired in the coming hour? Used to send vans to the stations that will run empty.",
-		Predict: dataset.Task{Column: "cnt", Kind: dataset.Regression, ID: "ts", Time: "ts",
-			Truth: dataset.Truth{Within: unit.Duration(time.Hour)}, Block: dataset.Block{Each: day}, Never: []string{"casual", "registered"}},
-		Data: dataset.Settings{Source: "bikes_2011.csv.gz", Also: "predictions", Test: dataset.TestWindow{Window: 14 * day, AtLeast: 200},
+		Predict: dataset.Task{
+			Column: "cnt", Kind: dataset.Regression, ID: "ts", Time: "ts",
+			Truth: dataset.Truth{Within: unit.Duration(time.Hour)}, Block: dataset.Block{Each: day}, Never: []string{"casual", "registered"},
+		},
+		Data: dataset.Settings{
+			Source: "bikes_2011.csv.gz", Also: "predictions", Test: dataset.TestWindow{Window: 14 * day, AtLeast: 200},
 			Checks: []dataset.Check{
 				{Rows: &dataset.RowCount{Per: day, AtLeast: 20}, Severity: "warn"},
-				{Column: "cnt", Min: ptr(0.0)},
-				{Column: "hum", Min: ptr(0.0), Max: ptr(1.0), Missing: &dataset.AtMost{AtMost: 0.01}},
+				{Column: "cnt", Min: new(0.0)},
+				{Column: "hum", Min: new(0.0), Max: new(1.0), Missing: &dataset.AtMost{AtMost: 0.01}},
 				{Column: "lag168", Missing: &dataset.AtMost{AtMost: 0.05}},
 				{Unique: []string{"ts"}},
-			}},
+			},
+		},
 		Pipeline: spec.PipelineRef{Inputs: number("hr", "weekday", "holiday", "workingday", "weathersit", "temp", "atemp", "hum", "windspeed", "lag24", "lag168")},
-		Train: training.Settings{With: "builtin/gbdt", Settings: map[string]any{"trees": 200.0, "depth": 6.0, "learning_rate": 0.1}, Seed: 7,
-			Limits: training.Limits{Time: unit.Duration(5 * time.Minute), Memory: 1e9}},
+		Train: training.Settings{
+			With: "builtin/gbdt", Settings: map[string]any{"trees": 200.0, "depth": 6.0, "learning_rate": 0.1}, Seed: 7,
+			Limits: training.Limits{Time: unit.Duration(5 * time.Minute), Memory: 1e9},
+		},
 		Gate: gate.Policy{
 			Baseline: gate.Baseline{With: "builtin/constant", Settings: map[string]any{"by": []any{"hr", "workingday"}}},
 			Metrics: []gate.Rule{
-				{Name: "mae", Require: gate.Requirement{Word: "noninferior"}, Margin: ptr(1.5)},
+				{Name: "mae", Require: gate.Requirement{Word: "noninferior"}, Margin: new(1.5)},
 				{Name: "mae", Against: "baseline", Require: gate.Requirement{Word: "superior"}},
 				{Name: "bias", Require: gate.Requirement{Word: "report"}},
 			},
 			Slices:    []dataset.Slice{{Column: "workingday"}, {Column: "hr", Bins: []float64{6, 10, 16, 20}}, {Column: "weathersit"}},
 			Reproduce: "required",
 		},
-		Release: release.Plan{Shadow: release.Shadow{For: 5 * day, AtLeast: 100}, Canary: []release.Step{{Share: 0.25, For: day}, {Share: 1}},
+		Release: release.Plan{
+			Shadow: release.Shadow{For: 5 * day, AtLeast: 100}, Canary: []release.Step{{Share: 0.25, For: day}, {Share: 1}},
 			Bake: release.Bake{For: 7 * day}, KeepWarm: 1, Fallback: &release.Fallback{Column: "lag168"},
-			BackIf: release.BackIf{Errors: &release.Above{Above: 0.01}, LatencyP99: &release.Above{Above: 0.05}, Loss: "worse"}},
-		Watch: monitoring.Policy{Every: day, FalseAlarms: 1, AtLeast: 24, Season: 365 * day,
-			Score: &monitoring.ScorePolicy{Metric: "mae", PageIf: monitoring.Worse{By: 0.3, Relative: true}}},
+			BackIf: release.BackIf{Errors: &release.Above{Above: 0.01}, LatencyP99: &release.Above{Above: 0.05}, Loss: "worse"},
+		},
+		Watch: monitoring.Policy{
+			Every: day, FalseAlarms: 1, AtLeast: 24, Season: 365 * day,
+			Score: &monitoring.ScorePolicy{Metric: "mae", PageIf: monitoring.Worse{By: 0.3, Relative: true}},
+		},
 		Retrain: loop.Policy{When: []string{"schedule", "score"}, Every: 28 * day, Wait: 14 * day, Budget: 3, HoldAfter: "rollback"},
 		Explain: spec.Explain{Keep: "all"},
 		Log:     spec.Log{Durable: true, WhenFull: "wait"},
@@ -194,8 +202,10 @@ func TestWhatIsWrongIsToldWithItsPlaceAndTheNearestKey(t *testing.T) {
 		{"a second document", head + "---\na: 1\n", `m.yaml:7:1: a second document begins here; put each into a file of its own`},
 		{"infinity", head + "train: {settings: {a: .inf}}\n", `m.yaml:6:23: a number must be finite`},
 		{"an alias of nothing", head + "about: *x\n", `m.yaml:6:8: nothing is anchored as "x" before this`},
-		{"two mistakes", head + "watch: {evry: 1d}\nlog: {durable: 1}\n",
-			"m.yaml:6:9: unknown key \"evry\"; did you mean \"every\"?\nm.yaml:7:16: durable wants true or false, not the number 1"},
+		{
+			"two mistakes", head + "watch: {evry: 1d}\nlog: {durable: 1}\n",
+			"m.yaml:6:9: unknown key \"evry\"; did you mean \"every\"?\nm.yaml:7:16: durable wants true or false, not the number 1",
+		},
 	} {
 		_, err := spec.Parse("m.yaml", []byte(c.file))
 		if err == nil || err.Error() != c.want || !fault.Is(err, fault.Invalid) {

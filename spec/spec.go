@@ -93,7 +93,8 @@ type File struct {
 // Forms are the name of a pipeline, or its inputs and steps in place.
 func (p *PipelineRef) Forms() unit.Forms {
 	var in pipeline.Spec
-	return unit.Forms{Map: &in, Words: []string{"the name of a pipeline"},
+	return unit.Forms{
+		Map: &in, Words: []string{"the name of a pipeline"},
 		Word: func(text string) error {
 			*p = PipelineRef{Name: text}
 			return nil
@@ -103,7 +104,8 @@ func (p *PipelineRef) Forms() unit.Forms {
 				*p = PipelineRef{Inputs: in.Inputs, Steps: in.Steps}
 			}
 			return nil
-		}}
+		},
+	}
 }
 
 // UnmarshalJSON reads any of the Forms.

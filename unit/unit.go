@@ -8,6 +8,7 @@ package unit
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,8 +64,7 @@ func (d Duration) String() string {
 	if d == 0 {
 		return "0s"
 	}
-	for i := len(durationUnits) - 1; i >= 0; i-- {
-		u := durationUnits[i]
+	for _, u := range slices.Backward(durationUnits) {
 		if u.suffix == "w" {
 			continue
 		}

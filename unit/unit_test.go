@@ -116,7 +116,8 @@ func (e *either) Forms() unit.Forms {
 	var m struct {
 		Key string `json:"key"`
 	}
-	return unit.Forms{Map: &m,
+	return unit.Forms{
+		Map: &m,
 		Word: func(text string) error {
 			e.word = text
 			return nil
@@ -126,7 +127,8 @@ func (e *either) Forms() unit.Forms {
 				e.key = m.Key
 			}
 			return nil
-		}}
+		},
+	}
 }
 
 func (e *either) UnmarshalJSON(b []byte) error { return unit.ReadJSON(b, e.Forms()) }

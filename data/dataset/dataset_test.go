@@ -135,8 +135,6 @@ func TestTheSameRowsAreTheSameSnapshot(t *testing.T) {
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func TestAFailedCheckNamesRowColumnAndValue(t *testing.T) {
 	d := 24 * time.Hour
 	f := frame.New(
@@ -149,8 +147,8 @@ func TestAFailedCheckNamesRowColumnAndValue(t *testing.T) {
 		check Check
 		want  string // empty: it passes
 	}{
-		{"a value above its maximum", Check{Column: "hum", Max: ptr(1.0)}, `column "hum", row 2: 1.5 is not allowed (1 such rows)`},
-		{"a value in its range", Check{Column: "hum", Max: ptr(2.0), Min: ptr(0.0)}, ""},
+		{"a value above its maximum", Check{Column: "hum", Max: new(1.0)}, `column "hum", row 2: 1.5 is not allowed (1 such rows)`},
+		{"a value in its range", Check{Column: "hum", Max: new(2.0), Min: new(0.0)}, ""},
 		{"too many missing", Check{Column: "hum", Missing: &AtMost{0.1}}, `column "hum": 1 of 3 values are missing, at most 10% may be; the first in row 3`},
 		{"an expression that does not hold", Check{Row: "hum < 1"}, `"hum < 1" does not hold in 2 of 3 rows; the first is row 2`},
 		{"an expression that holds often enough", Check{Row: "hum < 1", Share: &AtLeast{0.3}}, ""},

@@ -202,7 +202,8 @@ func (w TrainWindow) MarshalJSON() ([]byte, error) {
 func (w *TrainWindows) Forms() unit.Forms {
 	var list []TrainWindow
 	var one trainWindow
-	return unit.Forms{List: &list, Map: &one, Words: []string{"all"},
+	return unit.Forms{
+		List: &list, Map: &one, Words: []string{"all"},
 		Word: func(text string) error {
 			*w = nil
 			return unit.OneOf(text, "all")
@@ -216,7 +217,8 @@ func (w *TrainWindows) Forms() unit.Forms {
 			}
 			*w = list
 			return nil
-		}}
+		},
+	}
 }
 
 // UnmarshalJSON reads any of the Forms.

@@ -331,7 +331,7 @@ func (r *csvReader) Next() (*Frame, error) {
 	for i, f := range r.fields {
 		cols[i].Field = f
 	}
-	for n := 0; n < chunk; n++ {
+	for n := range chunk {
 		rec, err := r.next()
 		if errors.Is(err, io.EOF) {
 			r.ended = true

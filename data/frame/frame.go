@@ -75,13 +75,13 @@ type Column struct {
 	Time []int64   // Kind Time; microseconds since 1970 in UTC
 }
 
-// NumberColumn, TextColumn and TimeColumn make a column over the given values,
-// which the column owns from then on. null may be nil.
+// NumberColumn makes a column over the given values, which the column owns from
+// then on.
 func NumberColumn(name string, v []float64) Column {
 	return Column{Field: Field{name, Number}, Num: v}
 }
 
-// TextColumn makes a column of text; see NumberColumn.
+// TextColumn makes a column of text; see NumberColumn. null may be nil.
 func TextColumn(name string, v []string, null []bool) Column {
 	return Column{Field: Field{name, Text}, Text: v, Null: null}
 }

@@ -23,7 +23,7 @@ var nan = math.NaN()
 // microseconds of UTC. The same rows, in whatever chunks of 64k rows and more, give
 // the same bytes.
 type ParquetWriter struct {
-	out    *parquet.Writer
+	out    *parquet.Writer //nolint:staticcheck // the generic writer that replaces it wants a Go type, and our columns are known only when running
 	fields []Field
 	order  []int // file column of each field: a Parquet group sorts its columns by name
 	buf    []parquet.Row
@@ -124,7 +124,7 @@ func (p *ParquetWriter) Close() error {
 // parquetReader reads a file's rows in chunks.
 type parquetReader struct {
 	name    string
-	rows    *parquet.Reader
+	rows    *parquet.Reader //nolint:staticcheck // as ParquetWriter.out
 	closer  io.Closer
 	fields  []Field
 	convert []func(parquet.Value) any // by file column

@@ -43,9 +43,16 @@ func (s Step) keys() []string {
 		name string
 		set  bool
 	}{
-		{"strategy", s.Strategy != ""}, {"value", s.Value != nil}, {"at_least", s.AtLeast != 0}, {"by", s.By != ""},
-		{"bins", s.Bins != 0}, {"edges", len(s.Edges) > 0}, {"parts", len(s.Parts) > 0}, {"min", s.Min != nil},
-		{"max", s.Max != nil}, {"expr", s.Expr != ""},
+		{"strategy", s.Strategy != ""},
+		{"value", s.Value != nil},
+		{"at_least", s.AtLeast != 0},
+		{"by", s.By != ""},
+		{"bins", s.Bins != 0},
+		{"edges", len(s.Edges) > 0},
+		{"parts", len(s.Parts) > 0},
+		{"min", s.Min != nil},
+		{"max", s.Max != nil},
+		{"expr", s.Expr != ""},
 	} {
 		if k.set {
 			out = append(out, k.name)

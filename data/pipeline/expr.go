@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"math"
+	"slices"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -44,8 +45,7 @@ func (s *step) compile(i int, origins []column) error {
 	ast.Walk(&tree.Node, &used)
 	env := map[string]any{}
 	s.code = &program{}
-	for k := len(origins) - 1; k >= 0; k-- {
-		c := origins[k]
+	for _, c := range slices.Backward(origins) {
 		if _, shadowed := env[c.Name]; shadowed || c.Kind == frame.Time {
 			continue
 		}
@@ -53,11 +53,8 @@ func (s *step) compile(i int, origins []column) error {
 		if c.Kind == frame.Text {
 			env[c.Name] = ""
 		}
-		for _, name := range used.seen {
-			if name == c.Name {
-				s.code.reads = append(s.code.reads, c)
-				break
-			}
+		if slices.Contains(used.seen, c.Name) {
+			s.code.reads = append(s.code.reads, c)
 		}
 	}
 	s.code.code, err = expr.Compile(s.spec.Expr, append(functions(), expr.Env(env), expr.AsFloat64())...)

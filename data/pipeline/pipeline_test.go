@@ -14,20 +14,26 @@ import (
 	"flyball/data/frame"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 // everything is a pipeline of every operation, over columns of every kind.
 func everything() Spec {
 	return Spec{
-		Inputs: []frame.Field{{Name: "x", Kind: frame.Number}, {Name: "y", Kind: frame.Number}, {Name: "z", Kind: frame.Number}, {Name: "w", Kind: frame.Number},
-			{Name: "city", Kind: frame.Text}, {Name: "agent", Kind: frame.Text}, {Name: "meal", Kind: frame.Text}, {Name: "at", Kind: frame.Time}},
+		Inputs: []frame.Field{
+			{Name: "x", Kind: frame.Number},
+			{Name: "y", Kind: frame.Number},
+			{Name: "z", Kind: frame.Number},
+			{Name: "w", Kind: frame.Number},
+			{Name: "city", Kind: frame.Text},
+			{Name: "agent", Kind: frame.Text},
+			{Name: "meal", Kind: frame.Text},
+			{Name: "at", Kind: frame.Time},
+		},
 		Steps: []Step{
 			{Op: "expr", As: "r", Expr: `city == "b" ? x / y : log(max(1, z))`},
 			{Op: "impute", In: []string{"x", "y"}, Strategy: "median"},
 			{Op: "impute", In: []string{"meal"}, Strategy: "most_frequent"},
 			{Op: "scale", In: []string{"x"}},
 			{Op: "scale", In: []string{"y"}, Strategy: "robust"},
-			{Op: "clip", In: []string{"z"}, Min: ptr(-1.0), Max: ptr(1.0)},
+			{Op: "clip", In: []string{"z"}, Min: new(-1.0), Max: new(1.0)},
 			{Op: "bucketize", In: []string{"w"}, Bins: 4},
 			{Op: "one_hot", In: []string{"city", "meal"}, AtLeast: 2},
 			{Op: "ordinal", In: []string{"agent"}, By: "frequency", AtLeast: 2},
@@ -153,7 +159,7 @@ func TestWhatEachOperationMakes(t *testing.T) {
 		{"codes by frequency", []Step{{Op: "ordinal", In: []string{"c"}, By: "frequency"}}, []string{"x", "c"}, []float32{1, 0, 2, 1, n, 0, 5, n}},
 		{"buckets at edges", []Step{{Op: "select", In: []string{"x"}}, {Op: "bucketize", In: []string{"x"}, Edges: []float64{2, 5}}}, []string{"x"}, []float32{0, 1, n, 2}},
 		{"buckets of equal width", []Step{{Op: "select", In: []string{"x"}}, {Op: "bucketize", In: []string{"x"}, Strategy: "uniform", Bins: 2}}, []string{"x"}, []float32{0, 0, n, 1}},
-		{"clip", []Step{{Op: "select", In: []string{"x"}}, {Op: "clip", In: []string{"x"}, Max: ptr(2.0)}}, []string{"x"}, []float32{1, 2, n, 2}},
+		{"clip", []Step{{Op: "select", In: []string{"x"}}, {Op: "clip", In: []string{"x"}, Max: new(2.0)}}, []string{"x"}, []float32{1, 2, n, 2}},
 		{"an expression over a text that is used up", []Step{{Op: "ordinal", In: []string{"c"}}, {Op: "expr", As: "e", Expr: "x * 2 + c"}, {Op: "select", In: []string{"e"}}}, []string{"e"}, []float32{3, 4, n, n}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -249,7 +255,8 @@ func BenchmarkTransform(b *testing.B) {
 	spec := Spec{
 		Inputs: randomRows(1, 1).Fields()[:6],
 		Steps: []Step{
-			{Op: "impute", In: []string{"x", "y", "z", "w"}, Strategy: "mean"}, {Op: "scale", In: []string{"x", "y", "z", "w"}},
+			{Op: "impute", In: []string{"x", "y", "z", "w"}, Strategy: "mean"},
+			{Op: "scale", In: []string{"x", "y", "z", "w"}},
 			{Op: "one_hot", In: []string{"city", "agent"}},
 		},
 	}

@@ -103,7 +103,8 @@ func (f Fields) MarshalJSON() ([]byte, error) {
 // Forms are one name or a list of names.
 func (c *Columns) Forms() unit.Forms {
 	var list []string
-	return unit.Forms{List: &list, Words: []string{"the name of a column"},
+	return unit.Forms{
+		List: &list, Words: []string{"the name of a column"},
 		Word: func(text string) error {
 			list = []string{text}
 			return nil
@@ -111,7 +112,8 @@ func (c *Columns) Forms() unit.Forms {
 		Done: func(unit.Form) error {
 			*c = list
 			return nil
-		}}
+		},
+	}
 }
 
 // UnmarshalJSON reads any of the Forms.

@@ -10,8 +10,10 @@ import (
 )
 
 func TestAPairedImprovementIsPositiveWhenTheCandidateErrsLess(t *testing.T) {
-	s := Sample{Kind: dataset.Regression, Truth: []float64{10, 20, 30, 40}, Block: []uint64{1, 1, 2, 2},
-		Scores: map[string][]float64{"candidate": {11, 21, 32, 42}, "live": {13, 23, 36, 46}}}
+	s := Sample{
+		Kind: dataset.Regression, Truth: []float64{10, 20, 30, 40}, Block: []uint64{1, 1, 2, 2},
+		Scores: map[string][]float64{"candidate": {11, 21, 32, 42}, "live": {13, 23, 36, 46}},
+	}
 	d, err := Compare("mae", s, "candidate", "live", 1)
 	if err != nil || d.Candidate != 1.5 || d.Other != 4.5 || d.Value != 3 || d.SE != 1 || d.Blocks != 2 {
 		t.Errorf("got %+v, %v", d, err)
@@ -54,8 +56,10 @@ func TestRowsThatCannotTellAreNotJudged(t *testing.T) {
 }
 
 func TestTheAreaOfIndependentRowsIsComparedByDeLong(t *testing.T) {
-	s := Sample{Kind: dataset.Binary, Truth: []float64{1, 1, 0, 0},
-		Scores: map[string][]float64{"candidate": {0.9, 0.8, 0.2, 0.1}, "live": {0.9, 0.3, 0.4, 0.1}}}
+	s := Sample{
+		Kind: dataset.Binary, Truth: []float64{1, 1, 0, 0},
+		Scores: map[string][]float64{"candidate": {0.9, 0.8, 0.2, 0.1}, "live": {0.9, 0.3, 0.4, 0.1}},
+	}
 	d, err := Compare("auc", s, "candidate", "live", 1)
 	if err != nil || d.Candidate != 1 || d.Other != 0.75 || d.Value != 0.25 || math.Abs(d.SE-math.Sqrt(0.125)) > 1e-12 {
 		t.Errorf("got %+v, %v", d, err)

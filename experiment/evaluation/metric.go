@@ -14,8 +14,10 @@ import (
 func ForKind(kind dataset.Kind) []string {
 	switch kind {
 	case dataset.Binary:
-		return []string{"log_loss", "brier", "accuracy", "auc", "bias", "mean_score",
-			"pr_auc", "f1", "precision", "recall", "balanced_accuracy"}
+		return []string{
+			"log_loss", "brier", "accuracy", "auc", "bias", "mean_score",
+			"pr_auc", "f1", "precision", "recall", "balanced_accuracy",
+		}
 	case dataset.Multiclass:
 		return []string{"log_loss", "accuracy", "balanced_accuracy"}
 	case dataset.Regression:

@@ -74,7 +74,8 @@ func (b *Baseline) Forms() unit.Forms {
 		Settings map[string]any `json:"settings,omitempty"`
 		By       []string       `json:"by,omitempty"`
 	}
-	return unit.Forms{Map: &m, Words: []string{"builtin/constant", "builtin/linear"},
+	return unit.Forms{
+		Map: &m, Words: []string{"builtin/constant", "builtin/linear"},
 		Word: func(text string) error {
 			m.With = text
 			return nil
@@ -98,7 +99,8 @@ func (b *Baseline) Forms() unit.Forms {
 			}
 			*b = Baseline{With: m.With, Settings: m.Settings}
 			return nil
-		}}
+		},
+	}
 }
 
 // UnmarshalJSON reads any of the Forms.
@@ -126,7 +128,8 @@ type limits struct {
 func (r *Requirement) Forms() unit.Forms {
 	var m limits
 	words := []string{"superior", "noninferior", "report"}
-	return unit.Forms{Map: &m, Words: words,
+	return unit.Forms{
+		Map: &m, Words: words,
 		Word: func(text string) error {
 			*r = Requirement{Word: text}
 			return unit.OneOf(text, words...)
@@ -137,7 +140,8 @@ func (r *Requirement) Forms() unit.Forms {
 			}
 			*r = Requirement{AtMost: m.AtMost, AtLeast: m.AtLeast, Within: m.Within}
 			return one("at_most, at_least or within", m.AtMost != nil, m.AtLeast != nil, m.Within != nil)
-		}}
+		},
+	}
 }
 
 // one says whether exactly one of the keys is given.
@@ -186,7 +190,8 @@ type gaps struct {
 // Forms are the word report, or a mapping with exactly one limit.
 func (r *FairnessRequirement) Forms() unit.Forms {
 	var m gaps
-	return unit.Forms{Map: &m, Words: []string{"report"},
+	return unit.Forms{
+		Map: &m, Words: []string{"report"},
 		Word: func(text string) error {
 			*r = FairnessRequirement{Word: text}
 			return unit.OneOf(text, "report")
@@ -197,7 +202,8 @@ func (r *FairnessRequirement) Forms() unit.Forms {
 			}
 			*r = FairnessRequirement{AtMost: (*float64)(m.AtMost), WidensAtMost: (*float64)(m.WidensAtMost)}
 			return one("at_most or widens_at_most", m.AtMost != nil, m.WidensAtMost != nil)
-		}}
+		},
+	}
 }
 
 // UnmarshalJSON reads any of the Forms.

@@ -72,14 +72,18 @@ func TestAChainThatWasTouchedIsFound(t *testing.T) {
 	}{
 		{"an untouched chain holds", func(rs []audit.Record) []audit.Record { return rs }, "", 3},
 		{"an empty chain holds", func([]audit.Record) []audit.Record { return nil }, "", 0},
-		{"a record with another reason is named", func(rs []audit.Record) []audit.Record { rs[1].Why = "because"; return rs },
-			"audit record 2 (promote hotel-cancel@2 by flyball) was changed", 1},
+		{
+			"a record with another reason is named", func(rs []audit.Record) []audit.Record { rs[1].Why = "because"; return rs },
+			"audit record 2 (promote hotel-cancel@2 by flyball) was changed", 1,
+		},
 		{"a record a microsecond later is named", func(rs []audit.Record) []audit.Record {
 			rs[2].At = rs[2].At.Add(time.Microsecond)
 			return rs
 		}, "audit record 3 (rollback hotel-cancel by bo) was changed", 2},
-		{"a record that was removed is named", func(rs []audit.Record) []audit.Record { return []audit.Record{rs[0], rs[2]} },
-			"audit record 2 is missing", 1},
+		{
+			"a record that was removed is named", func(rs []audit.Record) []audit.Record { return []audit.Record{rs[0], rs[2]} },
+			"audit record 2 is missing", 1,
+		},
 		{"a record that was removed and numbered over is named", func(rs []audit.Record) []audit.Record {
 			rs[2].Seq = 2
 			return []audit.Record{rs[0], rs[2]}

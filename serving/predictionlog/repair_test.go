@@ -135,14 +135,20 @@ func TestAFolderThatCannotBeUsedIsToldInOneSentence(t *testing.T) {
 		kind  fault.Kind
 		want  string
 	}{
-		{"of a newer version", func(t *testing.T, dir string) { execute(t, dir, `PRAGMA user_version = 2`) },
-			fault.Invalid, "was written by a newer version of Flyball (format 2; this one reads up to 1)"},
-		{"of another program", func(t *testing.T, dir string) { execute(t, dir, `PRAGMA application_id = 1`) },
-			fault.Invalid, "is an SQLite file, but not a prediction log"},
-		{"not SQLite", func(t *testing.T, dir string) {
-			write(t, filepath.Join(dir, "staged.db"), strings.Repeat("no database ", 1000))
+		{
+			"of a newer version", func(t *testing.T, dir string) { execute(t, dir, `PRAGMA user_version = 2`) },
+			fault.Invalid, "was written by a newer version of Flyball (format 2; this one reads up to 1)",
 		},
-			fault.Unavailable, "staged.db is damaged"},
+		{
+			"of another program", func(t *testing.T, dir string) { execute(t, dir, `PRAGMA application_id = 1`) },
+			fault.Invalid, "is an SQLite file, but not a prediction log",
+		},
+		{
+			"not SQLite", func(t *testing.T, dir string) {
+				write(t, filepath.Join(dir, "staged.db"), strings.Repeat("no database ", 1000))
+			},
+			fault.Unavailable, "staged.db is damaged",
+		},
 		{"a file where the folder should be", func(t *testing.T, dir string) {
 			if err := os.RemoveAll(dir); err != nil {
 				t.Fatal(err)

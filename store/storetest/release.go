@@ -4,6 +4,7 @@ package storetest
 
 import (
 	"encoding/json"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -166,11 +167,11 @@ func events(t *testing.T, open Open) {
 	}
 	check(t, db.AddEvents(ctx, happening("", "4")))
 	words := func(evs []event.Event) string {
-		var s string
+		var s strings.Builder
 		for _, e := range evs {
-			s += e.Text
+			s.WriteString(e.Text)
 		}
-		return s
+		return s.String()
 	}
 	for _, c := range []struct {
 		got  []event.Event

@@ -5,6 +5,7 @@ package learner
 import (
 	"bytes"
 	"context"
+	"errors"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -305,7 +306,7 @@ func TestATrainingThatIsCanceledEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Fit(ctx, made(dataset.Binary, 1, 100, 2), Options{}); err != context.Canceled {
+	if _, err := l.Fit(ctx, made(dataset.Binary, 1, 100, 2), Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
