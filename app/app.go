@@ -97,6 +97,11 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if a.blobs, err = blob.OpenDir(filepath.Join(cfg.Data, "blobs")); err != nil {
 		return nil, err
 	}
+	if cfg.Database == "" { // the folder is locked: whoever had jobs of this database is dead
+		if _, err := a.store.EndLeases(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := a.resumeClock(ctx); err != nil {
 		return nil, err
 	}

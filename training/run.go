@@ -287,6 +287,10 @@ func (w *work) evaluate(ctx context.Context) error {
 			s.Slices = append(s.Slices, evaluation.SliceColumn{Name: cut.Column, Values: values})
 		}
 	}
+	var groups []string
+	for _, g := range w.recipe.Task.Groups {
+		groups = append(groups, g.Column)
+	}
 	voices := map[string]*model.Bundle{prediction.Candidate: w.candidate, prediction.Baseline: w.floor}
 	if w.live != nil {
 		if voices[prediction.Live], err = model.Open(ctx, w.Blobs, w.Decoders, w.live.Bundle); err != nil {
@@ -303,7 +307,7 @@ func (w *work) evaluate(ctx context.Context) error {
 	if err := w.measure(test); err != nil {
 		return err
 	}
-	w.result.Verdict = w.recipe.Gate.Judge(gate.Input{Sample: s, First: w.live == nil, Values: w.values, Rebuilt: w.rebuilt})
+	w.result.Verdict = w.recipe.Gate.Judge(gate.Input{Sample: s, Groups: groups, First: w.live == nil, Values: w.values, Rebuilt: w.rebuilt})
 	return nil
 }
 
