@@ -28,7 +28,7 @@ type SliceColumn struct {
 // Estimate is a metric's value with its 95 % interval.
 type Estimate struct {
 	Metric string  `json:"metric"`
-	Slice  string  `json:"slice,omitempty"` // column=value; empty: all rows
+	Slice  string  `json:"slice,omitempty"` // column=value, for a gap the column; empty: all rows
 	Role   string  `json:"role"`
 	Value  float64 `json:"value"`
 	Low    float64 `json:"low"`

@@ -49,7 +49,8 @@ type judging struct {
 type finding struct {
 	Reason
 	short      func(room int) string // nil: the text
-	comparison bool
+	comparison bool                  // of two versions, over all rows
+	part       bool                  // of a slice, not of all rows
 }
 
 func (j *judging) add(f ...finding) { j.findings = append(j.findings, f...) }
@@ -93,11 +94,11 @@ func (j *judging) decide() Verdict {
 func weight(f finding) int {
 	w := 0
 	switch r := rank(f.Decision); {
-	case r >= 2 && f.Slice == "":
+	case r >= 2 && !f.part:
 		w = 10 * r
 	case r >= 2:
 		w = r
-	case f.comparison && f.Slice == "":
+	case f.comparison:
 		w = 1
 	}
 	return w

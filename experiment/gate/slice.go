@@ -4,6 +4,8 @@ package gate
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -12,49 +14,111 @@ import (
 	"flyball/stat"
 )
 
-const leastSlice, leastClass = 100, 10
+// The least that a slice is judged on: rows, and rows of each class.
+const leastSlice, leastSliceClass = 100, 10
 
-// searchHarm compares each slice with the live version on the first rule against
-// it. A slice fails only by harm beyond the margin that is significant after Holm;
-// one too small is not judged and neither passes nor fails.
-func searchHarm(p Policy, in Input, v *Verdict) []Reason {
-	var rule *Rule
-	for i, r := range p.Metrics {
-		if rule == nil && (r.Require.Word == "noninferior" || r.Require.Word == "superior") && (r.Against == "" || r.Against == "live") {
-			rule = &p.Metrics[i]
-		}
+// slices searches the parts of the policy's columns for harm, on the first rule
+// against the live version. A part fails only by harm beyond the margin that is
+// significant after Holm over all parts; one too small is not judged and neither
+// passes nor fails. At a first release the parts are measured, and nothing more.
+func (j *judging) slices() []finding {
+	if j.in.First {
+		j.measureSlices()
+		return nil
 	}
-	if rule == nil || in.First {
-		return []Reason{{Rule: "slices", Decision: Inconclusive, NotJudged: true, Text: "slices are not judged: nothing to compare with"}}
+	rule := j.searched("live")
+	if rule == nil {
+		return []finding{{Reason: Reason{Rule: "slices", Decision: Inconclusive, NotJudged: true,
+			Text: "slices are not judged: nothing is required against the live version"}}}
 	}
 	margin := 0.0
 	if rule.Margin != nil {
 		margin = *rule.Margin
 	}
-	var reasons []Reason
+	var out []finding
 	var at []int
-	var p1 []float64
-	for _, part := range evaluation.Slices(in.Sample) {
+	var p []float64
+	for _, part := range j.parts() {
 		n := len(part.Sample.Truth)
-		r := Reason{Rule: "slice " + part.Name, Metric: rule.Name, Against: "live", Slice: part.Name, Decision: Inconclusive, NotJudged: true}
-		d, err := evaluation.Compare(rule.Name, part.Sample, "candidate", "live", 1)
-		r.Text = fmt.Sprintf("%s is not judged (n=%d)", part.Name, n)
-		if err == nil && n >= leastSlice && classes(part.Sample, leastClass) {
-			d.Slice = part.Name
-			v.Differences = append(v.Differences, d)
-			r.NotJudged, r.Decision, r.Required = false, NonInferior, true
-			r.Text = fmt.Sprintf("%s %s better by %s (%s…%s) on %d rows", part.Name, rule.Name, number(d.Value), number(d.Low), number(d.High), n)
-			at, p1 = append(at, len(reasons)), append(p1, harmP(d, margin))
+		f := finding{part: true, Reason: Reason{Rule: "slice " + part.Name, Metric: rule.Name, Against: "live", Slice: part.Name,
+			Decision: Inconclusive, NotJudged: true, Text: fmt.Sprintf("%s is not judged (n=%d)", part.Name, n)}}
+		if enough(part.Sample) {
+			d, err := evaluation.Compare(rule.Name, part.Sample, "candidate", "live", j.seed)
+			if err == nil {
+				d.Slice = part.Name
+				j.verdict.Differences = append(j.verdict.Differences, d)
+				f = sliceFinding(f, d)
+				at, p = append(at, len(out)), append(p, harmP(d, margin))
+			}
 		}
-		reasons = append(reasons, r)
+		out = append(out, f)
 	}
-	for k, q := range stat.Holm(p1) {
-		if q < 0.025 {
-			reasons[at[k]].Decision = Harm
-			reasons[at[k]].Text += fmt.Sprintf(": harm, Holm p=%.2g", q)
+	for k, q := range stat.Holm(p) {
+		if f := &out[at[k]]; q < 0.025 {
+			f.Decision = Harm
+			f.Text += fmt.Sprintf(": harm, Holm p = %.2g", q)
 		}
 	}
-	return reasons
+	return out
+}
+
+// sliceFinding says what was found of a part that can be judged.
+func sliceFinding(f finding, d evaluation.Difference) finding {
+	f.NotJudged, f.Decision, f.Required = false, NonInferior, true
+	f.Text = fmt.Sprintf("%s %s: %s %s", d.Slice, d.Metric, change(d, ""), on(d.Rows, d.Blocks))
+	digits := decimals(d.Value)
+	if m := max(math.Abs(d.Candidate), math.Abs(d.Other)); m >= 10 {
+		digits = decimals(m)
+	}
+	f.short = func(int) string { return fmt.Sprintf("%s %s worse by %s", d.Slice, d.Metric, fixed(-d.Value, digits)) }
+	return f
+}
+
+// searched is the first rule that is judged against a version; nil: none.
+func (j *judging) searched(against string) *Rule {
+	for i, r := range j.policy.Metrics {
+		to := r.Against
+		if to == "" {
+			to = "live"
+		}
+		if judged := r.Require.Word == "noninferior" || r.Require.Word == "superior"; judged && to == against {
+			return &j.policy.Metrics[i]
+		}
+	}
+	return nil
+}
+
+// parts are the sample's parts by the columns that the policy names.
+func (j *judging) parts() []evaluation.Part {
+	s := j.in.Sample
+	s.Slices = slices.DeleteFunc(slices.Clone(s.Slices), func(c evaluation.SliceColumn) bool {
+		return !slices.ContainsFunc(j.policy.Slices, func(p dataset.Slice) bool { return p.Column == c.Name })
+	})
+	return evaluation.Slices(s)
+}
+
+// measureSlices adds the candidate's value in each part that holds enough rows.
+func (j *judging) measureSlices() {
+	rule := j.searched("live")
+	if rule == nil {
+		rule = j.searched("baseline")
+	}
+	if rule == nil {
+		return
+	}
+	for _, part := range j.parts() {
+		if !enough(part.Sample) {
+			continue
+		}
+		if e, err := evaluation.Measure(rule.Name, part.Sample, "candidate", j.seed); err == nil {
+			e.Slice = part.Name
+			j.verdict.Estimates = append(j.verdict.Estimates, e)
+		}
+	}
+}
+
+func enough(s evaluation.Sample) bool {
+	return len(s.Truth) >= leastSlice && leastClass(s) >= leastSliceClass
 }
 
 // harmP is the one-sided p-value for harm beyond the margin.
@@ -66,21 +130,4 @@ func harmP(d evaluation.Difference, margin float64) float64 {
 		return 1
 	}
 	return distuv.StudentsT{Sigma: 1, Nu: float64(max(1, d.Blocks-1))}.CDF((d.Value + margin) / d.SE)
-}
-
-// classes reports whether each class has at least so many rows.
-func classes(s evaluation.Sample, least int) bool {
-	if s.Kind == dataset.Regression {
-		return true
-	}
-	counts := map[float64]int{0: 0, 1: 0}
-	for _, y := range s.Truth {
-		counts[y]++
-	}
-	for _, c := range counts {
-		if c < least {
-			return false
-		}
-	}
-	return true
 }

@@ -23,7 +23,7 @@ type Reason struct {
 	Rule      string   `json:"rule"` // as the model file says it, in words
 	Metric    string   `json:"metric"`
 	Against   string   `json:"against,omitempty"`
-	Slice     string   `json:"slice,omitempty"`
+	Slice     string   `json:"slice,omitempty"` // column=value; for fairness the column
 	Decision  Decision `json:"decision"`
 	Required  bool     `json:"required"`             // false: reported only
 	Text      string   `json:"text"`                 // one sentence with its figures
@@ -35,7 +35,7 @@ type Reason struct {
 type Verdict struct {
 	Decision    Decision                `json:"decision"`
 	Pass        bool                    `json:"pass"`
-	Summary     string                  `json:"summary"` // one sentence
+	Summary     string                  `json:"summary"` // one sentence of at most 56 characters, to stand after "v7 "
 	Reasons     []Reason                `json:"reasons"`
 	Estimates   []evaluation.Estimate   `json:"estimates"`
 	Differences []evaluation.Difference `json:"differences"`
@@ -46,6 +46,7 @@ type Verdict struct {
 // Input is what the gate judges.
 type Input struct {
 	Sample  evaluation.Sample
+	Groups  []string           // which of Sample.Slices are groups, for Policy.Fairness
 	First   bool               // no version is live yet: rules against live do not apply
 	Values  map[string]float64 // measured apart from the rows: latency_p99 (seconds), mean_score_traffic, base_rate_mature
 	Rebuilt *bool              // whether the candidate, made twice, came out the same; nil: not tried

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gate
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"flyball/data/dataset"
+	"flyball/experiment/evaluation"
+)
+
+// The least that anything is judged on: rows, rows of each class for what counts
+// classes, and draws for what is resampled.
+const leastRows, leastOfClass, leastDraws = 200, 30, 10
+
+// rule judges one metric by the interval of the paired difference. After the first
+// release the baseline must be beaten in the mean only.
+func (j *judging) rule(r Rule) finding {
+	out := finding{comparison: true, Reason: Reason{Rule: strings.TrimSpace(r.Name + " " + r.Require.Word), Metric: r.Name,
+		Required: r.Require.Word != "report", Decision: Inconclusive}}
+	if r.Require.Word == "" {
+		return j.limit(r, out)
+	}
+	if out.Against = r.Against; out.Against == "" {
+		out.Against = "live"
+	}
+	if j.in.First && out.Against == "live" {
+		out.Required, out.NotJudged, out.Text = false, true, r.Name+": no version is live yet"
+		if r.Require.Word == "report" {
+			j.report(r.Name, &out)
+		}
+		return out
+	}
+	if j.few(r.Name, &out) {
+		return out
+	}
+	d, err := evaluation.Compare(r.Name, j.in.Sample, "candidate", out.Against, j.seed)
+	if err != nil {
+		out.NotJudged, out.Text = true, err.Error()
+		return out
+	}
+	j.verdict.Differences = append(j.verdict.Differences, d)
+	out.short = func(room int) string { return short(d, room) }
+	j.compare(r, d, &out)
+	return out
+}
+
+// compare decides by the interval, and says what it shows.
+func (j *judging) compare(r Rule, d evaluation.Difference, out *finding) {
+	margin, how, tail := 0.0, "", ""
+	if r.Margin != nil {
+		margin = *r.Margin
+	}
+	later := out.Against == "baseline" && !j.in.First
+	switch {
+	case d.Low > 0:
+		out.Decision = Superior
+	case later && d.Value > 0:
+		out.Decision, how = NonInferior, " in the mean"
+	case r.Require.Word == "noninferior" && d.Low > -margin:
+		out.Decision = NonInferior
+		tail = ", within the margin of " + given(margin)
+	case d.High < -margin:
+		out.Decision = Harm
+		if margin > 0 {
+			tail = ", beyond the margin of " + given(margin)
+		}
+	default:
+		out.Needs, tail = needs(d, margin)
+	}
+	if r.Margin == nil && r.Require.Word == "noninferior" {
+		tail += "; default margin 0, not set by the owner"
+	}
+	a, b := both(d)
+	out.Text = fmt.Sprintf("%s %s, %s %s: %s %s%s", r.Name, a, out.Against, b, change(d, how), on(d.Rows, d.Blocks), tail)
+}
+
+// needs is how many more rows like these would bring one end of the interval past
+// −margin if the difference stayed as it is, with the words for it.
+func needs(d evaluation.Difference, margin float64) (int, string) {
+	half, room := d.Value-d.Low, d.Value+margin
+	if room < 0 {
+		half, room = d.High-d.Value, -room
+	}
+	return more(d.Rows, d.Blocks, half/room)
+}
+
+// report measures the candidate alone.
+func (j *judging) report(metric string, out *finding) {
+	if j.few(metric, out) {
+		return
+	}
+	e, err := evaluation.Measure(metric, j.in.Sample, "candidate", j.seed)
+	if err != nil {
+		out.Text = err.Error()
+		return
+	}
+	j.verdict.Estimates = append(j.verdict.Estimates, e)
+	out.NotJudged, out.Text = false, measured(e)+" "+on(e.Rows, e.Blocks)
+}
+
+// measured is a value with its interval.
+func measured(e evaluation.Estimate) string {
+	digits := max(decimals(e.Value), fine(e.Value, e.Value-e.Low, e.High-e.Value))
+	return fmt.Sprintf("%s %s (%s…%s)", e.Metric, fixed(e.Value, digits), fixed(e.Low, digits), fixed(e.High, digits))
+}
+
+// few reports whether the rows are too few to judge the metric, and says so.
+func (j *judging) few(metric string, out *finding) bool {
+	s, n := j.in.Sample, len(j.in.Sample.Truth)
+	least := leastClass(s)
+	switch {
+	case n < leastRows:
+		out.Needs = leastRows - n
+		out.Text = fmt.Sprintf("%s is not judged (n=%d); %d more rows would do", metric, n, out.Needs)
+		out.short = func(int) string { return fmt.Sprintf("%s not judged, %d of %d rows", metric, n, leastRows) }
+	case byClass(metric) && least < leastOfClass:
+		more := ""
+		if least > 0 {
+			out.Needs = int(math.Ceil(float64(n) * float64(leastOfClass-least) / float64(least)))
+			more = fmt.Sprintf("; about %s more rows would do", fixed(roundUp(float64(out.Needs)), 0))
+		}
+		out.Text = fmt.Sprintf("%s is not judged (%d rows of the rarer class, of %d)%s", metric, least, leastOfClass, more)
+		out.short = func(int) string {
+			return fmt.Sprintf("%s not judged, %d of %d of a class", metric, least, leastOfClass)
+		}
+	case resampled(metric, s) && j.verdict.Blocks < leastDraws:
+		blocks := j.verdict.Blocks
+		out.Needs = int(math.Ceil(float64(n) * float64(leastDraws-blocks) / float64(max(1, blocks))))
+		out.Text = fmt.Sprintf("%s is not judged (%d blocks, of %d); about %s more rows in %d blocks would do",
+			metric, blocks, leastDraws, fixed(roundUp(float64(out.Needs)), 0), leastDraws-blocks)
+		out.short = func(int) string { return fmt.Sprintf("%s not judged, %d of %d blocks", metric, blocks, leastDraws) }
+	default:
+		return false
+	}
+	out.NotJudged = true
+	return true
+}
+
+// byClass reports whether the metric counts the rows of each class.
+func byClass(metric string) bool {
+	return slices.Contains([]string{"auc", "pr_auc", "f1", "precision", "recall", "balanced_accuracy"}, metric)
+}
+
+// resampled reports whether the metric's interval comes from the bootstrap.
+func resampled(metric string, s evaluation.Sample) bool {
+	if metric == "auc" {
+		return s.Block != nil
+	}
+	return byClass(metric) || slices.Contains([]string{"rmse", "r2", "bias"}, metric)
+}
+
+// leastClass is how many rows the rarer class has; of several classes, the second
+// most frequent, for a rare one need not be in every part. Without classes it is all
+// rows.
+func leastClass(s evaluation.Sample) int {
+	if s.Kind == dataset.Regression {
+		return len(s.Truth)
+	}
+	counts := map[float64]int{}
+	for _, y := range s.Truth {
+		counts[y]++
+	}
+	first, second := 0, 0
+	for _, c := range counts {
+		if c > first {
+			first, second = c, first
+		} else {
+			second = max(second, c)
+		}
+	}
+	return second
+}
