@@ -142,6 +142,18 @@ func (db *DB) ReturnJob(ctx context.Context, id string, fence int64) error {
 	return db.held(ctx, "the job was not given back", id, `state = 'queued', attempt = attempt - 1, lease_until = 0, progress = ''`, fence)
 }
 
+// EndLeases ends the leases of all jobs that run, so that they are taken over at once,
+// and returns how many they are; the attempt that was lost counts. It is for whoever
+// knows that no worker lives, such as a server that has just locked its data folder.
+func (db *DB) EndLeases(ctx context.Context) (int, error) {
+	var ended int64
+	err := db.atomic(ctx, "the leases of lost workers were not ended", func(t *tx) (err error) {
+		ended, err = t.exec(ctx, `UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND lease_until > 0`)
+		return err
+	})
+	return int(ended), err
+}
+
 // CancelJob ends a job that is queued or running as Canceled, with rec (nil: none)
 // and evs; its worker learns of it at its next renewal. A job that ended already is a
 // Conflict fault.

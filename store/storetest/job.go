@@ -114,6 +114,22 @@ func jobsFenced(t *testing.T, open Open) {
 	wants(t, db.EndJob(ctx, taken.ID, taken.Fence, job.Failed, nil, "twice", noon), fault.Conflict)
 }
 
+func jobsOfTheDead(t *testing.T, open Open) {
+	db, _ := open(t)
+	queued(t, db, "train", "k1")
+	first := claim(t, db, time.Hour)
+	equal(t, "while its worker may live", claim(t, db, time.Hour), job.Job{})
+	equal(t, "leases ended", must(db.EndLeases(t.Context()))(t), 1)
+	equal(t, "and again", must(db.EndLeases(t.Context()))(t), 0)
+	next := claim(t, db, time.Hour)
+	if next.ID != first.ID || next.Attempt != 2 || next.Fence <= first.Fence {
+		t.Errorf("got %+v after %+v", next, first)
+	}
+	wants(t, db.EndJob(t.Context(), first.ID, first.Fence, job.Done, nil, "", noon), fault.Conflict)
+	check(t, db.EndJob(t.Context(), next.ID, next.Fence, job.Done, nil, "", noon))
+	equal(t, "a job that ended", must(db.EndLeases(t.Context()))(t), 0)
+}
+
 func jobsAtOnce(t *testing.T, open Open) {
 	db, _ := open(t)
 	const n = 12

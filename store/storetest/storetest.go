@@ -41,6 +41,7 @@ func Run(t *testing.T, open Open) {
 		{"a job is added once for its key", jobsAdded},
 		{"a job goes to one worker at a time", jobsClaimed},
 		{"a worker whose lease ended cannot end the job", jobsFenced},
+		{"the jobs of workers that are known dead are taken over at once", jobsOfTheDead},
 		{"jobs claimed at once are each claimed once", jobsAtOnce},
 		{"a job is given back, canceled, and failed when it never ends", jobsEnded},
 		{"events are read in order and from the end", events},
