@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"flyball/client"
+)
+
+// binary is the path of the flyball that TestMain built.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(build(m))
+}
+
+func build(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "flyball-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "flyball")
+	cmd := exec.Command("go", "build", "-o", binary, "flyball/cmd/flyball")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "flyball does not build: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// long reports whether the tests run at their full size.
+func long() bool { return os.Getenv("FLYBALL_LONG") != "" }
+
+// sized is the size of a test: short for every change, full with FLYBALL_LONG.
+func sized(short, full int) int {
+	if long() {
+		return full
+	}
+	return short
+}
+
+// patience bounds a wait for a server; only a broken one takes so long.
+const patience = time.Minute
+
+// server is a running flyball serve.
+type server struct {
+	*client.Client
+	url    string
+	cmd    *exec.Cmd
+	ended  chan struct{} // closed when the process is gone
+	mu     sync.Mutex
+	stderr bytes.Buffer
+}
+
+var servesAt = regexp.MustCompile(`flyball serves at (http://[0-9.:]+)`)
+
+// launch starts a server on the data folder and returns when it is ready.
+func launch(dir, clock string) (*server, error) {
+	s := &server{ended: make(chan struct{})}
+	s.cmd = exec.Command(binary, "serve", "--data", dir, "--listen", "127.0.0.1:0", "--clock", clock, "--log", "warn")
+	pipe, err := s.cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	at := make(chan string, 1)
+	go s.read(pipe, at)
+	select {
+	case s.url = <-at:
+	case <-s.ended:
+		return nil, fmt.Errorf("the server did not start: %s", s.said())
+	case <-time.After(patience):
+		s.kill()
+		return nil, fmt.Errorf("the server does not come up: %s", s.said())
+	}
+	s.Client = client.New(s.url, "", &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}})
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if _, err := s.Health(ctx); err != nil {
+		s.kill()
+		return nil, fmt.Errorf("the server is not ready: %w: %s", err, s.said())
+	}
+	return s, nil
+}
+
+// read keeps what the server says, tells where it serves, and waits for its end.
+func (s *server) read(pipe io.Reader, at chan<- string) {
+	lines := bufio.NewScanner(pipe)
+	for lines.Scan() {
+		s.mu.Lock()
+		fmt.Fprintln(&s.stderr, lines.Text())
+		s.mu.Unlock()
+		if m := servesAt.FindStringSubmatch(lines.Text()); m != nil {
+			at <- m[1]
+		}
+	}
+	_ = s.cmd.Wait() // a killed server ends with an error
+	close(s.ended)
+}
+
+func (s *server) said() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stderr.String()
+}
+
+// kill ends the server as a power cut would, and returns when it is gone.
+func (s *server) kill() {
+	_ = s.cmd.Process.Kill() // it may be gone already
+	<-s.ended
+}
+
+// stop ends the server as Ctrl-C does, and returns when it is gone.
+func (s *server) stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGINT)
+	select {
+	case <-s.ended:
+	case <-time.After(patience):
+		s.kill()
+	}
+}
+
+// start is launch for a test: the server stops with it.
+func start(t *testing.T, dir, clock string) *server {
+	t.Helper()
+	s, err := launch(dir, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.stop)
+	return s
+}
+
+// result is how a command ended.
+type result struct {
+	code        int
+	out, stderr string
+}
+
+// run runs a command of the binary against the server at url (empty: none).
+func run(t *testing.T, url, stdin string, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = append(os.Environ(), "FLYBALL_TOKEN=")
+	if url != "" {
+		cmd.Env = append(cmd.Env, "FLYBALL_URL="+url)
+	}
+	cmd.Stdin = strings.NewReader(stdin)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		t.Fatalf("flyball %s: %v", strings.Join(args, " "), err)
+	}
+	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+}
