@@ -121,7 +121,7 @@ func (a *App) build() {
 	models := func(ctx context.Context) ([]loop.Model, error) { return a.control.Models(ctx) }
 	a.loop = loop.New(loop.Options{
 		Store: a.store, Blobs: a.blobs, Decoders: decoders, Log: a.log, Serving: a.serving, Models: models,
-		Now: a.clock.now, Poke: a.worker.Poke, Every: a.cfg.Every, Logger: a.cfg.Logger,
+		Now: a.clock.now, Poke: a.worker.Poke, Every: a.cfg.Every, Logger: a.cfg.Logger, Replay: a.cfg.Manual,
 	})
 	a.control = control.New(control.Options{
 		Store: a.store, Blobs: a.blobs, Log: a.log, Serving: a.serving, Loop: a.loop, Decoders: decoders, Now: a.clock.now, Logger: a.cfg.Logger,

@@ -92,6 +92,11 @@ type Options struct {
 	Poke     func() // looks for queued jobs at once
 	Every    time.Duration
 	Logger   *slog.Logger
+
+	// Replay has every turn look at everything, however long that takes: a replay moves
+	// the clock by hours between two turns. Else a look that took long is not taken
+	// again at once.
+	Replay bool
 }
 
 // Loop turns for all models. Its methods may be called at once; turns follow one
@@ -110,7 +115,9 @@ type loaded struct {
 	baseline map[int]*model.Bundle
 	failed   map[int]string
 	profiles map[int]*monitoring.Profile
-	applied  int64 // generation of the model file that is published
+	applied  int64     // generation of the model file that is published
+	rest     time.Time // by the machine's clock: until then the facts of the release below are not gathered again
+	rested   int64     // generation of that release
 }
 
 // New makes a loop that does not turn yet.
