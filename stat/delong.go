@@ -4,6 +4,7 @@ package stat
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -38,6 +39,18 @@ func DeLong(truth, a, b []float64) (out AUCs, ok bool) {
 	out.VarB = covariance(pb, pb)/m + covariance(nb, nb)/n
 	out.Covar = covariance(pa, pb)/m + covariance(na, nb)/n
 	return out, true
+}
+
+// HanleyMcNeil is the standard error to plan with of an area of auc over pos
+// positives and neg negatives (Hanley and McNeil 1982). Without rows of both classes
+// it is infinite.
+func HanleyMcNeil(auc float64, pos, neg int) float64 {
+	if pos < 1 || neg < 1 {
+		return math.Inf(1)
+	}
+	m, n, square := float64(pos), float64(neg), auc*auc
+	q1, q2 := auc/(2-auc)-square, 2*square/(1+auc)-square
+	return math.Sqrt(max(0, (auc*(1-auc)+(m-1)*q1+(n-1)*q2)/(m*n)))
 }
 
 // placements is, for each positive, the share of negatives below it and, for each

@@ -99,3 +99,16 @@ func ClusterMean(x []float64, block []uint64) Mean {
 	}
 	return Mean{Value: mean, SE: math.Sqrt(g/(g-1)*ss) / n, DF: g - 1}
 }
+
+// NadeauBengio is the mean of the differences d between two training procedures over
+// resamplings of one data set, whose rows are shared: the variance is raised by the
+// ratio of test to training rows (Nadeau and Bengio 2003). Fewer than two give no
+// degree of freedom.
+func NadeauBengio(d []float64, testToTrain float64) Mean {
+	m := MeanOf(d)
+	if m.DF >= 1 {
+		j := float64(len(d))
+		m.SE *= math.Sqrt(1 + j*max(0, testToTrain))
+	}
+	return m
+}

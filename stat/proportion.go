@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"gonum.org/v1/gonum/mathext"
 )
 
 // Wilson is Wilson's score interval of k successes in n at critical value z (1.96
@@ -18,6 +20,40 @@ func Wilson(k, n int, z float64) (low, high float64) {
 	mid := p + z*z/(2*m)
 	h := z * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
 	return max(0, (mid-h)/(1+z*z/m)), min(1, (mid+h)/(1+z*z/m))
+}
+
+// ClopperPearson is the exact two-sided interval of a rate after k hits in n, at the
+// given level such as 0.95: its coverage is never below the level. No rows, or k out
+// of range, give 0…1.
+func ClopperPearson(k, n int, level float64) (low, high float64) {
+	if n <= 0 || k < 0 || k > n {
+		return 0, 1
+	}
+	tail := (1 - level) / 2
+	low, high = 0, 1
+	if k > 0 {
+		low = mathext.InvRegIncBeta(float64(k), float64(n-k+1), tail)
+	}
+	if k < n {
+		high = mathext.InvRegIncBeta(float64(k+1), float64(n-k), 1-tail)
+	}
+	return low, high
+}
+
+// McNemarMidP is the two-sided mid-p value of McNemar's test for b rows that only one
+// version decides rightly and c that only the other does (Fagerland, Lydersen and
+// Laake 2013). No such rows give 1.
+func McNemarMidP(b, c int) float64 {
+	n, low := b+c, min(b, c)
+	if low < 0 || b == c {
+		return 1
+	}
+	lg := func(k int) float64 {
+		v, _ := math.Lgamma(float64(k + 1))
+		return v
+	}
+	exactly := math.Exp(lg(n) - lg(low) - lg(n-low) - float64(n)*math.Ln2)
+	return min(1, max(0, 2*BinomialTail(n-low, n, 0.5)-exactly))
 }
 
 // Newcombe is the interval of k1/n1 − k2/n2 (Newcombe 1998, method 10). An empty

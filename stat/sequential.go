@@ -21,6 +21,18 @@ func SequenceHalfWidth(t, sd, best, alpha float64) float64 {
 	return sd * math.Sqrt(2*(t*r+1)/(t*t*r)*math.Log(math.Sqrt(t*r+1)/alpha))
 }
 
+// SequenceHalfWidthOneSided is the distance from the mean to the one end of the
+// one-sided asymptotic confidence sequence; the other end is infinite. Arguments and
+// limits are those of SequenceHalfWidth.
+func SequenceHalfWidthOneSided(t, sd, best, alpha float64) float64 {
+	if !(t > 0 && best > 0 && alpha > 0 && alpha < 0.5) {
+		return math.Inf(1)
+	}
+	a := -2 * math.Log(2*alpha)
+	r := (a + math.Log1p(a)) / best
+	return sd * math.Sqrt(2*(t*r+1)/(t*t*r)*math.Log1p(math.Sqrt(t*r+1)/(2*alpha)))
+}
+
 // RateEvidence is log M of the beta-mixture test that a rate is at most p0, after s
 // hits in n: an alarm at log M ≥ ln(1/α) holds its level at every n. Arguments out
 // of range give minus infinity, no evidence.
