@@ -35,7 +35,7 @@ var floors = [][]string{
 	{"api/wire"},
 	{"control"},
 	{"client"},
-	{"api/rest"}, // faces
+	{"api/rest", "web"}, // faces
 	{"app"},
 	{"demo"},
 	{"cli"},

@@ -14,6 +14,7 @@ import (
 
 	"flyball/api/rest"
 	"flyball/api/wire"
+	"flyball/web"
 )
 
 // handler is all faces on one listener.
@@ -27,6 +28,11 @@ func (a *App) handler() http.Handler {
 		Control: a.control, Serving: a.serving, Store: a.store, Log: a.log, Blobs: a.blobs, Now: a.clock.now,
 		Advance: advance, Version: a.cfg.Version, Logger: a.cfg.Logger,
 	})
+	if err := web.New(mux, web.Options{
+		Statuses: a.control.Statuses, LastEvents: a.store.LastEvents, Changed: a.store.Changed, Logger: a.cfg.Logger,
+	}); err != nil {
+		a.cfg.Logger.Error("there are no pages", "error", err)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", a.ready)
