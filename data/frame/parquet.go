@@ -3,15 +3,14 @@
 package frame
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
-	"github.com/parquet-go/parquet-go/format"
 
 	"flyball/fault"
 )
@@ -20,14 +19,18 @@ var nan = math.NaN()
 
 // ParquetWriter writes frames of the same fields to one Parquet file: numbers as
 // optional DOUBLE, text as optional STRING, times as optional TIMESTAMP in
-// microseconds of UTC. The same rows, in whatever chunks of 64k rows and more, give
-// the same bytes.
+// microseconds of UTC. The same rows give the same bytes, in whatever chunks they
+// come.
 type ParquetWriter struct {
 	out    *parquet.Writer //nolint:staticcheck // the generic writer that replaces it wants a Go type, and our columns are known only when running
 	fields []Field
-	order  []int // file column of each field: a Parquet group sorts its columns by name
-	buf    []parquet.Row
+	order  []int         // file column of each field: a Parquet group sorts its columns by name
+	buf    []parquet.Row // rows that wait for a full batch: page ends follow the batches
+	waits  int           // of buf
 }
+
+// batch is how many rows go to the file at once.
+const batch = 4096
 
 // NewParquetWriter begins a file on w. The caller closes the writer, then w.
 func NewParquetWriter(w io.Writer, fields []Field) (*ParquetWriter, error) {
@@ -75,25 +78,27 @@ func (p *ParquetWriter) Write(f *Frame) error {
 	if !slices.Equal(p.fields, f.Fields()) {
 		return fault.New(fault.Internal, "these rows have other columns than the file")
 	}
-	for from := 0; from < f.rows; from += 4096 {
-		n := min(4096, f.rows-from)
-		p.buf = slices.Grow(p.buf[:0], n)[:n]
-		for i := range n {
-			row := p.buf[i]
-			if cap(row) < len(p.fields) {
-				row = make(parquet.Row, len(p.fields))
-			}
-			row = row[:len(p.fields)]
-			for k := range f.cols {
-				row[p.order[k]] = cell(&f.cols[k], from+i).Level(0, present(&f.cols[k], from+i), p.order[k])
-			}
-			p.buf[i] = row
+	for i := range f.rows {
+		if p.waits == len(p.buf) && p.waits < batch {
+			p.buf = append(p.buf, make(parquet.Row, len(p.fields)))
 		}
-		if _, err := p.out.WriteRows(p.buf); err != nil {
-			return fault.Wrap(err, fault.Unavailable, "the Parquet file cannot be written")
+		row := p.buf[p.waits]
+		for k := range f.cols {
+			row[p.order[k]] = cell(&f.cols[k], i).Level(0, present(&f.cols[k], i), p.order[k])
+		}
+		if p.waits++; p.waits == batch {
+			if err := p.flush(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+func (p *ParquetWriter) flush() error {
+	_, err := p.out.WriteRows(p.buf[:p.waits])
+	p.waits = 0
+	return fault.Wrap(err, fault.Unavailable, "the Parquet file cannot be written")
 }
 
 func present(c *Column, i int) int {
@@ -116,8 +121,11 @@ func cell(c *Column, i int) parquet.Value {
 	return parquet.Int64Value(c.Time[i])
 }
 
-// Close writes the file's end.
+// Close writes what waits and the file's end.
 func (p *ParquetWriter) Close() error {
+	if err := p.flush(); err != nil {
+		return err
+	}
 	return fault.Wrap(p.out.Close(), fault.Unavailable, "the Parquet file cannot be written")
 }
 
@@ -133,10 +141,14 @@ type parquetReader struct {
 	gave    bool
 }
 
-// OpenParquet opens a Parquet file of flat columns. Numbers, decimals, booleans and
-// dates are read as numbers and times; anything nested is an Invalid fault. Where r
-// is an io.Closer it is closed after the last row.
-func OpenParquet(name string, r io.ReaderAt, size int64) (Reader, error) {
+// OpenParquet opens a Parquet file of flat columns. Numbers of any width, decimals
+// and booleans are read as numbers, dates and timestamps as times; anything nested
+// is an Invalid fault. Where r is an io.Closer it is closed after the last row.
+func OpenParquet(name string, r io.ReaderAt, size int64) (in Reader, err error) {
+	defer damaged(name, &err)
+	if !footed(r, size) {
+		return nil, fault.New(fault.Invalid, "%s is not a Parquet file", name)
+	}
 	f, err := parquet.OpenFile(r, size)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "%s is not a Parquet file", name)
@@ -153,6 +165,9 @@ func OpenParquet(name string, r io.ReaderAt, size int64) (Reader, error) {
 		if err != nil {
 			return nil, fault.Wrap(err, fault.Invalid, "%s", name)
 		}
+		if _, twice := kinds[c.Name()]; twice {
+			return nil, fault.New(fault.Invalid, "%s: the column %q stands twice", name, c.Name())
+		}
 		kinds[c.Name()] = Field{c.Name(), kind}
 	}
 	order, _ := f.Lookup("flyball.order")
@@ -166,6 +181,24 @@ func OpenParquet(name string, r io.ReaderAt, size int64) (Reader, error) {
 	return p, nil
 }
 
+// footed reports whether the footer is as long as the file can hold: the library
+// makes room for what the file says, up to 4 GB, before it looks.
+func footed(r io.ReaderAt, size int64) bool {
+	var tail [8]byte
+	if n, _ := r.ReadAt(tail[:], size-8); n < len(tail) { // also where size is less
+		return false
+	}
+	return string(tail[4:]) == "PAR1" && int64(binary.LittleEndian.Uint32(tail[:])) <= size-12
+}
+
+// damaged makes a fault of a panic: the library trusts the lengths and offsets that
+// stand in a file, and one wrong byte in somebody's file must not end the server.
+func damaged(name string, err *error) {
+	if p := recover(); p != nil {
+		*err = fault.New(fault.Invalid, "%s is damaged: %v", name, p).Do("write the file again")
+	}
+}
+
 // inOrder are the fields in the order in which they were written, where the file
 // says so, else in the file's own.
 func inOrder(order string, columns []*parquet.Column, kinds map[string]Field) []Field {
@@ -173,7 +206,7 @@ func inOrder(order string, columns []*parquet.Column, kinds map[string]Field) []
 	start := 0
 	for i := 0; i <= len(order); i++ {
 		if i == len(order) || order[i] == '\n' {
-			if f, ok := kinds[order[start:i]]; ok {
+			if f, ok := kinds[order[start:i]]; ok && !slices.Contains(out, f) {
 				out = append(out, f)
 			}
 			start = i + 1
@@ -182,78 +215,16 @@ func inOrder(order string, columns []*parquet.Column, kinds map[string]Field) []
 	if len(out) == len(columns) {
 		return out
 	}
-	out = out[:0]
+	out = out[:0] // not our file, or not what we wrote
 	for _, c := range columns {
 		out = append(out, kinds[c.Name()])
 	}
 	return out
 }
 
-func kindOf(c *parquet.Column) (Kind, error) {
-	t := c.Type()
-	switch logical(t).(type) {
-	case *format.TimestampType, *format.DateType:
-		return Time, nil
-	}
-	switch t.Kind() {
-	case parquet.Boolean, parquet.Int32, parquet.Int64, parquet.Float, parquet.Double:
-		return Number, nil
-	case parquet.ByteArray:
-		return Text, nil
-	}
-	return 0, fault.New(fault.Invalid, "column %q has the type %s, which is not read", c.Name(), t)
-}
-
-// logical is what a column's type means beyond its bytes; nil: nothing.
-func logical(t parquet.Type) format.LogicalTypeValue {
-	if l := t.LogicalType(); l != nil {
-		return l.Value
-	}
-	return nil
-}
-
-// converter is how a value of the column becomes a float64, a string or
-// microseconds.
-func converter(c *parquet.Column) func(parquet.Value) any {
-	t := c.Type()
-	scale := 1.0
-	switch l := logical(t).(type) {
-	case *format.DateType:
-		return func(v parquet.Value) any { return int64(v.Int32()) * 86_400_000_000 }
-	case *format.TimestampType:
-		each := time.Microsecond
-		if l.Unit.Value != nil {
-			each = l.Unit.Value.Duration()
-		}
-		if each < time.Microsecond {
-			return func(v parquet.Value) any { return v.Int64() / 1000 }
-		}
-		return func(v parquet.Value) any { return v.Int64() * each.Microseconds() }
-	case *format.DecimalType:
-		scale = math.Pow10(-int(l.Scale))
-	}
-	switch t.Kind() {
-	case parquet.Boolean:
-		return func(v parquet.Value) any {
-			if v.Boolean() {
-				return 1.0
-			}
-			return 0.0
-		}
-	case parquet.Int32:
-		return func(v parquet.Value) any { return float64(v.Int32()) * scale }
-	case parquet.Int64:
-		return func(v parquet.Value) any { return float64(v.Int64()) * scale }
-	case parquet.Float:
-		return func(v parquet.Value) any { return float64(v.Float()) }
-	case parquet.Double:
-		return func(v parquet.Value) any { return v.Double() }
-	}
-	return func(v parquet.Value) any { return string(v.ByteArray()) }
-}
-
 // Next gives the next rows.
-func (p *parquetReader) Next() (*Frame, error) {
+func (p *parquetReader) Next() (f *Frame, err error) {
+	defer damaged(p.name, &err)
 	cols := make([]Column, len(p.fields))
 	for i, f := range p.fields {
 		cols[i].Field = f
@@ -284,6 +255,11 @@ func (p *parquetReader) Next() (*Frame, error) {
 		return nil, io.EOF
 	}
 	p.gave = true
+	for i := range cols {
+		if cols[i].Len() != n {
+			return nil, fault.New(fault.Invalid, "%s is damaged: column %q has %d values for %d rows", p.name, cols[i].Name, cols[i].Len(), n)
+		}
+	}
 	return New(cols...), nil
 }
 

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frame
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/deprecated"
+
+	"flyball/fault"
+)
+
+// foreign is a file of one row that another program might have written.
+func foreign(t testing.TB, order string, group parquet.Group, values ...parquet.Value) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := parquet.NewWriter(&b, parquet.NewSchema("rows", group), parquet.KeyValueMetadata("flyball.order", order))
+	row := make(parquet.Row, len(values))
+	for i, v := range values {
+		row[i] = v.Level(0, 0, i)
+	}
+	if _, err := w.WriteRows([]parquet.Row{row}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func readParquet(raw []byte) (*Frame, error) {
+	r, err := OpenParquet("x.parquet", bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		return nil, err
+	}
+	return ReadAll(r)
+}
+
+func TestAParquetFileOfAnotherProgramIsRead(t *testing.T) {
+	moment := time.Date(2016, 5, 3, 14, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name  string
+		node  parquet.Node
+		value parquet.Value
+		kind  Kind
+		want  string
+	}{
+		{"a decimal in bytes", parquet.Decimal(2, 9, parquet.ByteArrayType), parquet.ByteArrayValue([]byte{0x30, 0x39}), Number, "123.45"},
+		{"a negative decimal in fixed bytes", parquet.Decimal(2, 9, parquet.FixedLenByteArrayType(4)), parquet.FixedLenByteArrayValue([]byte{0xff, 0xff, 0xcf, 0xc7}), Number, "-123.45"},
+		{"a decimal in 32 bits", parquet.Decimal(2, 9, parquet.Int32Type), parquet.Int32Value(29), Number, "0.29"},
+		{"an unsigned 32-bit number", parquet.Uint(32), parquet.Int32Value(-1), Number, "4.294967295e+09"},
+		{"a whole number", parquet.Int(64), parquet.Int64Value(-7), Number, "-7"},
+		{"a boolean", parquet.Leaf(parquet.BooleanType), parquet.BooleanValue(true), Number, "1"},
+		{"a date", parquet.Date(), parquet.Int32Value(-1), Time, "1969-12-31T00:00:00Z"},
+		{"milliseconds", parquet.Timestamp(parquet.Millisecond), parquet.Int64Value(moment.UnixMilli()), Time, "2016-05-03T14:00:00Z"},
+		{"nanoseconds before 1970", parquet.Timestamp(parquet.Nanosecond), parquet.Int64Value(-1), Time, "1969-12-31T23:59:59.999999Z"},
+		{"a time as Spark once wrote it", parquet.Leaf(parquet.Int96Type), parquet.Int96Value(deprecated.Int96{3_600_000_000 & math.MaxUint32, 0, 2_440_589}), Time, "1970-01-02T00:00:03.6Z"},
+		{"text", parquet.String(), parquet.ByteArrayValue([]byte("é")), Text, "é"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, err := readParquet(foreign(t, "", parquet.Group{"a": c.node}, c.value))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := f.Column("a"); got.Kind != c.kind || got.Format(0) != c.want {
+				t.Errorf("got %s %q, want %s %q", got.Kind, got.Format(0), c.kind, c.want)
+			}
+		})
+	}
+}
+
+func TestAnOrderOfColumnsThatIsNotOursIsPassedOver(t *testing.T) {
+	leaf := parquet.Leaf(parquet.DoubleType)
+	for _, order := range []string{"b\nb", "b", "", "b\nc\na\nb", "\n"} {
+		f, err := readParquet(foreign(t, order, parquet.Group{"a": leaf, "b": leaf}, parquet.DoubleValue(1), parquet.DoubleValue(2)))
+		if err != nil {
+			t.Fatalf("order %q: %v", order, err)
+		}
+		if f.Column("a").Num[0] != 1 || f.Column("b").Num[0] != 2 {
+			t.Errorf("order %q: got %+v", order, f.Columns())
+		}
+	}
+}
+
+func TestWhatIsNotAFlatTableIsRefused(t *testing.T) {
+	nested := foreign(t, "", parquet.Group{"a": parquet.Group{"b": parquet.Leaf(parquet.DoubleType)}}, parquet.DoubleValue(1))
+	whole := foreign(t, "", parquet.Group{"a": parquet.Leaf(parquet.DoubleType)}, parquet.DoubleValue(1))
+	for _, c := range []struct {
+		name string
+		raw  []byte
+		want string
+	}{
+		{"a nested column", nested, `x.parquet: column "a" is nested`},
+		{"half a file", whole[:len(whole)/2], "x.parquet is not a Parquet file"},
+		{"no bytes", nil, "x.parquet is not a Parquet file"},
+		{"text", []byte("a,b\n1,2\n"), "x.parquet is not a Parquet file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if _, err := readParquet(c.raw); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestTheSameRowsAreTheSameBytesInWhateverChunksTheyCome(t *testing.T) {
+	const n = 10_000
+	num, text, at := make([]float64, n), make([]string, n), make([]int64, n)
+	for i := range n {
+		num[i], text[i], at[i] = math.Sqrt(float64(i)), strconv.Itoa(i%777), int64(i)
+	}
+	f := New(NumberColumn("n", num), TextColumn("s", text, nil), TimeColumn("t", at))
+	sum := func(each int) [32]byte {
+		h := sha256.New()
+		w, err := NewParquetWriter(h, f.Fields())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for from := 0; from < n; from += each {
+			if err := w.Write(f.Slice(from, min(n, from+each))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return [32]byte(h.Sum(nil))
+	}
+	want := sum(n)
+	for _, each := range []int{1, 7, 1000, 4096, 4097} {
+		if sum(each) != want {
+			t.Errorf("in chunks of %d rows: other bytes", each)
+		}
+	}
+}
+
+func TestAFileWithoutRowsKeepsItsColumns(t *testing.T) {
+	var b bytes.Buffer
+	w, err := NewParquetWriter(&b, []Field{{"z", Number}, {"a", Text}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := readParquet(b.Bytes())
+	if err != nil || f.Rows() != 0 || len(f.Columns()) != 2 || f.Columns()[0].Name != "z" {
+		t.Errorf("got %v, %v", f, err)
+	}
+}
+
+// Not a fuzz test: damage can make the library ask for gigabytes, and a run must
+// end the same everywhere.
+func TestOneWrongByteIsReadOrRefusedAndEndsNothing(t *testing.T) {
+	leaf := parquet.Optional(parquet.Leaf(parquet.DoubleType))
+	whole := foreign(t, "b\na", parquet.Group{"a": leaf, "b": parquet.String()}, parquet.NullValue(), parquet.ByteArrayValue([]byte("x")))
+	refused := 0
+	for i := range whole {
+		raw := bytes.Clone(whole)
+		raw[i] ^= 0xff
+		f, err := readParquet(raw)
+		if err != nil {
+			refused++
+			if !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), "x.parquet") {
+				t.Errorf("byte %d: got %v, want an Invalid fault that names the file", i, err)
+			}
+		} else if f.Rows() > 1 {
+			t.Errorf("byte %d: got %d rows of a file with one", i, f.Rows())
+		}
+	}
+	if refused < len(whole)/3 {
+		t.Errorf("%d of %d damaged files were refused", refused, len(whole))
+	}
+}
