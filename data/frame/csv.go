@@ -24,7 +24,7 @@ const chunk = 1 << 16
 
 // CSVOptions say how a CSV file is read.
 type CSVOptions struct {
-	Kinds map[string]Kind // of columns by name; the others are inferred over the whole file
+	Kinds map[string]Kind // of columns by name; the others are inferred over the whole file. Number takes true and false as 1 and 0
 }
 
 // source is a file that can be read from its start any number of times.
@@ -311,15 +311,41 @@ func (r *csvReader) infer(opts CSVOptions) error {
 
 // numeric reports whether s is a quantity and not a code.
 func numeric(s string) bool {
-	x, err := strconv.ParseFloat(s, 64)
-	if err != nil || strings.ContainsAny(s, "xXpP_") {
+	x, ok := number(s)
+	if !ok {
 		return false
 	}
-	digits := strings.TrimPrefix(s, "-")
+	digits := strings.TrimLeft(s, "+-") // one sign at most, as it is a number
 	if len(digits) > 1 && digits[0] == '0' && digits[1] != '.' {
 		return false
 	}
 	return len(digits) < 16 || strings.ContainsAny(digits, ".eE") || x < 1<<53 && x > -(1<<53)
+}
+
+// number reads a finite decimal number. ParseFloat also takes what only Go writes
+// (0x1p-2, 1_000) and words for infinity, which no model can use.
+func number(s string) (float64, bool) {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9', c == '.', c == '-', c == '+', c == 'e', c == 'E':
+		default:
+			return 0, false
+		}
+	}
+	x, err := strconv.ParseFloat(s, 64)
+	return x, err == nil
+}
+
+// truth is 1 for true and 0 for false, as they are in JSON rows and in Parquet. It
+// is for columns that the caller wants as numbers; by themselves they are text.
+func truth(s string) (x float64, ok bool) {
+	switch s {
+	case "true", "True", "TRUE":
+		return 1, true
+	case "false", "False", "FALSE":
+		return 0, true
+	}
+	return 0, false
 }
 
 // Next gives the next rows.
@@ -362,9 +388,11 @@ func (r *csvReader) put(c *Column, s string) error {
 	case Number:
 		x := nan
 		if !missing {
-			var err error
-			if x, err = strconv.ParseFloat(s, 64); err != nil {
-				return r.wrong(c, s)
+			var ok bool
+			if x, ok = number(s); !ok {
+				if x, ok = truth(s); !ok {
+					return r.wrong(c, s)
+				}
 			}
 		}
 		c.Num = append(c.Num, x)

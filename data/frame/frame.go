@@ -271,28 +271,41 @@ func Concat(frames ...*Frame) (*Frame, error) {
 			return nil, fault.New(fault.Invalid, "tables with different columns cannot be put together: %v and %v", fields, f.Fields())
 		}
 	}
+	rows := 0
+	for _, f := range frames {
+		rows += f.rows
+	}
 	cols := make([]Column, len(fields))
 	for i, field := range fields {
-		d := Column{Field: field}
-		for _, f := range frames {
-			c := &f.cols[i]
-			if c.Null != nil && d.Null == nil {
-				d.Null = make([]bool, len(d.Text))
-			}
-			if d.Null != nil {
-				if c.Null != nil {
-					d.Null = append(d.Null, c.Null...)
-				} else {
-					d.Null = append(d.Null, make([]bool, c.Len())...)
-				}
-			}
-			d.Num = append(d.Num, c.Num...)
-			d.Text = append(d.Text, c.Text...)
-			d.Time = append(d.Time, c.Time...)
-		}
-		cols[i] = d
+		cols[i] = joined(field, i, rows, frames)
 	}
-	return New(cols...), nil
+	return WithRows(rows, cols...), nil
+}
+
+// joined is column i of all frames, of the given number of rows.
+func joined(field Field, i, rows int, frames []*Frame) Column {
+	d := Column{Field: field}
+	switch field.Kind { // room once: growing would hold the values twice
+	case Number:
+		d.Num = make([]float64, 0, rows)
+	case Text:
+		d.Text = make([]string, 0, rows)
+	case Time:
+		d.Time = make([]int64, 0, rows)
+	}
+	for _, f := range frames {
+		c := &f.cols[i]
+		if c.Null != nil && d.Null == nil {
+			d.Null = make([]bool, rows)
+		}
+		if c.Null != nil {
+			copy(d.Null[len(d.Text):], c.Null)
+		}
+		d.Num = append(d.Num, c.Num...)
+		d.Text = append(d.Text, c.Text...)
+		d.Time = append(d.Time, c.Time...)
+	}
+	return d
 }
 
 // Reader gives rows in chunks. Next returns io.EOF after the last; every chunk

@@ -3,12 +3,18 @@
 package frame
 
 import (
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"flyball/fault"
 )
 
 func readCSV(t *testing.T, text string, kinds map[string]Kind) (*Frame, error) {
@@ -55,6 +61,214 @@ func TestABadCSVIsToldWithFileLineColumnAndValue(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestACodeIsTextAndAQuantityIsANumber(t *testing.T) {
+	for _, c := range []struct {
+		value string
+		want  Kind
+	}{
+		{"0", Number},
+		{"-0.5", Number},
+		{"+5", Number},
+		{"1e3", Number},
+		{"9007199254740991", Number},
+		{"01", Text},
+		{"-01", Text},
+		{"+01", Text},
+		{"9007199254740993", Text},
+		{"+9007199254740993", Text},
+		{"0x10", Text},
+		{"1_000", Text},
+		{"inf", Text},
+		{"-Infinity", Text},
+		{"1e400", Text},
+		{"-", Text},
+		{"1,5", Text},
+		{"2016-05-03", Time},
+		{"2016-05-03 14:00", Time},
+		{"20160503", Number},
+		{"03.05.2016", Text},
+	} {
+		f, err := readCSV(t, "a\n\""+c.value+"\"\n", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Column("a").Kind; got != c.want {
+			t.Errorf("%s: got %s, want %s", c.value, got, c.want)
+		}
+	}
+}
+
+func TestANumberColumnTakesNothingThatOnlyAProgramWouldWrite(t *testing.T) {
+	for _, value := range []string{"inf", "0x10", "1_000", "1e400"} {
+		_, err := readCSV(t, "a\n1\n"+value+"\n", map[string]Kind{"a": Number})
+		if want := `a.csv:3: column "a": "` + value + `" is not a number`; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+func TestTrueAndFalseAreOneAndZeroWhereANumberIsWanted(t *testing.T) {
+	f, err := readCSV(t, "a,b\ntrue,true\nFalse,False\n,\n", map[string]Kind{"a": Number})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := f.Column("a"); a.Num[0] != 1 || a.Num[1] != 0 || !a.Missing(2) || f.Column("b").Kind != Text {
+		t.Errorf("got %+v", f.Columns())
+	}
+}
+
+func TestRowsComeInChunksAndAllOfThem(t *testing.T) {
+	for _, n := range []int{0, 1, chunk, chunk + 1} {
+		r, err := OpenBytes("a.csv", []byte("a\n"+strings.Repeat("7\n", n)), CSVOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := r.Next()
+		if err != nil || first.Rows() != min(n, chunk) || len(first.Columns()) != 1 {
+			t.Fatalf("%d rows: got a first chunk %v, %v", n, first, err)
+		}
+		rest, err := ReadAll(r)
+		if err != nil || rest.Rows() != n-first.Rows() {
+			t.Errorf("%d rows: got %d more, %v", n, rest.Rows(), err)
+		}
+	}
+}
+
+func TestTheOneCSVInAnArchiveIsReadAndWhatAMacAddsIsNot(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		files []string
+		want  string // empty: it is read
+	}{
+		{"one and a Mac's shadow of it", []string{"__MACOSX/._a.csv", "a.csv", "README.md"}, ""},
+		{"two", []string{"a.csv", "b.csv"}, "a.zip holds 2 CSV files; it must hold one"},
+		{"none", []string{"README.md"}, "a.zip holds 0 CSV files; it must hold one"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var b bytes.Buffer
+			z := zip.NewWriter(&b)
+			for _, name := range c.files {
+				w, err := z.Create(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := w.Write([]byte("a\n5\n")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := z.Close(); err != nil {
+				t.Fatal(err)
+			}
+			r, err := OpenBytes("a.zip", b.Bytes(), CSVOptions{})
+			if c.want != "" {
+				if err == nil || err.Error() != c.want {
+					t.Errorf("got %v, want %q", err, c.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f, err := ReadAll(r); err != nil || f.Rows() != 1 || f.Column("a").Num[0] != 5 {
+				t.Errorf("got %v, %v", f, err)
+			}
+		})
+	}
+}
+
+func TestRowsPutTogetherKeepTheirNulls(t *testing.T) {
+	a := New(TextColumn("s", []string{"x"}, nil), NumberColumn("n", []float64{1}))
+	b := New(TextColumn("s", []string{"", "y"}, []bool{true, false}), NumberColumn("n", []float64{2, 3}))
+	f, err := Concat(a, b, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := f.Column("s"); !slices.Equal(s.Text, []string{"x", "", "y", "x"}) || !slices.Equal(s.Null, []bool{false, true, false, false}) {
+		t.Errorf("text: got %q, %v", s.Text, s.Null)
+	}
+	if n := f.Column("n").Num; !slices.Equal(n, []float64{1, 2, 3, 1}) {
+		t.Errorf("numbers: got %v", n)
+	}
+	if _, err := Concat(a, New(NumberColumn("n", nil))); !fault.Is(err, fault.Invalid) {
+		t.Errorf("other columns: got %v, want an Invalid fault", err)
+	}
+}
+
+func TestATimeIsReadInEveryFormOfISO8601ThatPeopleWrite(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"2012-01-01", "2012-01-01T00:00:00Z"},
+		{"2012-01-01T05:06", "2012-01-01T05:06:00Z"},
+		{"2012-01-01 05:06", "2012-01-01T05:06:00Z"},
+		{"2012-01-01T05:06:07", "2012-01-01T05:06:07Z"},
+		{"2012-01-01T05:06:07.123456789Z", "2012-01-01T05:06:07.123456Z"},
+		{"2012-01-01 05:06:07.5+02:00", "2012-01-01T03:06:07.5Z"},
+		{"2012-01-01T00:00-05:00", "2012-01-01T05:00:00Z"},
+		{"1969-12-31T23:59:59.9999999Z", "1969-12-31T23:59:59.999999Z"},
+		{"2012-13-01", ""},
+		{"2012-02-30", ""},
+		{"2012-01-01T", ""},
+		{"2012-01-01T24:00", ""},
+		{"2012-1-1", ""},
+		{"01.02.2012", ""},
+		{"now", ""},
+		{"", ""},
+		{"2012-01-01T00:00+", ""},
+		{"2012-01-01Z", ""},
+	} {
+		us, err := ParseTime(c.text)
+		if c.want == "" {
+			if !fault.Is(err, fault.Invalid) {
+				t.Errorf("%q: got %d, %v, want an Invalid fault", c.text, us, err)
+			}
+			continue
+		}
+		if got := time.UnixMicro(us).UTC().Format(time.RFC3339Nano); err != nil || got != c.want {
+			t.Errorf("%q: got %s, %v, want %s", c.text, got, err, c.want)
+		}
+	}
+}
+
+func FuzzATimeIsReadAsGoReadsIt(f *testing.F) {
+	for _, s := range []string{"2012-01-01", "2012-01-01T00:00-05:00", "2012-01-01 00:00:00.5Z", "2012-01-01T00:00:00+14:00"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := ParseTime(s)
+		want, goErr := time.Parse(time.RFC3339Nano, s)
+		if goErr == nil && len(s) <= 40 && (err != nil || got != want.UnixMicro()) {
+			t.Errorf("%q: got %d, %v, want %d", s, got, err, want.UnixMicro())
+		}
+		if err == nil && got == NoTime {
+			t.Errorf("%q is read as no time", s)
+		}
+	})
+}
+
+func FuzzACSVIsReadOrRefused(f *testing.F) {
+	for _, s := range []string{"a,b\n1,x\n", "a\n\"x\ny\"\n", "a,a\n", "\xef\xbb\xbfa\r\n2012-01-01\r\n\r\n", "a\n\"", "a,b\n1\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := readCSV(t, text, nil)
+		if err != nil {
+			if !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), "a.csv") {
+				t.Errorf("got %v, want an Invalid fault that names the file", err)
+			}
+			return
+		}
+		if rows := strings.Count(text, "\n") + strings.Count(text, "\r") + 1; got.Rows() > rows {
+			t.Errorf("%d rows of %d lines", got.Rows(), rows)
+		}
+		for _, c := range got.Columns() {
+			for _, x := range c.Num {
+				if math.IsInf(x, 0) {
+					t.Errorf("column %q holds %v", c.Name, x)
+				}
+			}
+		}
+	})
 }
 
 func TestAGzippedFileReadsLikeThePlainOne(t *testing.T) {
@@ -130,6 +344,9 @@ func TestARowThatDoesNotFitIsToldWithItsColumn(t *testing.T) {
 		{"a list for a number", `{"n":[1],"s":"a"}`, `row 0, column "n": [1] is not a number`},
 		{"a number too large", `{"n":1e999,"s":"a"}`, `row 0, column "n": 1e999 is not a number`},
 		{"a wrong time", `{"n":1,"s":"a","t":"soon"}`, `"soon" is not a time`},
+		{"NaN as text", `{"n":"NaN","s":"a"}`, `row 0, column "n": "NaN" is not a number`},
+		{"an object for text", `{"n":1,"s":{"a":1}}`, `row 0, column "s": {"a":1} is not a text`},
+		{"a key twice, once in escapes", `{"n":1,"\u006e":2,"s":"a"}`, `row 0: column "n" stands twice`},
 		{"a key twice", `{"n":1,"n":2,"s":"a"}`, `row 0: column "n" stands twice`},
 		{"NaN", `{"n":NaN,"s":"a"}`, "row 0 is not valid JSON"},
 		{"trailing text", `{"n":1,"s":"a"} x`, "row 0 is not valid JSON"},
@@ -158,6 +375,37 @@ func TestNullIsMissingAndOtherKeysAreIgnored(t *testing.T) {
 	}
 	if got := f.Column("t").Format(0); got != "2012-03-04T10:06:00Z" {
 		t.Errorf("time: got %s", got)
+	}
+}
+
+func TestColumnsAreFoundInWhateverOrderAndNumberTheyAreSent(t *testing.T) {
+	for _, n := range []int{1, 2, few, few + 1, 60} {
+		var opts DecodeOptions
+		forward, backward := "{", "{"
+		for i := range n {
+			name := "c" + strconv.Itoa(i)
+			opts.Required = append(opts.Required, Field{name, Number})
+			forward += `"` + name + `":` + strconv.Itoa(i) + `,"other":0,`
+			backward += `"c` + strconv.Itoa(n-1-i) + `":` + strconv.Itoa(n-1-i) + `,`
+		}
+		rows := []json.RawMessage{json.RawMessage(forward + `"x":0}`), json.RawMessage(backward + `"x":0}`)}
+		f, err := DecodeRows(rows, opts)
+		if err != nil {
+			t.Fatalf("%d columns: %v", n, err)
+		}
+		for i, c := range f.Columns() {
+			if !slices.Equal(c.Num, []float64{float64(i), float64(i)}) {
+				t.Errorf("%d columns: %s is %v", n, c.Name, c.Num)
+			}
+		}
+	}
+}
+
+func TestAKeyThatIsANumberKeepsTheTextThatWasSent(t *testing.T) {
+	f, err := DecodeRows([]json.RawMessage{json.RawMessage(`{"id":9007199254740993}`), json.RawMessage(`{"id":1.50}`)},
+		DecodeOptions{Required: []Field{{"id", Text}}, Loose: true})
+	if err != nil || !slices.Equal(f.Column("id").Text, []string{"9007199254740993", "1.50"}) {
+		t.Errorf("got %v, %v", f, err)
 	}
 }
 

@@ -4,7 +4,6 @@ package frame
 
 import (
 	"encoding/json"
-	"math"
 	"strconv"
 	"unicode/utf8"
 
@@ -23,61 +22,103 @@ type DecodeOptions struct {
 // takes strings, times take strings that ParseTime reads. An error is an Invalid
 // fault that names the row (from 0) and the column.
 func DecodeRows(rows []json.RawMessage, opts DecodeOptions) (*Frame, error) {
-	d := &rowDecoder{opts: opts, n: len(rows)}
-	fields := make([]Field, 0, len(opts.Required)+len(opts.Optional))
-	fields = append(append(fields, opts.Required...), opts.Optional...)
-	d.cols = make([]Column, len(fields))
-	d.place = make(map[string]int, len(fields))
-	for i, f := range fields {
-		d.cols[i] = blank(f, len(rows))
-		d.place[f.Name] = i
+	d := rowDecoder{opts: opts, cols: blanks(opts, len(rows))}
+	f := &Frame{cols: d.cols, rows: len(rows), index: make(map[string]int, len(d.cols))}
+	for i := range d.cols {
+		f.index[d.cols[i].Name] = i
 	}
-	if len(d.place) != len(fields) {
+	if len(f.index) != len(d.cols) {
 		return nil, fault.New(fault.Internal, "a column is asked for twice")
 	}
-	d.seen = make([]int, len(fields))
+	d.seen = make([]int, len(d.cols))
+	if len(d.cols) > few {
+		d.place = f.index
+	}
 	for i, raw := range rows {
 		if err := d.row(i, raw); err != nil {
 			return nil, err
 		}
 	}
-	return WithRows(d.n, d.cols...), nil
+	return f, nil
 }
 
-// blank is a column of n missing values.
-func blank(f Field, n int) Column {
-	c := Column{Field: f}
-	switch f.Kind {
-	case Number:
-		c.Num = make([]float64, n)
-		for i := range c.Num {
-			c.Num[i] = math.NaN()
+// blanks are columns of n missing values. The numbers share one piece of memory, as
+// one row of thirty columns would else be thirty pieces.
+func blanks(opts DecodeOptions, n int) []Column {
+	cols := make([]Column, len(opts.Required)+len(opts.Optional))
+	numbers := 0
+	for i := range cols {
+		if i < len(opts.Required) {
+			cols[i].Field = opts.Required[i]
+		} else {
+			cols[i].Field = opts.Optional[i-len(opts.Required)]
 		}
-	case Text:
-		c.Text, c.Null = make([]string, n), make([]bool, n)
-		for i := range c.Null {
-			c.Null[i] = true
-		}
-	case Time:
-		c.Time = make([]int64, n)
-		for i := range c.Time {
-			c.Time[i] = NoTime
+		if cols[i].Kind == Number {
+			numbers++
 		}
 	}
-	return c
+	all := make([]float64, numbers*n)
+	for i := range all {
+		all[i] = nan
+	}
+	for i := range cols {
+		switch c := &cols[i]; c.Kind {
+		case Number:
+			c.Num, all = all[:n:n], all[n:]
+		case Text:
+			c.Text, c.Null = make([]string, n), make([]bool, n)
+			for k := range c.Null {
+				c.Null[k] = true
+			}
+		case Time:
+			c.Time = make([]int64, n)
+			for k := range c.Time {
+				c.Time[k] = NoTime
+			}
+		}
+	}
+	return cols
 }
+
+// few is up to how many columns a look at each name beats a map.
+const few = 16
 
 // rowDecoder reads one object after another in a single pass over its bytes.
 type rowDecoder struct {
 	opts  DecodeOptions
-	n     int
 	cols  []Column
-	place map[string]int
-	seen  []int // by column: the row last seen in, plus 1
+	place map[string]int // nil: the columns are few
+	next  int            // the column after the last that was found: senders keep an order
+	seen  []int          // by column: the row last seen in, plus 1
+}
+
+// find is the column of the name, -1 where it is not asked for.
+func (d *rowDecoder) find(name []byte) int {
+	at := -1
+	switch {
+	case d.next < len(d.cols) && d.cols[d.next].Name == string(name):
+		at = d.next
+	case d.place != nil:
+		if i, ok := d.place[string(name)]; ok {
+			at = i
+		}
+	default:
+		for i := range d.cols {
+			if d.cols[i].Name == string(name) {
+				at = i
+				break
+			}
+		}
+	}
+	if at >= 0 {
+		d.next = at + 1
+	}
+	return at
 }
 
 func (d *rowDecoder) row(i int, raw []byte) error {
 	s := scanner{b: raw}
+	d.next = 0
 	s.space()
 	if !s.take('{') {
 		return fault.New(fault.Invalid, "row %d is not a JSON object", i)
@@ -104,8 +145,8 @@ func (d *rowDecoder) row(i int, raw []byte) error {
 			return d.broken(i)
 		}
 		s.space()
-		col, wanted := d.place[string(key)] // no allocation: the compiler sees the map lookup
-		if !wanted {
+		col := d.find(key)
+		if col < 0 {
 			continue
 		}
 		if d.seen[col] == i+1 {
@@ -152,8 +193,8 @@ func (d *rowDecoder) set(i int, c *Column, v []byte) error {
 		c.Num[i] = x
 		return nil
 	case c.Kind == Text && v[0] == '"', c.Kind == Time && v[0] == '"':
-		var s string
-		if err := json.Unmarshal(v, &s); err != nil {
+		s, ok := unquote(v)
+		if !ok {
 			return d.wrong(i, c, v)
 		}
 		if c.Kind == Text {
@@ -175,6 +216,18 @@ func (d *rowDecoder) set(i int, c *Column, v []byte) error {
 
 func (d *rowDecoder) wrong(i int, c *Column, v []byte) error {
 	return fault.New(fault.Invalid, "row %d, column %q: %s is not a %s", i, c.Name, clip(string(v)), c.Kind)
+}
+
+// unquote is the text of a JSON string that has been scanned.
+func unquote(v []byte) (string, bool) {
+	for _, c := range v {
+		if c == '\\' || c >= utf8.RuneSelf { // encoding/json knows escapes, and what to do with bytes that are no UTF-8
+			var s string
+			err := json.Unmarshal(v, &s)
+			return s, err == nil
+		}
+	}
+	return string(v[1 : len(v)-1]), true
 }
 
 // scanner walks over JSON without building it.
@@ -206,11 +259,8 @@ func (s *scanner) str() ([]byte, bool) {
 	if !escaped {
 		return raw[1 : len(raw)-1], true
 	}
-	var out string
-	if json.Unmarshal(raw, &out) != nil {
-		return nil, false
-	}
-	return []byte(out), true
+	out, ok := unquote(raw)
+	return []byte(out), ok
 }
 
 // rawString reads a string with its quotes.
