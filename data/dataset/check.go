@@ -4,17 +4,18 @@ package dataset
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm"
 
 	"flyball/data/frame"
 	"flyball/fault"
+	"flyball/unit"
 )
 
 // Problem is a check that the rows do not pass.
@@ -31,20 +32,32 @@ type Problem struct {
 func Run(checks []Check, task Task, f *frame.Frame, now time.Time) ([]Problem, error) {
 	var out []Problem
 	for _, c := range checks {
-		bad, text, err := c.run(task, f, now)
+		found, err := c.run(task, f, now)
 		if err != nil {
 			return nil, err
 		}
-		if text == "" {
+		if found.text == "" {
 			continue
 		}
-		p := Problem{Check: c.String(), Severity: c.Severity, Text: text, Rows: bad[:min(len(bad), 10)], Count: len(bad)}
+		p := Problem{Check: c.String(), Severity: c.Severity, Text: found.text, Rows: found.rows[:min(len(found.rows), 10)], Count: found.count}
 		if p.Severity == "" {
 			p.Severity = "stop"
 		}
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// finding is what a check has against the rows; without a text it has nothing.
+type finding struct {
+	text  string
+	rows  []int
+	count int
+}
+
+// against makes a finding of the rows that are wrong.
+func against(rows []int, format string, args ...any) finding {
+	return finding{fmt.Sprintf(format, args...), rows, len(rows)}
 }
 
 // String is the check in words.
@@ -66,54 +79,107 @@ func (c Check) String() string {
 	return "nothing"
 }
 
-// run returns the rows that fail and a sentence; an empty sentence is a pass.
-func (c Check) run(task Task, f *frame.Frame, now time.Time) ([]int, string, error) {
+func (c Check) run(task Task, f *frame.Frame, now time.Time) (finding, error) {
 	switch {
 	case c.Column != "":
 		return c.column(f)
 	case c.Row != "":
 		return c.row(f)
-	case c.Rows != nil && c.Rows.Per > 0:
+	case c.Rows != nil && c.Rows.Per.D() >= time.Microsecond:
 		return c.per(task, f)
 	case c.Rows != nil:
 		if f.Rows() < c.Rows.AtLeast {
-			return nil, fmt.Sprintf("%d rows, at least %d are asked for", f.Rows(), c.Rows.AtLeast), nil
+			return finding{text: fmt.Sprintf("%d rows, at least %d are asked for", f.Rows(), c.Rows.AtLeast)}, nil
 		}
-		return nil, "", nil
+		return finding{}, nil
 	case len(c.Unique) > 0:
 		return c.unique(f)
 	case c.Fresh != nil:
 		return c.fresh(task, f, now)
 	}
-	return nil, "", fault.New(fault.Invalid, "a check asks for nothing")
+	return finding{}, fault.New(fault.Invalid, "a check asks for nothing").Do("write column, row, rows, unique or fresh")
 }
 
-func (c Check) column(f *frame.Frame) ([]int, string, error) {
+func (c Check) column(f *frame.Frame) (finding, error) {
 	col := f.Column(c.Column)
 	if col == nil {
-		return nil, "", fault.New(fault.Invalid, "a check names the column %q, which the data does not have", c.Column)
+		return finding{}, fault.New(fault.Invalid, "a check names the column %q, which the data does not have", c.Column)
 	}
 	if (c.Min != nil || c.Max != nil) && col.Kind != frame.Number {
-		return nil, "", fault.New(fault.Invalid, "a check bounds the column %q, which holds %s", c.Column, col.Kind)
+		return finding{}, fault.New(fault.Invalid, "a check bounds the column %q, which holds %s", c.Column, col.Kind)
 	}
+	allowed := c.allowed(col.Kind)
 	var bad, missing []int
+	why := ""
 	for i := range col.Len() {
-		switch {
-		case col.Missing(i):
+		if col.Missing(i) {
 			missing = append(missing, i)
-		case c.Min != nil && col.Num[i] < *c.Min, c.Max != nil && col.Num[i] > *c.Max,
-			len(c.Allowed) > 0 && !slices.Contains(c.Allowed, col.Format(i)):
-			bad = append(bad, i)
+			continue
+		}
+		w := c.objection(col, i, allowed)
+		if w == "" {
+			continue
+		}
+		if bad = append(bad, i); why == "" {
+			why = w
 		}
 	}
 	if len(bad) > 0 {
-		return bad, fmt.Sprintf("column %q, row %d: %s is not allowed (%d such rows)", c.Column, bad[0]+1, col.Format(bad[0]), len(bad)), nil
+		return against(bad, "column %q, row %d: %s %s (%s)", c.Column, bad[0]+1, col.Format(bad[0]), why, such(len(bad))), nil
 	}
-	if c.Missing != nil && float64(len(missing)) > float64(c.Missing.AtMost)*float64(col.Len()) {
-		return missing, fmt.Sprintf("column %q: %d of %d values are missing, at most %s may be; the first in row %d",
+	if c.Missing != nil && !within(len(missing), col.Len(), c.Missing.AtMost) {
+		return against(missing, "column %q: %d of %d values are missing, at most %s may be; the first in row %d",
 			c.Column, len(missing), col.Len(), c.Missing.AtMost, missing[0]+1), nil
 	}
-	return nil, "", nil
+	return finding{}, nil
+}
+
+// allowed are the values that may be, as Format writes them: a model file may say
+// 1.0 where the number 1 is meant. Nil: all may.
+func (c Check) allowed(kind frame.Kind) map[string]bool {
+	if len(c.Allowed) == 0 {
+		return nil
+	}
+	out := make(map[string]bool, len(c.Allowed))
+	for _, v := range c.Allowed {
+		if x, err := strconv.ParseFloat(v, 64); err == nil && kind == frame.Number {
+			v = strconv.FormatFloat(x, 'g', -1, 64)
+		}
+		if us, err := frame.ParseTime(v); err == nil && kind == frame.Time {
+			v = time.UnixMicro(us).UTC().Format(time.RFC3339Nano)
+		}
+		out[v] = true
+	}
+	return out
+}
+
+// objection is what is wrong with the value of row i; empty: nothing.
+func (c Check) objection(col *frame.Column, i int, allowed map[string]bool) string {
+	switch {
+	case c.Min != nil && col.Num[i] < *c.Min:
+		return fmt.Sprintf("is less than %g", *c.Min)
+	case c.Max != nil && col.Num[i] > *c.Max:
+		return fmt.Sprintf("is more than %g", *c.Max)
+	case allowed != nil && !allowed[col.Format(i)]:
+		if len(c.Allowed) > 8 {
+			return fmt.Sprintf("is not one of the %d values that are allowed", len(c.Allowed))
+		}
+		return "is not " + unit.List(c.Allowed)
+	}
+	return ""
+}
+
+func such(n int) string {
+	if n == 1 {
+		return "1 such row"
+	}
+	return strconv.Itoa(n) + " such rows"
+}
+
+// within reports whether k of n are at most the share. 7% of 100 are 7: a share in
+// binary is a little off, and must not decide about a row.
+func within(k, n int, most unit.Share) bool {
+	return float64(k) <= float64(most)*float64(n)+1e-9*float64(n)
 }
 
 // CompileRow reads a row expression for rows of the fields. The error is an Invalid
@@ -157,10 +223,10 @@ func rowEnv(f *frame.Frame, i int, env map[string]any) {
 	}
 }
 
-func (c Check) row(f *frame.Frame) ([]int, string, error) {
+func (c Check) row(f *frame.Frame) (finding, error) {
 	program, err := compileRow(c.Row, f.Fields())
 	if err != nil {
-		return nil, "", err
+		return finding{}, err
 	}
 	var bad []int
 	env := make(map[string]any, len(f.Columns()))
@@ -169,99 +235,50 @@ func (c Check) row(f *frame.Frame) ([]int, string, error) {
 		rowEnv(f, i, env)
 		got, err := m.Run(program, env)
 		if err != nil {
-			return nil, "", fault.Wrap(err, fault.Invalid, "row %d: the expression %q fails", i+1, c.Row)
+			return finding{}, fault.Wrap(err, fault.Invalid, "row %d: the expression %q fails", i+1, c.Row)
 		}
 		if ok, _ := got.(bool); !ok {
 			bad = append(bad, i)
 		}
 	}
-	limit := 1.0
+	may := unit.Share(0)
 	if c.Share != nil {
-		limit = float64(c.Share.AtLeast)
+		may = 1 - c.Share.AtLeast
 	}
-	if float64(f.Rows()-len(bad)) >= limit*float64(f.Rows()) {
-		return nil, "", nil
+	if within(len(bad), f.Rows(), may) {
+		return finding{}, nil
 	}
-	return bad, fmt.Sprintf("%q does not hold in %d of %d rows; the first is row %d", c.Row, len(bad), f.Rows(), bad[0]+1), nil
+	return against(bad, "%q does not hold in %d of %d rows; the first is row %d%s", c.Row, len(bad), f.Rows(), bad[0]+1, valuesIn(program.Node(), f, bad[0])), nil
 }
 
-// per counts rows in each stretch of time between the first and the last row; the
-// last stretch is not over and is not counted.
-func (c Check) per(task Task, f *frame.Frame) ([]int, string, error) {
-	if task.Time == "" {
-		return nil, "", fault.New(fault.Invalid, "a check counts rows per %s, and predict.time names no column", c.Rows.Per)
-	}
-	at, err := Times(f, task.Time)
-	if err != nil {
-		return nil, "", err
-	}
-	each := c.Rows.Per.D().Microseconds()
-	counts := map[int64]int{}
-	first, last := int64(math.MaxInt64), int64(math.MinInt64)
-	for _, us := range at {
-		if us == frame.NoTime {
+// valuesIn are the values of row i that an expression looks at: ", where a is 1".
+func valuesIn(node ast.Node, f *frame.Frame, i int) string {
+	var seen names
+	ast.Walk(&node, &seen)
+	var parts []string
+	for k := range f.Columns() {
+		c := &f.Columns()[k]
+		if !slices.Contains(seen, c.Name) {
 			continue
 		}
-		k := floorDiv(us, each)
-		counts[k]++
-		first, last = min(first, k), max(last, k)
-	}
-	var short []string
-	for k := first; k < last; k++ {
-		if counts[k] < c.Rows.AtLeast {
-			short = append(short, time.UnixMicro(k*each).UTC().Format("2006-01-02")+" has "+strconv.Itoa(counts[k]))
+		if c.Missing(i) {
+			parts = append(parts, c.Name+" is missing")
+		} else {
+			parts = append(parts, c.Name+" is "+c.Format(i))
 		}
 	}
-	if len(short) == 0 {
-		return nil, "", nil
+	if len(parts) == 0 {
+		return ""
 	}
-	return make([]int, len(short)), fmt.Sprintf("%d of %d stretches of %s have fewer than %d rows, such as %s",
-		len(short), last-first, c.Rows.Per, c.Rows.AtLeast, short[len(short)-1]), nil
+	return ", where " + strings.Join(parts, " and ")
 }
 
-func (c Check) unique(f *frame.Frame) ([]int, string, error) {
-	cols := make([]*frame.Column, len(c.Unique))
-	for i, name := range c.Unique {
-		if cols[i] = f.Column(name); cols[i] == nil {
-			return nil, "", fault.New(fault.Invalid, "a check names the column %q, which the data does not have", name)
-		}
-	}
-	first := make(map[string]int, f.Rows())
-	var bad []int
-	var key []byte
-	text := ""
-	for i := range f.Rows() {
-		key = key[:0]
-		for _, col := range cols {
-			key = strconv.AppendQuote(key, col.Format(i))
-		}
-		was, twice := first[string(key)]
-		if !twice {
-			first[string(key)] = i
-			continue
-		}
-		if bad = append(bad, i); text == "" {
-			text = fmt.Sprintf("rows %d and %d have the same %s: %s", was+1, i+1, strings.Join(c.Unique, ", "), key)
-		}
-	}
-	if len(bad) > 1 {
-		text += fmt.Sprintf(" (%d such rows)", len(bad))
-	}
-	return bad, text, nil
-}
+// names collects the identifiers of an expression.
+type names []string
 
-func (c Check) fresh(task Task, f *frame.Frame, now time.Time) ([]int, string, error) {
-	at, err := Times(f, task.Time)
-	if err != nil {
-		return nil, "", err
+// Visit is called for each node of the expression.
+func (n *names) Visit(node *ast.Node) {
+	if id, ok := (*node).(*ast.IdentifierNode); ok {
+		*n = append(*n, id.Value)
 	}
-	newest := int64(math.MinInt64)
-	for _, us := range at {
-		newest = max(newest, us)
-	}
-	age := now.Sub(time.UnixMicro(newest))
-	if newest != frame.NoTime && age <= c.Fresh.Within.D() {
-		return nil, "", nil
-	}
-	return nil, fmt.Sprintf("the newest row is %s old, at most %s is asked for", age.Round(time.Minute), c.Fresh.Within), nil
 }

@@ -112,32 +112,56 @@ func (s *Snapshot) labels(rows *frame.Frame, task Task) error {
 	return nil
 }
 
+// maxDistinct is how far distinct values are counted.
+const maxDistinct = 1000
+
 func profileOf(c *frame.Column) ColumnProfile {
 	p := ColumnProfile{Name: c.Name}
-	distinct := map[string]bool{}
-	sum, n := 0.0, 0
 	for i := range c.Len() {
 		if c.Missing(i) {
 			p.Missing++
-			continue
 		}
-		if len(distinct) < 1000 {
-			distinct[c.Format(i)] = true
+	}
+	switch c.Kind {
+	case frame.Number:
+		p.Distinct = distinct(c, c.Num)
+		p.numbers(c.Num)
+	case frame.Text:
+		p.Distinct = distinct(c, c.Text)
+	case frame.Time:
+		p.Distinct = distinct(c, c.Time)
+	}
+	return p
+}
+
+// distinct counts values up to maxDistinct.
+func distinct[T comparable](c *frame.Column, values []T) int {
+	seen := map[T]bool{}
+	for i, v := range values {
+		if len(seen) == maxDistinct {
+			break
 		}
-		if c.Kind != frame.Number || math.IsInf(c.Num[i], 0) {
+		if !c.Missing(i) {
+			seen[v] = true
+		}
+	}
+	return len(seen)
+}
+
+// numbers fills in the figures of numbers; infinite ones have no part in them.
+func (p *ColumnProfile) numbers(values []float64) {
+	n := 0.0
+	for _, x := range values {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
 			continue
 		}
 		if n == 0 {
-			p.Min, p.Max = c.Num[i], c.Num[i]
+			p.Min, p.Max = x, x
 		}
-		p.Min, p.Max = min(p.Min, c.Num[i]), max(p.Max, c.Num[i])
-		sum, n = sum+c.Num[i], n+1
+		p.Min, p.Max = min(p.Min, x), max(p.Max, x)
+		n++
+		p.Mean += x/n - p.Mean/n // no sum: that of two large numbers is not finite
 	}
-	if n > 0 {
-		p.Mean = sum / float64(n)
-	}
-	p.Distinct = len(distinct)
-	return p
 }
 
 // Open reads a snapshot's manifest.

@@ -147,15 +147,23 @@ func TestAFailedCheckNamesRowColumnAndValue(t *testing.T) {
 		check Check
 		want  string // empty: it passes
 	}{
-		{"a value above its maximum", Check{Column: "hum", Max: new(1.0)}, `column "hum", row 2: 1.5 is not allowed (1 such rows)`},
+		{"a value above its maximum", Check{Column: "hum", Max: new(1.0)}, `column "hum", row 2: 1.5 is more than 1 (1 such row)`},
 		{"a value in its range", Check{Column: "hum", Max: new(2.0), Min: new(0.0)}, ""},
 		{"too many missing", Check{Column: "hum", Missing: &AtMost{0.1}}, `column "hum": 1 of 3 values are missing, at most 10% may be; the first in row 3`},
-		{"an expression that does not hold", Check{Row: "hum < 1"}, `"hum < 1" does not hold in 2 of 3 rows; the first is row 2`},
+		{"an expression that does not hold", Check{Row: "hum < 1"}, `"hum < 1" does not hold in 2 of 3 rows; the first is row 2, where hum is 1.5`},
 		{"an expression that holds often enough", Check{Row: "hum < 1", Share: &AtLeast{0.3}}, ""},
 		{"too few rows", Check{Rows: &RowCount{AtLeast: 4}}, "3 rows, at least 4 are asked for"},
-		{"a day without rows", Check{Rows: &RowCount{AtLeast: 1, Per: unit.Duration(d)}}, "1 of 2 stretches of 1d have fewer than 1 rows, such as 2016-01-02 has 0"},
+		{"a day without rows", Check{Rows: &RowCount{AtLeast: 1, Per: unit.Duration(d)}}, "1 of 2 stretches of 1d have fewer than 1 rows; the newest: 2016-01-02 has 0"},
+		{"a value that is not one of those allowed", Check{Column: "hum", Allowed: Values{"0.50", "2"}}, `column "hum", row 2: 1.5 is not 0.50 or 2 (1 such row)`},
+		{"numbers that are allowed in another spelling", Check{Column: "hum", Allowed: Values{"0.50", "1.5e0"}}, ""},
+		{"two columns together", Check{Unique: []string{"hum", "ts"}}, ""},
+		{
+			"an hour without rows",
+			Check{Rows: &RowCount{AtLeast: 1, Per: unit.Duration(12 * time.Hour)}},
+			"3 of 4 stretches of 12h have fewer than 1 rows; the newest: 2016-01-01T12:00 has 0, 2016-01-02T00:00 has 0, 2016-01-02T12:00 has 0",
+		},
 		{"a key twice", Check{Unique: []string{"ts"}}, `rows 2 and 3 have the same ts: "2016-01-03"`},
-		{"rows too old", Check{Fresh: &FreshCheck{unit.Duration(d)}}, "the newest row is 48h0m0s old, at most 1d is asked for"},
+		{"rows too old", Check{Fresh: &FreshCheck{unit.Duration(d)}}, "the newest row, of 2016-01-03T00:00Z, is 2d old, at most 1d is asked for"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Run([]Check{c.check}, task, f, day(5))
@@ -175,5 +183,97 @@ func TestAFailedCheckNamesRowColumnAndValue(t *testing.T) {
 	}
 	if _, err := Run([]Check{{Column: "no"}}, task, f, day(5)); err == nil || !strings.Contains(err.Error(), `"no"`) {
 		t.Errorf("an absent column: got %v", err)
+	}
+}
+
+func TestAShareDecidesAboutWholeRows(t *testing.T) {
+	v := make([]float64, 100)
+	for i := range v {
+		if v[i] = 1; i < 29 {
+			v[i] = math.NaN()
+		}
+	}
+	f := frame.New(frame.NumberColumn("v", v))
+	for _, c := range []struct {
+		name  string
+		check Check
+		fails bool
+	}{
+		{"29 of 100 missing are 29%", Check{Column: "v", Missing: &AtMost{0.29}}, false},
+		{"and more than 28%", Check{Column: "v", Missing: &AtMost{0.28}}, true},
+		{"71 of 100 are 71%", Check{Row: "v == 1", Share: &AtLeast{0.71}}, false},
+		{"and less than 72%", Check{Row: "v == 1", Share: &AtLeast{0.72}}, true},
+	} {
+		got, err := Run([]Check{c.check}, Task{}, f, day(1))
+		if err != nil || len(got) > 0 != c.fails {
+			t.Errorf("%s: got %v, %v", c.name, got, err)
+		}
+	}
+}
+
+func TestAWrongDateFarAwayIsOneLongGapAndNotALongWait(t *testing.T) {
+	at := []int64{time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro(), day(1).UnixMicro(), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC).UnixMicro()}
+	got, err := Run([]Check{{Rows: &RowCount{AtLeast: 1, Per: unit.Duration(time.Second)}}}, Task{Time: "t"}, frame.New(frame.TimeColumn("t", at)), day(2))
+	if err != nil || len(got) != 1 || got[0].Count != 255611203198 {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	want := "the newest: 9999-12-30T23:59:57 has 0, 9999-12-30T23:59:58 has 0, 9999-12-30T23:59:59 has 0"
+	if !strings.HasSuffix(got[0].Text, want) {
+		t.Errorf("got %q, want %q", got[0].Text, want)
+	}
+}
+
+func TestRowsWithoutTimesAreNotFresh(t *testing.T) {
+	check := []Check{{Fresh: &FreshCheck{unit.Duration(time.Hour)}}}
+	got, err := Run(check, Task{Time: "t"}, frame.New(frame.TimeColumn("t", []int64{frame.NoTime})), day(1))
+	if err != nil || len(got) != 1 || got[0].Text != "no row has a time, so none is within 1h" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, err := Run(check, Task{}, frame.New(), day(1)); err == nil || !strings.Contains(err.Error(), "predict.time names no column") {
+		t.Errorf("without a time column: got %v", err)
+	}
+}
+
+func TestABinaryLabelIsAlsoTrueOrFalse(t *testing.T) {
+	task := Task{Column: "y", Kind: Binary}
+	y, _, err := task.Labels(frame.New(frame.TextColumn("y", []string{"true", "False", "1", ""}, []bool{false, false, false, true})), day(1))
+	if err != nil || y[0] != 1 || y[1] != 0 || y[2] != 1 || !math.IsNaN(y[3]) {
+		t.Errorf("got %v, %v", y, err)
+	}
+	_, _, err = task.Labels(frame.New(frame.TextColumn("y", []string{"true", "maybe"}, nil)), day(1))
+	if err == nil || !strings.Contains(err.Error(), `row 2, column "y": "maybe" is not a label of a binary model`) {
+		t.Errorf("got %v", err)
+	}
+	_, _, err = task.Labels(frame.New(frame.NumberColumn("y", []float64{0, 2})), day(1))
+	if err == nil || !strings.Contains(err.Error(), `row 2, column "y": 2 is not a label of a binary model`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAReplayOfThePastDoesNotKnowOfLaterClasses(t *testing.T) {
+	f := frame.New(frame.TextColumn("y", []string{"stay", "cancel", "stay", "move"}, nil),
+		frame.TimeColumn("k", []int64{day(1).UnixMicro(), day(9).UnixMicro(), frame.NoTime, day(2).UnixMicro()}))
+	task := Task{Column: "y", Kind: Multiclass, Truth: Truth{KnownAt: "k"}}
+	y, classes, err := task.Labels(f, day(3))
+	if err != nil || !slices.Equal(classes, []string{"move", "stay"}) || y[0] != 1 || !math.IsNaN(y[1]) || y[2] != 1 || y[3] != 0 {
+		t.Errorf("on day 3: got %v, %v, %v", y, classes, err)
+	}
+	y, classes, err = task.Labels(f, day(9))
+	if err != nil || !slices.Equal(classes, []string{"cancel", "move", "stay"}) || y[1] != 0 {
+		t.Errorf("on day 9: got %v, %v, %v", y, classes, err)
+	}
+}
+
+func TestAProfileOfLargeNumbersIsFinite(t *testing.T) {
+	f := frame.New(frame.NumberColumn("y", []float64{1.7e308, 1.7e308, math.NaN()}), frame.TextColumn("s", []string{"a", "b", "a"}, nil))
+	s, err := Write(context.Background(), blob.Memory(), frame.FromMemory(f), Task{Column: "y"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if y := s.Columns[0]; y.Mean != 1.7e308 || y.Missing != 1 || y.Distinct != 1 || y.Min != 1.7e308 {
+		t.Errorf("numbers: got %+v", y)
+	}
+	if s.Columns[1].Distinct != 2 {
+		t.Errorf("text: got %+v", s.Columns[1])
 	}
 }

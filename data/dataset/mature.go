@@ -3,10 +3,12 @@
 package dataset
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 
 	"flyball/data/frame"
@@ -46,48 +48,63 @@ func (t Task) Due(f *frame.Frame) ([]int64, error) {
 }
 
 // Labels are the rows' labels as known at now: a number, for Multiclass the index
-// into the returned classes (sorted); NaN where not known. A label whose known_at
+// into the returned classes (sorted; those known at now, so that a replay of the
+// past does not know of later ones); NaN where not known. A label whose known_at
 // lies after now is not known yet. A mature row's missing label is 0 where
-// Truth.Missing is negative.
+// Truth.Missing is negative. A Binary label is 0 or 1, or the text true or false.
 func (t Task) Labels(f *frame.Frame, now time.Time) ([]float64, []string, error) {
 	c := f.Column(t.Column)
 	if c == nil {
 		return nil, nil, fault.New(fault.Invalid, "there is no column %q to predict", t.Column)
 	}
+	later, err := t.later(f, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if t.Kind == Multiclass {
+		out, classes := indices(c, later)
+		return out, classes, nil
+	}
 	var out []float64
-	var classes []string
 	switch {
-	case t.Kind == Multiclass:
-		out, classes = indices(c)
-	case c.Kind != frame.Number:
-		return nil, nil, fault.New(fault.Invalid, "column %q is to be predicted as %s and holds %s", t.Column, t.Kind, c.Kind)
-	default:
+	case c.Kind == frame.Number:
 		out = slices.Clone(c.Num)
+	case c.Kind == frame.Text && t.Kind == Binary:
+		if out, err = truths(c); err != nil {
+			return nil, nil, err
+		}
+	default:
+		return nil, nil, fault.New(fault.Invalid, "column %q is to be predicted as %s and holds %s", t.Column, t.Kind, c.Kind)
 	}
 	for i, y := range out {
 		if t.Kind == Binary && y != 0 && y != 1 && !math.IsNaN(y) || math.IsInf(y, 0) {
 			return nil, nil, fault.New(fault.Invalid, "row %d, column %q: %v is not a label of a %s model", i+1, t.Column, y, t.Kind)
 		}
+		if later[i] {
+			out[i] = math.NaN()
+		}
 	}
-	if err := t.hide(f, out, now); err != nil {
-		return nil, nil, err
-	}
-	return out, classes, nil
+	return out, nil, t.noes(f, out, now)
 }
 
-// hide takes back the labels that were not known at now, and fills in the noes.
-func (t Task) hide(f *frame.Frame, labels []float64, now time.Time) error {
-	if c := t.Truth.KnownAt; c != "" {
-		known, err := Times(f, c)
-		if err != nil {
-			return err
-		}
-		for i, at := range known {
-			if at != frame.NoTime && at > now.UnixMicro() {
-				labels[i] = math.NaN()
-			}
-		}
+// later says of each row whether its label became known only after now.
+func (t Task) later(f *frame.Frame, now time.Time) ([]bool, error) {
+	out := make([]bool, f.Rows())
+	if t.Truth.KnownAt == "" {
+		return out, nil
 	}
+	known, err := Times(f, t.Truth.KnownAt)
+	if err != nil {
+		return nil, err
+	}
+	for i, at := range known {
+		out[i] = at != frame.NoTime && at > now.UnixMicro()
+	}
+	return out, nil
+}
+
+// noes fills in the labels that are missing because nothing happened.
+func (t Task) noes(f *frame.Frame, labels []float64, now time.Time) error {
 	if t.Truth.Missing != "negative" {
 		return nil
 	}
@@ -103,21 +120,41 @@ func (t Task) hide(f *frame.Frame, labels []float64, now time.Time) error {
 	return nil
 }
 
-func indices(c *frame.Column) ([]float64, []string) {
-	var classes []string
-	for i := range c.Len() {
-		if s := c.Format(i); s != "" {
-			if at, found := slices.BinarySearch(classes, s); !found {
-				classes = slices.Insert(classes, at, s)
-			}
+// truths are the labels of a column of true and false.
+func truths(c *frame.Column) ([]float64, error) {
+	out := make([]float64, c.Len())
+	for i, s := range c.Text {
+		switch {
+		case c.Missing(i):
+			out[i] = math.NaN()
+		case s == "1" || strings.EqualFold(s, "true"):
+			out[i] = 1
+		case s == "0" || strings.EqualFold(s, "false"):
+			out[i] = 0
+		default:
+			return nil, fault.New(fault.Invalid, "row %d, column %q: %q is not a label of a binary model", i+1, c.Name, s).Do("write 0 and 1, or true and false")
 		}
+	}
+	return out, nil
+}
+
+// indices are the labels as places in the sorted classes.
+func indices(c *frame.Column, later []bool) ([]float64, []string) {
+	at := map[string]int{}
+	for i := range c.Len() {
+		if s := c.Format(i); s != "" && !later[i] {
+			at[s] = 0
+		}
+	}
+	classes := slices.Sorted(maps.Keys(at))
+	for i, s := range classes {
+		at[s] = i
 	}
 	out := make([]float64, c.Len())
 	for i := range out {
 		out[i] = math.NaN()
-		if s := c.Format(i); s != "" {
-			at, _ := slices.BinarySearch(classes, s)
-			out[i] = float64(at)
+		if s := c.Format(i); s != "" && !later[i] {
+			out[i] = float64(at[s])
 		}
 	}
 	return out, classes
