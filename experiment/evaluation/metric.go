@@ -104,10 +104,12 @@ func classLoss(metric string, truth float64, scores []float64) (float64, bool) {
 			best = i
 		}
 	}
-	if metric == "log_loss" {
+	switch {
+	case metric == "log_loss":
 		return -math.Log(clip(scores[k]) / sum), true
-	}
-	if best == k {
+	case metric != "accuracy":
+		return 0, false
+	case best == k:
 		return 1, true
 	}
 	return 0, true

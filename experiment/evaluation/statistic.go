@@ -28,23 +28,28 @@ func (s Sample) statistic(metric, role string, d stat.Draws) statistic {
 	case "f1", "precision", "recall", "balanced_accuracy":
 		return s.confusion(metric, score, d)
 	}
-	mean := stat.MeanOf(s.Truth).Value
-	return sums(4, len(s.Truth), d, func(i int, out []float64) {
-		e, y := score[i]-s.Truth[i], s.Truth[i]-mean
-		out[0], out[1], out[2], out[3] = e, e*e, y, y*y
-	}, func(n float64, sum []float64) float64 {
-		switch metric {
-		case "rmse":
-			return math.Sqrt(sum[1] / n)
-		case "bias":
-			return sum[0] / n
-		case "r2":
-			if around := sum[3] - sum[2]*sum[2]/n; around > 0 {
-				return 1 - sum[1]/around
+	miss := func(i int) float64 { return score[i] - s.Truth[i] }
+	n := len(s.Truth)
+	switch metric {
+	case "rmse":
+		return sums(1, n, d, func(i int, out []float64) { out[0] = miss(i) * miss(i) },
+			func(n float64, sum []float64) float64 { return math.Sqrt(sum[0] / n) })
+	case "bias":
+		return sums(1, n, d, func(i int, out []float64) { out[0] = miss(i) },
+			func(n float64, sum []float64) float64 { return sum[0] / n })
+	case "r2":
+		mean := stat.MeanOf(s.Truth).Value // taken off first, so that squares do not cancel
+		return sums(3, n, d, func(i int, out []float64) {
+			y := s.Truth[i] - mean
+			out[0], out[1], out[2] = miss(i)*miss(i), y, y*y
+		}, func(n float64, sum []float64) float64 {
+			if around := sum[2] - sum[1]*sum[1]/n; around > 0 {
+				return 1 - sum[0]/around
 			}
-		}
-		return math.NaN()
-	})
+			return math.NaN()
+		})
+	}
+	return func([]float64) float64 { return math.NaN() } // a mean that some row cannot tell
 }
 
 // sums is a statistic of k sums over rows and their number n. part puts a row's part
@@ -63,9 +68,6 @@ func sums(k, rows int, d stat.Draws, part func(i int, out []float64), value func
 	return func(times []float64) float64 {
 		clear(total)
 		for g, t := range times {
-			if t == 0 {
-				continue
-			}
 			for j, v := range table[(k+1)*g : (k+1)*(g+1)] {
 				total[j] += t * v
 			}
@@ -74,21 +76,22 @@ func sums(k, rows int, d stat.Draws, part func(i int, out []float64), value func
 	}
 }
 
-// confusion is a metric of the four counts of decisions.
+// confusion is a metric of the counts of decisions, right and wrong.
 func (s Sample) confusion(metric string, score []float64, d stat.Draws) statistic {
 	above := s.above()
-	return sums(4, len(s.Truth), d, func(i int, out []float64) {
+	return sums(3, len(s.Truth), d, func(i int, out []float64) {
 		clear(out)
-		k := 0
-		if score[i] > above {
-			k = 2
+		switch said, yes := score[i] > above, s.Truth[i] > 0.5; {
+		case said && yes:
+			out[0] = 1
+		case said:
+			out[1] = 1
+		case yes:
+			out[2] = 1
 		}
-		if s.Truth[i] > 0.5 {
-			k++
-		}
-		out[k] = 1
-	}, func(_ float64, sum []float64) float64 {
-		tn, fn, fp, tp := sum[0], sum[1], sum[2], sum[3]
+	}, func(n float64, sum []float64) float64 {
+		tp, fp, fn := sum[0], sum[1], sum[2]
+		tn := n - tp - fp - fn
 		switch metric {
 		case "f1":
 			return 2 * tp / (2*tp + fp + fn)

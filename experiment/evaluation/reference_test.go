@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package evaluation
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"testing"
+
+	"flyball/data/dataset"
+)
+
+// The wanted values come from testdata/reference.py.
+func TestMetricsAgreeWithScikitLearn(t *testing.T) {
+	b, err := os.ReadFile("testdata/reference.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Name    string
+		Kind    dataset.Kind
+		Classes int
+		Truth   []float64
+		Scores  []float64
+		Above   float64
+		Want    map[string]float64
+	}
+	if err := json.Unmarshal(b, &cases); err != nil || len(cases) < 20 {
+		t.Fatalf("%d cases, %v", len(cases), err)
+	}
+	checked := 0
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			s := Sample{Kind: c.Kind, Classes: make([]string, c.Classes), Truth: c.Truth, Scores: map[string][]float64{"candidate": c.Scores}}
+			if c.Kind == dataset.Binary {
+				s.Decide = &dataset.Decision{Above: c.Above}
+			}
+			for metric, want := range c.Want {
+				e, _ := Measure(metric, s, "candidate", 1) // few rows may have no interval: the value is what counts here
+				if !(math.Abs(e.Value-want) <= 1e-10*max(1, math.Abs(want))) {
+					t.Errorf("%s: got %.15g, want %.15g", metric, e.Value, want)
+				}
+				checked++
+			}
+			for _, metric := range ForKind(c.Kind) {
+				if _, ok := c.Want[metric]; ok {
+					continue
+				}
+				if e, err := Measure(metric, s, "candidate", 1); err == nil {
+					t.Errorf("%s: got %+v where scikit-learn has no answer", metric, e)
+				}
+			}
+		})
+	}
+	if checked < 150 {
+		t.Errorf("only %d values were checked", checked)
+	}
+}
