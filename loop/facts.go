@@ -121,6 +121,7 @@ type tally struct {
 	requests, errors, decided, moved int
 	took                             []float64
 	pairs                            []online.Pair
+	byKey                            map[string]int // place in pairs
 }
 
 func (t *tally) add(j prediction.Joined) error {
@@ -164,9 +165,25 @@ func (t *tally) add(j prediction.Joined) error {
 	a, okA := evaluation.Loss(t.rule.Name, t.task.Kind, truth, live)
 	b, okB := evaluation.Loss(t.rule.Name, t.task.Kind, truth, cand)
 	if okA && okB {
-		t.pairs = append(t.pairs, online.Pair{Live: a, Candidate: b, Block: t.block(j)})
+		t.pair(j.Key, online.Pair{Live: a, Candidate: b, Block: t.block(j)})
 	}
 	return nil
+}
+
+// pair keeps a pair of losses. A caller that did not get its answer asks again with
+// the same key: the truth is one, and so is the pair; the newest answer stands.
+func (t *tally) pair(key string, p online.Pair) {
+	if i, again := t.byKey[key]; again {
+		t.pairs[i] = p
+		return
+	}
+	if key != "" {
+		if t.byKey == nil {
+			t.byKey = map[string]int{}
+		}
+		t.byKey[key] = len(t.pairs)
+	}
+	t.pairs = append(t.pairs, p)
 }
 
 // block is the draw that a record belongs to: its stretch of time, or its day where

@@ -161,7 +161,6 @@ func (l *Loop) floor(ctx context.Context, m *Model, rel release.State, now time.
 		classes = b.Manifest.Classes
 	}
 	t := &tally{task: m.Recipe.Task}
-	var pairs []online.Pair
 	err := l.opts.Log.Scan(ctx, prediction.Query{Model: m.Name, From: rel.StartedAt, DueBy: now, AsOf: now}, func(j prediction.Joined) error {
 		base, scores := j.BaselineScores(), j.ScoresOf(live)
 		if j.Label == nil || base == nil || scores == nil {
@@ -174,14 +173,14 @@ func (l *Loop) floor(ctx context.Context, m *Model, rel release.State, now time.
 		a, okA := evaluation.Loss(rule.Name, m.Recipe.Task.Kind, truth, base)
 		b, okB := evaluation.Loss(rule.Name, m.Recipe.Task.Kind, truth, scores)
 		if okA && okB {
-			pairs = append(pairs, online.Pair{Live: a, Candidate: b, Block: t.block(j)})
+			t.pair(j.Key, online.Pair{Live: a, Candidate: b, Block: t.block(j)})
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	v := online.Compare(pairs, online.Policy{Metric: rule.Name, Blocks: true})
+	v := online.Compare(t.pairs, online.Policy{Metric: rule.Name, Blocks: true})
 	next, changed := rel, false
 	switch v.Verdict {
 	case release.Harm:
