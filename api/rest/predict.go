@@ -3,9 +3,12 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -26,7 +29,7 @@ func (f *face) predictRoutes() {
 		func(ctx context.Context, in *predict) (*body[wire.PredictResponse], error) {
 			var req wire.PredictRequest
 			if err := json.Unmarshal(in.RawBody, &req); err != nil {
-				return nil, fault.Wrap(err, fault.Invalid, "the body is not a JSON object with rows")
+				return nil, notJSON(in.RawBody, err)
 			}
 			a, err := f.Serving.Predict(ctx, in.Model, req.Rows)
 			if err != nil {
@@ -58,6 +61,25 @@ func (f *face) predictRoutes() {
 			}, func(j prediction.Joined) error { out = append(out, j); return nil })
 			return answer(out, err)
 		})
+}
+
+// noNumber is a key whose value is a number that JSON does not have, as some writers of
+// JSON write it.
+var noNumber = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"\s*:\s*(-?)$`)
+
+// notJSON says what is wrong with a body of rows, and names the column of a NaN or an
+// infinity: they are what is sent most.
+func notJSON(raw []byte, err error) error {
+	if bad, ok := errors.AsType[*json.SyntaxError](err); ok && bad.Offset > 0 && bad.Offset <= int64(len(raw)) {
+		before, after := raw[:bad.Offset-1], raw[bad.Offset-1:]
+		before = before[max(0, len(before)-256):]
+		for _, word := range []string{"NaN", "Infinity"} {
+			if m := noNumber.FindSubmatch(before); m != nil && bytes.HasPrefix(after, []byte(word)) {
+				return fault.New(fault.Invalid, "column %q: %s%s is not JSON", m[1], m[2], word).Do("send null for a value that is missing")
+			}
+		}
+	}
+	return fault.Wrap(err, fault.Invalid, "the body is not a JSON object with rows")
 }
 
 func response(a serving.Answer) wire.PredictResponse {
