@@ -7,9 +7,11 @@ package web
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"embed"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -38,6 +40,7 @@ const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-a
 type pages struct {
 	Options
 	templates *template.Template
+	tags      map[string]string // of the static files, by path
 }
 
 // New adds the pages to mux. It fails when a template cannot be read.
@@ -47,18 +50,62 @@ func New(mux *http.ServeMux, opts Options) error {
 		return fault.Wrap(err, fault.Internal, "the pages' templates cannot be read")
 	}
 	p := &pages{Options: opts, templates: t}
-	static := http.FileServerFS(files)
-	mux.HandleFunc("GET /static/", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "max-age=3600")
-		if strings.HasSuffix(r.URL.Path, "/") {
-			http.NotFound(w, r) // no list of files
-			return
-		}
-		static.ServeHTTP(w, r)
-	})
+	if p.tags, err = tags(files); err != nil {
+		return fault.Wrap(err, fault.Internal, "the pages' files cannot be read")
+	}
+	mux.HandleFunc("GET /static/", p.static)
 	mux.HandleFunc("GET /{$}", p.loop)
 	mux.HandleFunc("GET /stream", p.stream)
+	// One segment only, so that the API's own answers (404 as JSON, 405) stay its own.
+	mux.HandleFunc("GET /{page}", p.missing)
 	return nil
+}
+
+// tags are the entity tags of the static files, by their path. An embedded file has
+// no time, so its bytes tell a browser whether its copy is still good.
+func tags(files fs.FS) (map[string]string, error) {
+	out := map[string]string{}
+	err := fs.WalkDir(files, "static", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := fs.ReadFile(files, path)
+		out["/"+path] = fmt.Sprintf(`"%x"`, sha256.Sum256(b))
+		return err
+	})
+	return out, err
+}
+
+// static serves a style sheet or a script. The browser keeps its copy and asks each
+// time whether it is still good, so that a new release is never shown in old clothes.
+func (p *pages) static(w http.ResponseWriter, r *http.Request) {
+	tag, ok := p.tags[r.URL.Path]
+	if !ok {
+		p.missing(w, r)
+		return
+	}
+	protect(w)
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("ETag", tag)
+	http.ServeFileFS(w, r, files, strings.TrimPrefix(r.URL.Path, "/"))
+}
+
+// missing says that there is no such page, and where to go on.
+func (p *pages) missing(w http.ResponseWriter, r *http.Request) {
+	protect(w)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusNotFound)
+	if err := p.templates.ExecuteTemplate(w, "missing.html", r.URL.Path); err != nil {
+		p.Logger.DebugContext(r.Context(), "the reader has gone", "error", err)
+	}
+}
+
+// protect sets what every answer to a browser carries.
+func protect(w http.ResponseWriter) {
+	w.Header().Set("Content-Security-Policy", policy)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Referrer-Policy", "no-referrer")
 }
 
 // loop shows the loop of every model.
@@ -69,10 +116,8 @@ func (p *pages) loop(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The page cannot be shown; the server's log says why.", http.StatusInternalServerError)
 		return
 	}
+	protect(w)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", policy)
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(html) // the reader may have gone
 }
@@ -107,7 +152,10 @@ func (p *pages) stream(w http.ResponseWriter, r *http.Request) {
 		changed := p.Changed()
 		html, err := p.render(r.Context(), "live")
 		if err != nil {
-			return
+			if r.Context().Err() == nil {
+				p.Logger.ErrorContext(r.Context(), "the page cannot be sent again", "error", err)
+			}
+			return // the browser asks again by itself
 		}
 		if !bytes.Equal(html, sent) {
 			if _, err := fmt.Fprintf(w, "event: swap\ndata: %s\n\n", strings.ReplaceAll(string(html), "\n", "\ndata: ")); err != nil {

@@ -202,3 +202,33 @@ func TestThePageIsSentAgainWhenSomethingHappened(t *testing.T) {
 		t.Errorf("second: %s", second)
 	}
 }
+
+func TestABrowserKeepsAFileUntilItsBytesChange(t *testing.T) {
+	s := site(t, nil, nil, never)
+	first, _ := get(t, s.URL+"/static/style.css")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/static/style.css", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for tag, want := range map[string]int{first.Header.Get("ETag"): http.StatusNotModified, `"older"`: http.StatusOK} {
+		req.Header.Set("If-None-Match", tag)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("tag %s: got %d, want %d", tag, res.StatusCode, want)
+		}
+	}
+}
+
+func TestAMissingPageSaysWhereToGoOn(t *testing.T) {
+	res, got := get(t, site(t, nil, nil, never).URL+"/%3Cscript%3E")
+	if res.StatusCode != http.StatusNotFound || !strings.HasPrefix(res.Header.Get("Content-Security-Policy"), "default-src 'self'") {
+		t.Errorf("got %s, policy %q", res.Status, res.Header.Get("Content-Security-Policy"))
+	}
+	if !strings.Contains(got, "<b>/&lt;script&gt;</b>") || !strings.Contains(got, `<a href="/">`) {
+		t.Errorf("the page: %s", got)
+	}
+}
