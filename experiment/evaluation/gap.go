@@ -56,7 +56,7 @@ func Gaps(metric string, s Sample, column, role string, seed uint64) (Gap, error
 	}
 	out := p.gap(role)
 	if len(p.known) < 2 {
-		return out, fault.New(fault.Invalid, "%s is not judged: %s has %d groups with enough rows", metric, column, len(p.known)).
+		return out, fault.New(fault.Invalid, "%s is not judged: fewer than two groups of %s have enough rows", metric, column).
 			Do("give at least %d rows of each group, and %d of a class that a rate is taken over", LeastGroup, LeastGroupClass)
 	}
 	out.Value = p.of(once(p.draws))

@@ -32,7 +32,9 @@ func (j *judging) fairness(rule Fairness) []finding {
 			if g.Missing > 0 {
 				f.Text += fmt.Sprintf("; about %s more rows would do", fixed(roundUp(float64(g.Missing)), 0))
 			}
-			f.short = func(int) string { return rule.Metric + " by " + column + " not judged, groups too small" }
+			f.short = func(room int) string {
+				return fit(room, rule.Metric+" by "+column+" not judged, groups too small", rule.Metric+" not judged, groups too small")
+			}
 		case rule.Require.WidensAtMost != nil:
 			f = j.widening(rule, column, g, f)
 		default:
@@ -47,14 +49,16 @@ func (j *judging) fairness(rule Fairness) []finding {
 func (j *judging) gap(rule Fairness, column string, g evaluation.Gap, f finding) finding {
 	e := evaluation.Estimate{Metric: rule.Metric, Slice: column, Role: "candidate", Value: g.Value, Low: g.Low, High: g.High, Rows: g.Rows, Blocks: g.Blocks}
 	j.verdict.Estimates = append(j.verdict.Estimates, e)
+	plain := e
 	e.Metric += " by " + column
-	f.short = func(int) string { return measured(e) }
 	f.Text = fmt.Sprintf("%s, %s, %s", measured(e), ends(g), on(g.Rows, g.Blocks))
 	if limit := rule.Require.AtMost; limit != nil {
 		tail := ""
 		f.Decision, f.Needs, tail = inside(e, math.Inf(-1), *limit)
 		f.Text += ", at most " + given(*limit) + tail
-		f.short = func(int) string { return measured(e) + ", at most " + given(*limit) }
+		f.short = func(room int) string {
+			return fit(room, measured(e)+", at most "+given(*limit), measured(plain)+", at most "+given(*limit))
+		}
 	}
 	f.Text += left(g)
 	return f

@@ -55,9 +55,10 @@ type finding struct {
 
 func (j *judging) add(f ...finding) { j.findings = append(j.findings, f...) }
 
-// decide takes the worst of the required findings, and says of the verdict what the
-// one that decides it found: where it passes, the first comparison over all rows;
-// else the worst finding over all rows, and a slice only where nothing else failed.
+// decide takes the worst of the required comparisons, or of any required finding that
+// does not pass: one that only holds, such as a limit, leaves superior as it is. The
+// summary is what the deciding finding says: where the verdict passes, the first
+// comparison; else the worst over all rows, and a slice only where nothing else failed.
 func (j *judging) decide() Verdict {
 	v := j.verdict
 	var why *finding
@@ -66,7 +67,7 @@ func (j *judging) decide() Verdict {
 		if !f.Required {
 			continue
 		}
-		if why == nil || rank(f.Decision) > rank(v.Decision) {
+		if (f.comparison || rank(f.Decision) >= 2) && rank(f.Decision) > rank(v.Decision) {
 			v.Decision = f.Decision
 		}
 		if why == nil || weight(f) > weight(*why) {
@@ -76,6 +77,9 @@ func (j *judging) decide() Verdict {
 	if why == nil {
 		v.Decision, v.Summary = Inconclusive, "kept out: nothing is required, so nothing is shown"
 		return v
+	}
+	if v.Decision == "" {
+		v.Decision = NonInferior
 	}
 	v.Pass = v.Decision == Superior || v.Decision == NonInferior
 	v.Summary = "kept out: "
@@ -104,6 +108,7 @@ func weight(f finding) int {
 	return w
 }
 
+// rank is 0 and 1 for what passes, 2 and 3 for what does not; −1: nothing said yet.
 func rank(d Decision) int {
 	return slices.Index([]Decision{Superior, NonInferior, Inconclusive, Harm}, d)
 }

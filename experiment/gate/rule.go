@@ -104,7 +104,7 @@ func (j *judging) report(metric string, out *finding) {
 
 // measured is a value with its interval.
 func measured(e evaluation.Estimate) string {
-	digits := max(decimals(e.Value), fine(e.Value, e.Value-e.Low, e.High-e.Value))
+	digits := fine(max(math.Abs(e.Value), math.Abs(e.Low), math.Abs(e.High)), e.Value-e.Low, e.High-e.Value)
 	return fmt.Sprintf("%s %s (%s…%s)", e.Metric, fixed(e.Value, digits), fixed(e.Low, digits), fixed(e.High, digits))
 }
 

@@ -56,10 +56,18 @@ func (j *judging) slices() []finding {
 	for k, q := range stat.Holm(p) {
 		if f := &out[at[k]]; q < 0.025 {
 			f.Decision = Harm
-			f.Text += fmt.Sprintf(": harm, Holm p = %.2g", q)
+			f.Text += ": harm, " + holm(q)
 		}
 	}
 	return out
+}
+
+// holm is an adjusted p-value in words.
+func holm(p float64) string {
+	if p < 0.0001 {
+		return "Holm p < 0.0001"
+	}
+	return fmt.Sprintf("Holm p = %.2g", p)
 }
 
 // sliceFinding says what was found of a part that can be judged.

@@ -14,17 +14,20 @@ import (
 // longest is how many characters a summary has at most: a line of the feed.
 const longest = 56
 
+// nothing is what is shown as zero: rounding errors of sums, not measurements.
+const nothing = 1e-9
+
 // decimals is how many digits after the point show v: one from ten on, else as many
 // as make three significant ones.
 func decimals(v float64) int {
 	v = math.Abs(v)
 	switch {
-	case v == 0 || v >= 10 || math.IsInf(v, 0) || math.IsNaN(v):
+	case v < nothing || v >= 10 || math.IsInf(v, 0) || math.IsNaN(v):
 		return 1
 	case v >= 1:
 		return 2
 	}
-	return min(2-int(math.Floor(math.Log10(v))), 9)
+	return 2 - int(math.Floor(math.Log10(v)))
 }
 
 // fixed is v with so many digits after the point, a real minus, and commas between
@@ -46,9 +49,6 @@ func fixed(v float64, digits int) string {
 
 // number is a measured value.
 func number(v float64) string {
-	if v == 0 {
-		return "0"
-	}
 	return fixed(v, decimals(v))
 }
 
@@ -69,7 +69,7 @@ func signed(v float64, digits int) string {
 // fine is how many digits a difference of figures such as value is shown with: those
 // of the value, or as many as leave two significant ones at the larger end.
 func fine(value, low, high float64) int {
-	if m := max(math.Abs(low), math.Abs(high)); m > 0 && m < 10 {
+	if m := max(math.Abs(low), math.Abs(high)); m > nothing && m < 10 {
 		return max(decimals(value), decimals(m)-1)
 	}
 	return decimals(value)
@@ -81,9 +81,9 @@ func change(d evaluation.Difference, how string) string {
 	digits := fine(max(math.Abs(d.Candidate), math.Abs(d.Other)), d.Low, d.High)
 	word := "no different"
 	switch {
-	case d.Value > 0:
+	case d.Value > nothing:
 		word = "better" + how + " by " + fixed(d.Value, digits)
-	case d.Value < 0:
+	case d.Value < -nothing:
 		word = "worse" + how + " by " + fixed(-d.Value, digits)
 	}
 	return fmt.Sprintf("%s (%s…%s)", word, signed(d.Low, digits), signed(d.High, digits))
@@ -106,17 +106,18 @@ func short(d evaluation.Difference, room int) string {
 	} else if d.Against == "live" && d.High < 0 {
 		word = " worse"
 	}
-	text := ""
-	for _, text = range []string{
-		fmt.Sprintf("%s %s, %s %s (%s%s)", d.Metric, a, d.Against, b, ends, word),
-		fmt.Sprintf("%s %s, %s %s (%s)", d.Metric, a, d.Against, b, ends),
-		fmt.Sprintf("%s %s (%s)", d.Metric, a, ends),
-	} {
+	return fit(room, fmt.Sprintf("%s %s, %s %s (%s%s)", d.Metric, a, d.Against, b, ends, word),
+		fmt.Sprintf("%s %s, %s %s (%s)", d.Metric, a, d.Against, b, ends), fmt.Sprintf("%s %s (%s)", d.Metric, a, ends))
+}
+
+// fit is the first of the texts that the room holds, else the last.
+func fit(room int, texts ...string) string {
+	for _, text := range texts {
 		if len([]rune(text)) <= room {
-			break
+			return text
 		}
 	}
-	return text
+	return texts[len(texts)-1]
 }
 
 // on says how many rows, and draws where these are fewer.
@@ -137,7 +138,7 @@ func more(rows, blocks int, ratio float64) (int, string) {
 	n := math.Min(1e9, math.Ceil(float64(rows)*times))
 	text := fmt.Sprintf("; about %s more rows", fixed(roundUp(n), 0))
 	if blocks < rows {
-		text += fmt.Sprintf(" in %s blocks", fixed(math.Min(1e9, math.Ceil(float64(blocks)*times)), 0))
+		text += fmt.Sprintf(" in %s blocks", fixed(roundUp(math.Min(1e9, math.Ceil(float64(blocks)*times))), 0))
 	}
 	return int(n), text + " would tell"
 }
