@@ -46,7 +46,7 @@ var floors = [][]string{
 var below = []string{"fault"}
 
 // forTests are packages that only tests import; they, bench/ and e2e/ may import anything.
-var forTests = []string{"blob/blobtest", "store/storetest", "store/pgtest", "serving/release/releasetest"}
+var forTests = []string{"blob/blobtest", "store/storetest", "store/pgtest", "serving/release/releasetest", "examples/hotel-cancel/replay"}
 
 // sql are the packages that may speak SQL.
 var sql = []string{"store", "serving/predictionlog"}
