@@ -17,6 +17,7 @@ import (
 	"flyball/loop"
 	"flyball/model/registry"
 	"flyball/spec"
+	"flyball/training/learner"
 )
 
 // Application is a model file to apply, with what it depends on.
@@ -106,6 +107,11 @@ func Read(a Application) (loop.Model, []string, error) {
 			warnings = append(warnings, problem.Text)
 		} else {
 			wrong = append(wrong, problem.Text)
+		}
+	}
+	if t := m.Train; strings.HasPrefix(t.With, "builtin/") {
+		if _, err := learner.New(t.With, t.Settings); err != nil {
+			wrong = append(wrong, err.Error()) // better now than when the training fails
 		}
 	}
 	if len(wrong) > 0 {
