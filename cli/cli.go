@@ -150,5 +150,11 @@ func root(e *env) *cobra.Command {
 	add("look", statusCommand(e), watchCommand(e), eventsCommand(e), versionsCommand(e), releasesCommand(e), driftCommand(e),
 		scoreCommand(e), alertsCommand(e), predictionsCommand(e), auditCommand(e))
 	add("run", serveCommand(e), demoCommand(e), doctorCommand(e), schemaCommand(e), versionCommand(e))
+	c.InitDefaultCompletionCmd() // else cobra adds it later, without an example
+	for _, cmd := range c.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.GroupID, cmd.Example = "run", "  source <(flyball completion bash)"
+		}
+	}
 	return c
 }

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
-
-	"flyball/fault"
 )
 
 // table is what a command shows of a list: a head, rows of text, and how many of
@@ -62,7 +60,7 @@ func (e *env) show(whole any, t table) error {
 		}
 		return w.Flush()
 	}
-	return fault.New(fault.Invalid, "%q is not a form of output", e.format).Do("write -o table, wide, json, yaml, csv or name")
+	return fmt.Errorf("invalid argument %q for -o: table, wide, json, yaml, csv or name", e.format)
 }
 
 // when is a moment as tables show it: UTC, to the minute.
