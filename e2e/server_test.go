@@ -130,9 +130,9 @@ func (s *server) kill() {
 	<-s.ended
 }
 
-// stop ends the server as Ctrl-C does, and returns when it is gone.
+// stop ends the server as a service manager does, and returns when it is gone.
 func (s *server) stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGINT)
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-s.ended:
 	case <-time.After(patience):
@@ -167,7 +167,7 @@ func run(t *testing.T, url, stdin string, args ...string) result {
 	if url != "" {
 		cmd.Env = append(cmd.Env, "FLYBALL_URL="+url)
 	}
-	cmd.Stdin = strings.NewReader(stdin)
+	cmd.Dir, cmd.Stdin = t.TempDir(), strings.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// verbs are the commands that a user is told of.
+var verbs = []string{
+	"alerts", "apply", "audit", "compare", "completion", "demo", "diff", "doctor", "drift", "events", "gate", "hold", "init", "label",
+	"predict", "predictions", "promote", "releases", "reproduce", "resume", "retrain", "rollback", "schema", "score", "serve", "status",
+	"train", "version", "versions", "watch",
+}
+
+func TestEveryCommandShowsAnExample(t *testing.T) {
+	for _, v := range verbs {
+		got := run(t, "", "", v, "--help")
+		if got.code != 0 || !strings.Contains(got.out, "Examples:\n  ") || !strings.Contains(got.out, "flyball "+v) {
+			t.Errorf("flyball %s --help: exit %d:\n%s%s", v, got.code, got.out, got.stderr)
+		}
+	}
+	all := run(t, "", "", "help").out
+	for line := range strings.Lines(all) {
+		word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if strings.HasPrefix(line, "  ") && !strings.HasPrefix(line, "   ") && !strings.HasPrefix(word, "-") &&
+			word != "help" && word != "flyball" && !slices.Contains(verbs, word) {
+			t.Errorf("flyball %s is not tested", word)
+		}
+	}
+}
+
+// command is one call and what must come of it.
+type command struct {
+	args  string // split at blanks; a comma inside stands for a blank of one argument
+	code  int
+	says  string // on standard output; on standard error where the code is not 0 or 3
+	stdin string
+}
+
+func (c command) check(t *testing.T, url string) {
+	t.Helper()
+	args := strings.Fields(c.args)
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], ",", " ")
+	}
+	got := run(t, url, c.stdin, args...)
+	said := got.out
+	if c.code != 0 && c.code != 3 {
+		said = got.stderr
+		lines := strings.Split(strings.TrimSuffix(said, "\n"), "\n")
+		if !strings.HasPrefix(lines[len(lines)-1], "flyball: ") {
+			t.Errorf("flyball %s does not say in its last line what went wrong: %s", c.args, said)
+		}
+	}
+	if got.code != c.code || !strings.Contains(said, c.says) {
+		t.Errorf("flyball %s: exit %d, want %d with %q:\n%s%s", c.args, got.code, c.code, c.says, got.out, got.stderr)
+	}
+}
+
+// folder is what a user has: a model file and its data, and a rows file.
+func folder(t *testing.T, past []hour, rows ...json.RawMessage) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	whole, err := json.Marshal(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := modelFile(t, byHand...)
+	for name, b := range map[string][]byte{
+		"model.yaml": []byte(file), "changed.yaml": []byte(strings.Replace(file, "trees: 20,", "trees: 21,", 1)),
+		"broken.yaml": []byte(strings.Replace(file, "retrain:", "retrian:", 1)), "setting.yaml": []byte(strings.Replace(file, "trees:", "tress:", 1)), source: csvFile(past), "rows.json": whole,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestEveryCommandDoesWhatItSays(t *testing.T) {
+	past, coming := history(t)
+	past = past[len(past)-150*24:]
+	h := coming[0]
+	dir := folder(t, past, h.row(nil), coming[1].row(nil))
+	s := start(t, t.TempDir(), begin)
+	advance := func() {
+		t.Helper()
+		if err := s.Advance(t.Context(), h.at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	model, changed := filepath.Join(dir, "model.yaml"), filepath.Join(dir, "changed.yaml")
+	for _, c := range []command{
+		{args: "status", says: "MODEL"},
+		{args: "apply " + model + " --dry-run", says: "bike-demand would change"},
+		{args: "apply " + model + " --explain", says: "apiVersion: flyball/v1"},
+		{args: "diff " + model, code: 3, says: "+ name: bike-demand"},
+		{args: "apply " + filepath.Join(dir, "broken.yaml"), code: 1, says: "retrian"},
+		{args: "apply " + filepath.Join(dir, "setting.yaml"), code: 1, says: "tress"},
+		{args: "apply " + filepath.Join(dir, "none.yaml"), code: 5, says: "none.yaml"},
+		{args: "status bike-demand", code: 5, says: "bike-demand"},
+		{args: "apply " + model, says: "bike-demand applied"},
+		{args: "apply " + model, says: "bike-demand unchanged"},
+		{args: "diff " + model},
+		{args: "diff " + changed, code: 3, says: "+   settings: {trees: 21,"},
+		{args: "predict bike-demand " + filepath.Join(dir, "rows.json"), code: 5, says: "bike-demand"},
+		{args: "compare bike-demand 1 2", code: 5, says: "1"},
+	} {
+		c.check(t, s.url)
+	}
+	advance()
+	for _, c := range []command{
+		{args: "status", says: "v1"},
+		{args: "status bike-demand -o json", says: `"live": 1`},
+		{args: "versions", says: "bike-demand@1"},
+		{args: "versions bike-demand -o name", says: "bike-demand@1\n"},
+		{args: "versions -o yaml", says: "version: 1"},
+		{args: "versions -o csv", says: "version,alias"},
+		{args: "versions -o xml", code: 2, says: "xml"},
+		{args: "releases", says: "succeeded"},
+		{args: "gate bike-demand@1", says: "mae"},
+		{args: "gate bike-demand@7", code: 5, says: "7"},
+		{args: "predict bike-demand " + filepath.Join(dir, "rows.json"), says: h.key()},
+		{args: "predict bike-demand", stdin: string(h.row(map[string]any{"temp": absent})), code: 1, says: `"temp"`},
+		{args: "predict bike-demand", stdin: string(coming[2].row(nil)), says: coming[2].key()},
+		{args: "label bike-demand " + h.key() + " 16", says: ""},
+		{args: "predictions --key " + h.key() + " -o csv", says: ",16,"},
+		{args: "predictions --last 2", says: coming[2].key()},
+		{args: "score", says: "SINCE"},
+		{args: "drift", says: "SINCE"},
+		{args: "alerts", says: "SINCE"},
+		{args: "events", says: "is live"},
+		{args: "hold bike-demand", code: 1, says: "reason"},
+		{args: "hold bike-demand --why the,lake,moves", says: "no more"},
+		{args: "resume bike-demand", says: "again"},
+		{args: "promote bike-demand", code: 6, says: "succeeded"},
+		{args: "rollback bike-demand --why a,test", code: 6, says: "nothing"},
+		{args: "apply " + changed, says: "applied"},
+		{args: "retrain bike-demand --why a,test", says: "begins"},
+		{args: "retrain bike-demand --why again", code: 6, says: "training"},
+	} {
+		c.check(t, s.url)
+	}
+	advance()
+	for _, c := range []command{
+		{args: "compare bike-demand 1 2", says: "mae"},
+		{args: "promote bike-demand --why a,test", says: "v2"},
+		{args: "promote bike-demand", says: "v2"},
+		{args: "status", says: "v2"},
+		{args: "rollback bike-demand --why complaints", says: "v2"},
+		{args: "status", says: "v1"},
+		{args: "reproduce bike-demand@1", says: "R3"},
+		{args: "audit", says: "complaints"},
+		{args: "audit --verify", says: "the chain holds"},
+		{args: "doctor", says: "ok"},
+		{args: "events bike-demand --last 3 -o json", says: "complaints"},
+	} {
+		c.check(t, s.url)
+	}
+	watches(t, s.url)
+}
+
+// watches checks that watch tells what happens while it happens, and ends well.
+func watches(t *testing.T, url string) {
+	t.Helper()
+	cmd := exec.Command(binary, "watch", bike, "--url", url)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	guard := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer guard.Stop()
+	lines := bufio.NewScanner(out)
+	asked, told := false, false
+	for !told && lines.Scan() {
+		if !asked { // it is under way
+			command{args: "hold bike-demand --why the,watch,is,tested", says: "no more"}.check(t, url)
+			asked = true
+		}
+		told = strings.Contains(lines.Text(), "the watch is tested")
+	}
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil || !told {
+		t.Errorf("watch ended with %v, and told of the hold: %t", err, told)
+	}
+}
+
+func TestCommandsThatNeedNoServerWorkWithoutOne(t *testing.T) {
+	past, _ := history(t)
+	past = past[len(past)-60*24:]
+	dir := folder(t, past)
+	data := t.TempDir()
+	start(t, data, begin).stop()
+	none := "http://127.0.0.1:1"
+	for _, c := range []command{
+		{args: "version", says: "flyball "},
+		{args: "schema", says: `"$schema"`},
+		{args: "completion bash", says: "complete"},
+		{args: "init " + filepath.Join(dir, source) + " --predict cnt", says: "kind: Model"},
+		{args: "train " + filepath.Join(dir, "model.yaml"), says: "mae"},
+		{args: "doctor --data " + data, says: "ok"},
+		{args: "doctor --data " + dir, code: 3, says: "BROKEN"},
+		{args: "doctor", code: 3, says: "BROKEN"},
+		{args: "nosuch", code: 2, says: "nosuch"},
+		{args: "status --nosuch", code: 2, says: "nosuch"},
+		{args: "status a b", code: 2, says: "accepts"},
+		{args: "init " + filepath.Join(dir, source), code: 2, says: "predict"},
+		{args: "serve --log loud", code: 2, says: "loud"},
+	} {
+		c.check(t, none)
+	}
+	for _, args := range []string{
+		"status", "versions m", "releases m", "gate m@1", "compare m 1 2", "drift m", "score m", "alerts m", "predictions m", "audit", "audit --verify",
+		"events", "watch", "promote m", "rollback m --why x", "retrain m", "hold m --why x", "resume m", "label m k 1", "reproduce m@1",
+		"apply " + filepath.Join(dir, "model.yaml"), "diff " + filepath.Join(dir, "model.yaml"), "train m",
+	} {
+		command{args: args, code: 7, says: "no server answers at " + none}.check(t, none)
+	}
+	command{args: "predict m", stdin: `{"a":1}`, code: 7, says: "no server answers"}.check(t, none)
+}
