@@ -74,8 +74,15 @@ func (c *checker) truth() {
 	if t.Missing == "negative" && c.m.Predict.Kind != dataset.Binary {
 		c.add("predict.truth.missing", "only a binary model can take a missing label as a no")
 	}
-	if t.KnownAt != "" && t.KnownAt == t.DueAt {
-		c.warn("predict.truth.known_at", "%s cannot say both when the truth was due and when it came", t.KnownAt)
+	if t.KnownAt == "" {
+		return
+	}
+	// Either would choose rows by the labels that have arrived.
+	switch {
+	case t.KnownAt == t.DueAt:
+		c.add("predict.truth.known_at", "%s cannot say both when the truth was due and when it came", t.KnownAt)
+	case t.DueAt == "" && t.Within == 0:
+		c.add("predict.truth.known_at", "the truth comes later than the row: say by when it is due, with due_at or within")
 	}
 }
 

@@ -66,6 +66,14 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 		{"a column that must never be one", swap("{within: 30d}", "{within: 30d}, never: [b]"), "pipeline.inputs: b stands under predict.never"},
 		{"what is known only with the truth", swap("{within: 30d}", "{within: 30d, known_at: b}"), "pipeline.inputs: b is known only with the truth; it cannot be an input"},
 		{"a wait without a time", swap("time: at, ", ""), "predict.truth.within: it counts from predict.time, which is not given"},
+		{
+			"a truth that comes later and is never due", swap("{within: 30d}", "{known_at: came}"),
+			"predict.truth.known_at: the truth comes later than the row: say by when it is due, with due_at or within",
+		},
+		{
+			"a truth that is due when it comes", swap("{within: 30d}", "{due_at: came, known_at: came}"),
+			"predict.truth.known_at: came cannot say both when the truth was due and when it came",
+		},
 		{"two due dates", swap("{within: 30d}", "{within: 30d, due_at: due}"), "predict.truth: due_at and within both say when the truth is due; give one"},
 		{
 			"a no for a number", swap("binary", "regression", "{within: 30d}", "{within: 30d, missing: negative}") + "gate: {metrics: [{name: mae, require: superior}]}\n",
