@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,21 +61,33 @@ func read(t *testing.T, change ...string) training.Recipe {
 }
 
 // extract is every twentieth booking: enough to choose rows from.
-var extract = options{dir: "..", thin: 20, days: 28}
+type extract struct {
+	source [][]string
+	served *bookings
+}
 
-// trained makes a version by the changed model file of the extract, with some labels
+func extracted(t *testing.T) extract {
+	t.Helper()
+	o := options{dir: "..", thin: 20, days: 28}
+	rows, err := history(o, func(booked time.Time) bool { return booked.Before(begins) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	served, err := load(o, read(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return extract{rows, served}
+}
+
+// trained makes a version of the extract by the changed model file, with some labels
 // turned round, in the source and in the log alike.
-func trained(t *testing.T, change []string, turn turned) training.Result {
+func (e extract) trained(t *testing.T, change []string, turn turned) training.Result {
 	t.Helper()
 	recipe := read(t, change...)
 	recipe.Train.Settings = map[string]any{"trees": 5, "depth": 3}
 	recipe.Gate.Reproduce, recipe.Data.Checks = "", nil // an extract has too few rows for them
-	rows, err := history(extract, func(booked time.Time) bool { return booked.Before(begins) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	turnRows(t, rows, turn)
-	raw, err := pack(rows)
+	raw, err := pack(turnRows(t, e.source, turn))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,11 +96,7 @@ func trained(t *testing.T, change []string, turn turned) training.Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := load(extract, read(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr := training.Trainer{Blobs: memory, Decoders: learner.Decoders(), Log: servedLog{b, turn}, Logger: slog.New(slog.DiscardHandler)}
+	tr := training.Trainer{Blobs: memory, Decoders: learner.Decoders(), Log: servedLog{e.served, turn}, Logger: slog.New(slog.DiscardHandler)}
 	res, err := tr.Run(t.Context(), training.Request{Recipe: recipe, Files: map[string]registry.DataFile{"bookings.csv.gz": source}, Now: now}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -95,19 +104,23 @@ func trained(t *testing.T, change []string, turn turned) training.Result {
 	return res
 }
 
-// turnRows turns labels round in the rows of the source: booking_id, booked_on,
-// label_due_on, label_on, is_canceled.
-func turnRows(t *testing.T, rows [][]string, turn turned) {
+// turnRows is the rows of a source (booking_id, booked_on, label_due_on, label_on,
+// is_canceled, …) with labels turned round.
+func turnRows(t *testing.T, rows [][]string, turn turned) [][]string {
 	t.Helper()
-	for _, row := range rows[1:] {
+	out := slices.Clone(rows)
+	for i, row := range rows[1:] {
 		due, err := time.Parse(time.DateOnly, row[2])
 		if err != nil {
 			t.Fatal(err)
 		}
 		if turn(due) {
+			row = slices.Clone(row)
 			row[4] = other(row[4])
+			out[i+1] = row
 		}
 	}
+	return out
 }
 
 func other(label string) string {
@@ -150,6 +163,7 @@ func (l servedLog) Scan(_ context.Context, q prediction.Query, visit func(predic
 // of due rows round changes them, so the test can fail.
 func TestLabelsThatOnlyArrivedTrainNothing(t *testing.T) {
 	truth, test := "truth: {due_at: label_due_on, known_at: label_on}", "test:  {window: 28d, at_least: 300}"
+	e := extracted(t)
 	for _, c := range []struct {
 		name   string
 		change []string
@@ -168,7 +182,7 @@ func TestLabelsThatOnlyArrivedTrainNothing(t *testing.T) {
 		{"never fitted again", []string{"refit: after_gate", "refit: never"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			plain, turned := trained(t, c.change, none), trained(t, c.change, notDue)
+			plain, turned := e.trained(t, c.change, none), e.trained(t, c.change, notDue)
 			if plain.Bundle != turned.Bundle || plain.Judged != turned.Judged || plain.Floor != turned.Floor {
 				t.Errorf("labels that only arrived changed a version: %s and %s", plain.Bundle, turned.Bundle)
 			}
@@ -179,7 +193,7 @@ func TestLabelsThatOnlyArrivedTrainNothing(t *testing.T) {
 			if plain.Snapshot == turned.Snapshot {
 				t.Error("no label was turned round, so the test tells nothing")
 			}
-			if due := trained(t, c.change, isDue); due.Judged == plain.Judged {
+			if due := e.trained(t, c.change, isDue); due.Judged == plain.Judged {
 				t.Error("turning the labels of due rows round changed nothing")
 			}
 		})
