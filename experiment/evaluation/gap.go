@@ -45,10 +45,11 @@ func GapMetrics(kind dataset.Kind) []string {
 }
 
 // Gaps is the gap between the groups that the slice column cuts, in a role's scores.
-// A gap is never below zero, so its resamples lie too high: the interval is the
-// wider of the percentile one and the one mirrored about the value (Davison and
-// Hinkley 1997, §5.2): too wide rather than too narrow where groups are alike. It fails, Invalid, where
-// fewer than two groups are known; the Gap then says what is missing.
+// A gap is never below zero, and the luck of many groups widens it. So the low end is
+// the value less what luck alone spreads the groups by in 97.5 % of resamples, which
+// holds for any number of groups; the high end is that of the percentile interval.
+// It fails, Invalid, where fewer than two groups are known; the Gap then says what is
+// missing.
 func Gaps(metric string, s Sample, column, role string, seed uint64) (Gap, error) {
 	p, err := s.gapParts(metric, column, role)
 	if err != nil {
@@ -59,15 +60,23 @@ func Gaps(metric string, s Sample, column, role string, seed uint64) (Gap, error
 		return out, fault.New(fault.Invalid, "%s is not judged: fewer than two groups of %s have enough rows", metric, column).
 			Do("give at least %d rows of each group, and %d of a class that a rate is taken over", LeastGroup, LeastGroupClass)
 	}
-	out.Value = p.of(once(p.draws))
+	means := p.means(once(p.draws))
+	out.Value = spread(means)
 	b, ok := p.draws.Bootstrap(seed, p.of)
-	out.Low, out.High = max(0, min(b.Low, 2*out.Value-b.High)), max(b.High, 2*out.Value-b.Low)
-	return out, told(metric, ok)
+	luck, okLuck := p.draws.Bootstrap(seed, func(times []float64) float64 {
+		return spread(less(p.means(times), means))
+	})
+	out.Low, out.High = max(0, out.Value-luck.High), b.High
+	return out, told(metric, ok && okLuck)
 }
 
 // Widening is by how much narrower the candidate's gap is than the other's, on the
-// same resamples of the same groups: positive is better, as in every Difference. Its
-// interval is that of Gaps. It fails, Invalid, where Gaps does.
+// same resamples of the same groups: positive is better, as in every Difference. The
+// low end is the better of two that hold: the gap is wider by no more than the groups'
+// own changes lie apart (which is little where the two say nearly the same), and by no
+// more than the high end of the candidate's gap less the low end of the other's. The
+// high end is the wider of the percentile one and the one mirrored about the value. It
+// fails, Invalid, where Gaps does.
 func Widening(metric string, s Sample, column, candidate, other string, seed uint64) (Difference, error) {
 	d := Difference{Metric: metric, Slice: column, Against: other}
 	p, err := s.gapParts(metric, column, candidate)
@@ -82,11 +91,23 @@ func Widening(metric string, s Sample, column, candidate, other string, seed uin
 		_, err := Gaps(metric, s, column, candidate, seed)
 		return d, err
 	}
-	narrower := func(times []float64) float64 { return q.of(times) - p.of(times) }
 	whole := once(p.draws)
-	d.Candidate, d.Other, d.Value = p.of(whole), q.of(whole), narrower(whole)
-	b, ok := p.draws.Bootstrap(seed, narrower)
-	d.Low, d.High, d.SE = min(b.Low, 2*d.Value-b.High), max(b.High, 2*d.Value-b.Low), b.SE
+	before, after := q.means(whole), p.means(whole)
+	d.Candidate, d.Other, d.Value = spread(after), spread(before), spread(before)-spread(after)
+	var over [4]stat.Spread // the same resamples
+	ok := true
+	for k, of := range []statistic{
+		func(times []float64) float64 { return q.of(times) - p.of(times) },
+		func(times []float64) float64 { return spread(less(p.means(times), q.means(times))) },
+		p.of,
+		func(times []float64) float64 { return spread(less(q.means(times), before)) },
+	} {
+		b, can := p.draws.Bootstrap(seed, of)
+		over[k], ok = b, ok && can
+	}
+	changes, own, luck := over[1].High, over[2].High, over[3].High
+	d.Low = -min(changes, own-max(0, d.Other-luck))
+	d.High, d.SE = max(over[0].High, 2*d.Value-over[0].Low), over[0].SE
 	d.P = stat.Mean{Value: d.Value, SE: d.SE, DF: float64(d.Blocks - 1)}.Below()
 	return d, told(metric, ok)
 }
@@ -180,7 +201,10 @@ func (p *gapParts) choose(values []string) {
 }
 
 // of is the gap in a resample; NaN where a group is not in it.
-func (p *gapParts) of(times []float64) float64 {
+func (p *gapParts) of(times []float64) float64 { return spread(p.means(times)) }
+
+// means are the groups' values in a resample; NaN for one that is not in it.
+func (p *gapParts) means(times []float64) []float64 {
 	n, sum := make([]float64, len(p.known)), make([]float64, len(p.known))
 	for i, k := range p.group {
 		if k >= 0 {
@@ -189,15 +213,22 @@ func (p *gapParts) of(times []float64) float64 {
 			sum[k] += t * p.value[i]
 		}
 	}
-	low, high := math.Inf(1), math.Inf(-1)
-	for k := range n {
-		if n[k] == 0 {
-			return math.NaN()
-		}
-		low, high = min(low, sum[k]/n[k]), max(high, sum[k]/n[k])
+	for k := range sum {
+		sum[k] /= n[k]
 	}
-	return high - low
+	return sum
 }
+
+// less takes y off x, in place.
+func less(x, y []float64) []float64 {
+	for k := range x {
+		x[k] -= y[k]
+	}
+	return x
+}
+
+// spread is the largest less the smallest; NaN where one is.
+func spread(x []float64) float64 { return slices.Max(x) - slices.Min(x) }
 
 // gap is what is known of the groups without resampling: each one's own value, by
 // Wilson where a share is of independent rows, else by the t over draws.

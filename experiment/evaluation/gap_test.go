@@ -59,9 +59,10 @@ func TestAGapIsTheDistanceOfTheGroupsFurthestApart(t *testing.T) {
 func TestAnIntervalOfTwoRatesAgreesWithTheNormalOne(t *testing.T) {
 	s := grouped(map[string][4]int{"a": {2000, 1000, 500, 300}, "b": {2000, 1000, 500, 100}}, nil)
 	g, err := Gaps("fpr_gap", s, "group", "candidate", 1)
-	h := 1.96 * math.Sqrt(0.3*0.7/1000+0.1*0.9/1000)
-	if err != nil || math.Abs(g.Low-(0.2-h)) > 0.003 || math.Abs(g.High-(0.2+h)) > 0.003 {
-		t.Errorf("got %v…%v, %v, want %v…%v", g.Low, g.High, err, 0.2-h, 0.2+h)
+	se := math.Sqrt(0.3*0.7/1000 + 0.1*0.9/1000)
+	low, high := 0.2-2.2414*se, 0.2+1.96*se // the low end holds for a gap of either sign
+	if err != nil || math.Abs(g.Low-low) > 0.003 || math.Abs(g.High-high) > 0.003 {
+		t.Errorf("got %v…%v, %v, want %v…%v", g.Low, g.High, err, low, high)
 	}
 	for _, e := range g.Groups {
 		if e.Metric != "fpr" || e.Rows != 1000 || !(e.Low < e.Value && e.Value < e.High) {
@@ -115,6 +116,24 @@ func TestErrorsOfGroupsAreCompared(t *testing.T) {
 	for metric, want := range map[string]float64{"mae_gap": 1, "bias_gap": 3} {
 		if g, err := Gaps(metric, s, "group", "candidate", 1); err != nil || g.Value != want {
 			t.Errorf("%s: got %+v, %v, want %v", metric, g, err, want)
+		}
+	}
+}
+
+func TestACandidateThatClosesAGapDoesNotWidenIt(t *testing.T) {
+	open := map[string][4]int{"a": {800, 400, 300, 40}, "b": {800, 400, 300, 120}}
+	closed := map[string][4]int{"a": {800, 400, 300, 80}, "b": {800, 400, 300, 80}}
+	for name, c := range map[string]struct {
+		candidate, live map[string][4]int
+		low, high       float64 // what the interval must lie within
+	}{
+		"closed":   {closed, open, 0.05, 0.4},
+		"opened":   {open, closed, -0.4, -0.05},
+		"the same": {open, open, 0, 0},
+	} {
+		d, err := Widening("fpr_gap", grouped(c.candidate, c.live), "group", "candidate", "live", 1)
+		if err != nil || d.Low < c.low || d.High > c.high || d.Low > d.Value || d.Value > d.High {
+			t.Errorf("%s: got %+v, %v", name, d, err)
 		}
 	}
 }
