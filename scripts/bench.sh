@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The numbers of docs/performance.md, one part by its name or all: packages, boosting,
+# server, demo. Times are of this machine; ratios travel.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export CGO_ENABLED=0
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(packages boosting server demo)
+
+packages() {
+	local with
+	with=$(grep -rl '^func Benchmark' --include='*_test.go' --exclude-dir=.cache . | xargs -n1 dirname | sort -u)
+	# One package after the other, so that they do not take the processor from each other.
+	# shellcheck disable=SC2086
+	go test -p 1 -run '^$' -bench . -benchmem -count "${COUNT:-1}" $with | grep -v '^goos\|^goarch\|^PASS'
+}
+
+boosting() {
+	scripts/setup.sh
+	if [ -x .cache/venv/bin/python ]; then
+		go run ./bench/boosting -python .cache/venv/bin/python
+	else
+		echo "boosting against XGBoost: left out, there is no .cache/venv"
+	fi
+}
+
+# From the start of an empty server to its first answer, and what it holds at rest.
+server() {
+	local dir pid from to
+	dir=$(mktemp -d)
+	go build -trimpath -o "$dir/flyball" ./cmd/flyball
+	for try in 1 2 3; do
+		rm -rf "$dir/data"
+		from=$(date +%s%N)
+		"$dir/flyball" serve --data "$dir/data" --listen 127.0.0.1:7199 >"$dir/log" 2>&1 &
+		pid=$!
+		until curl -sf http://127.0.0.1:7199/readyz >/dev/null 2>&1; do
+			kill -0 "$pid" 2>/dev/null || { cat "$dir/log"; return 1; }
+		done
+		to=$(date +%s%N)
+		sleep 5
+		echo "server $try: ready after $(((to - from) / 1000000)) ms, $(awk '/VmRSS/ {print int($2 / 1024)}' "/proc/$pid/status") MB resident after 5 s"
+		kill "$pid" && wait "$pid" || true
+	done
+	echo "binary: $(($(stat -c %s "$dir/flyball") / 1000000)) MB"
+	rm -rf "$dir"
+}
+
+demo() {
+	local dir
+	dir=$(mktemp -d)
+	go build -trimpath -o "$dir/flyball" ./cmd/flyball
+	python3 - "$dir/flyball" <<-'PY'
+		import resource, subprocess, sys, time
+		began = time.time()
+		p = subprocess.run([sys.argv[1], "demo", "--listen", "127.0.0.1:7199"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+		use = resource.getrusage(resource.RUSAGE_CHILDREN)
+		print(p.stdout.strip().splitlines()[-1])
+		print(f"demo: {time.time() - began:.0f} s, {use.ru_utime + use.ru_stime:.0f} s of the processor, {use.ru_maxrss // 1024} MB at most, exit code {p.returncode}")
+		sys.exit(p.returncode)
+	PY
+	rm -rf "$dir"
+}
+
+for part in "${parts[@]}"; do
+	"$part"
+done
