@@ -3,9 +3,12 @@
 package loop
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"flyball/event"
@@ -51,6 +54,11 @@ func (l *Loop) watch(ctx context.Context, m *Model, rel release.State, now time.
 	if err != nil {
 		return err
 	}
+	// Ids are drawn: rows of one moment in the order of their keys tell the same story
+	// in every replay.
+	slices.SortStableFunc(rows, func(a, b prediction.Joined) int {
+		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.Key, b.Key))
+	})
 	out := monitoring.Step(monitoring.Input{
 		Policy: m.Recipe.Watch, Task: m.Recipe.Task, Profile: profile, Model: m.Name, Version: version, State: st,
 		Rows: rows, Now: now, MinRowsPerWindow: minRows(m),

@@ -4,6 +4,7 @@ package training
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"flyball/blob"
@@ -35,11 +37,11 @@ func gather(ctx context.Context, blobs blob.Store, log prediction.Log, r Request
 		return dataset.Snapshot{}, err
 	}
 	if log != nil && r.Recipe.Data.Also != "none" {
-		served, err := fromLog(ctx, log, r, rows.Fields())
+		answered, err := fromLog(ctx, log, r, rows.Fields())
 		if err != nil {
 			return dataset.Snapshot{}, err
 		}
-		if rows, err = join(rows, served, r.Recipe.Task.ID); err != nil {
+		if rows, err = join(rows, answered, r.Recipe.Task.ID); err != nil {
 			return dataset.Snapshot{}, err
 		}
 	}
@@ -74,33 +76,55 @@ func sourceFile(ctx context.Context, blobs blob.Store, name string, f registry.D
 	return frame.ReadAll(in)
 }
 
-// fromLog reads the served rows into the source's columns: the request's own, and
-// the label. The newest answer to a key stands for it.
-func fromLog(ctx context.Context, log prediction.Log, r Request, fields []frame.Field) (*frame.Frame, error) {
-	task := r.Recipe.Task
+// served is one row of the log with its truth, as far as it is known.
+type served struct {
+	key   string
+	time  time.Time
+	row   json.RawMessage
+	label string
+	known time.Time
+}
+
+// readLog reads the served rows that belong into the snapshot. The newest answer to a
+// key stands for it. Rows of one moment are in the order of their keys: their ids are
+// drawn, and the snapshot must not hang on that.
+func readLog(ctx context.Context, log prediction.Log, r Request) ([]served, error) {
 	recent := r.Now.Add(-r.Recipe.Data.Test.Window.D())
 	byKey := map[string]int{}
-	var rows []json.RawMessage
-	var labels []string
-	var known []time.Time
+	var out []served
 	err := log.Scan(ctx, prediction.Query{Model: r.Recipe.Model, AsOf: r.Now}, func(j prediction.Joined) error {
 		if j.Due.After(r.Now) && j.Time.Before(recent) {
 			return nil
 		}
-		label, at := "", time.Time{}
+		s := served{key: j.Key, time: j.Time, row: j.Row}
 		if j.Label != nil {
-			label, at = j.Label.Value, j.Label.At
+			s.label, s.known = j.Label.Value, j.Label.At
 		}
 		if i, twice := byKey[j.Key]; twice && j.Key != "" {
-			rows[i], labels[i], known[i] = j.Row, label, at
+			out[i] = s
 			return nil
 		}
-		byKey[j.Key] = len(rows)
-		rows, labels, known = append(rows, j.Row), append(labels, label), append(known, at)
+		byKey[j.Key] = len(out)
+		out = append(out, s)
 		return nil
 	})
+	slices.SortStableFunc(out, func(a, b served) int {
+		return cmp.Or(a.time.Compare(b.time), strings.Compare(a.key, b.key))
+	})
+	return out, err
+}
+
+// fromLog reads the served rows into the source's columns: the request's own, and
+// the label.
+func fromLog(ctx context.Context, log prediction.Log, r Request, fields []frame.Field) (*frame.Frame, error) {
+	task := r.Recipe.Task
+	all, err := readLog(ctx, log, r)
 	if err != nil {
 		return nil, err
+	}
+	rows, labels, known := make([]json.RawMessage, len(all)), make([]string, len(all)), make([]time.Time, len(all))
+	for i, s := range all {
+		rows[i], labels[i], known[i] = s.row, s.label, s.known
 	}
 	optional := slices.DeleteFunc(slices.Clone(fields), func(f frame.Field) bool {
 		return f.Name == task.Column || f.Name == task.Truth.KnownAt
@@ -169,13 +193,13 @@ func knownColumn(f frame.Field, known []time.Time) frame.Column {
 
 // join puts the served rows after the source's, and drops what the source holds of
 // a key that was served.
-func join(rows, served *frame.Frame, id string) (*frame.Frame, error) {
-	if id == "" || served.Rows() == 0 {
-		return frame.Concat(rows, served)
+func join(rows, answered *frame.Frame, id string) (*frame.Frame, error) {
+	if id == "" || answered.Rows() == 0 {
+		return frame.Concat(rows, answered)
 	}
-	have := make(map[string]bool, served.Rows())
-	for i := range served.Rows() {
-		have[served.Column(id).Format(i)] = true
+	have := make(map[string]bool, answered.Rows())
+	for i := range answered.Rows() {
+		have[answered.Column(id).Format(i)] = true
 	}
 	keep := make([]int, 0, rows.Rows())
 	for i := range rows.Rows() {
@@ -186,7 +210,7 @@ func join(rows, served *frame.Frame, id string) (*frame.Frame, error) {
 	if len(keep) < rows.Rows() {
 		rows = rows.Take(keep)
 	}
-	return frame.Concat(rows, served)
+	return frame.Concat(rows, answered)
 }
 
 // SourceBytes opens a source file given as bytes and says what is in it; used where
