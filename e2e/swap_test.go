@@ -27,6 +27,7 @@ var byHand = [][2]string{
 	{"trees: 200, depth: 6, learning_rate: 0.1", "trees: 20, depth: 4, learning_rate: 0.2"},
 	{"  seed: 7", "  seed: 7\n  refit: never"}, // the newest rows stay unseen, so that each version is judged
 	{"  reproduce: required\n", ""},
+	{"also: predictions", "also: none"}, // a million served rows would be read at every training
 	{"shadow: {for: 5d, at_least: 100}", "shadow: {for: 0s, at_least: 0}"},
 	{"canary: [{share: 25%, for: 1d}, {share: 100%}]", "canary: [{share: 50%, for: 1d}, {share: 100%}]"},
 	{"back_if: {errors: {above: 1%}, latency_p99: {above: 50ms}, loss: worse}", "back_if: {errors: {above: 1%}}"},
