@@ -103,7 +103,7 @@ func (w *work) shift(b *model.Bundle) error {
 	if limit := w.recipe.Gate.Refit; limit != nil && sum > float64(limit.ShiftAtMost)*scale {
 		v := &w.result.Verdict
 		v.Pass = false
-		v.Summary = fmt.Sprintf("held back: the refit's predictions moved by %.1f %%, more than gate.refit allows", 100*sum/scale)
+		v.Summary = fmt.Sprintf("kept out: refit moved predictions by %.1f %%", 100*sum/scale)
 	}
 	return nil
 }
