@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -240,7 +241,7 @@ func compareCommand(e *env) *cobra.Command {
 					if values[number][key] == "" {
 						values[number][key] = fmt.Sprintf("%.4g (%.4g…%.4g), %d rows", est.Value, est.Low, est.High, est.Rows)
 					}
-					if !contains(order, key) {
+					if !slices.Contains(order, key) {
 						order = append(order, key)
 					}
 				}
@@ -258,15 +259,6 @@ func compareCommand(e *env) *cobra.Command {
 			return e.show(values, t)
 		},
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // waitJob waits for a job to end; false when the time ran out.

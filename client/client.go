@@ -132,11 +132,12 @@ func problem(res *http.Response) error {
 	if kind == fault.Refused && p.Title != fault.Refused.String() {
 		kind = fault.Invalid // the body did not fit the route's schema
 	}
-	what := p.Detail
+	var what strings.Builder
+	what.WriteString(p.Detail)
 	for _, e := range p.Errors {
-		what += fmt.Sprintf("; %s (%s)", e.Message, e.Location)
+		fmt.Fprintf(&what, "; %s (%s)", e.Message, e.Location)
 	}
-	return fault.New(kind, "%s", what)
+	return fault.New(kind, "%s", what.String())
 }
 
 func of(model, rest string) string { return "/v1/models/" + url.PathEscape(model) + rest }

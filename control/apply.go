@@ -66,8 +66,10 @@ func (s *Service) Apply(ctx context.Context, by string, a Application, dry bool)
 		return Applied{}, fmt.Errorf("encode the audit record: %w", err)
 	}
 	rec := audit.Record{At: rm.AppliedAt, Actor: by, Action: "apply", Object: m.Name, Data: data}
-	ev := event.Event{At: rm.AppliedAt, Model: m.Name, By: by, Mark: event.OK, Kind: "apply",
-		Text: "model file applied", Command: "flyball status " + m.Name}
+	ev := event.Event{
+		At: rm.AppliedAt, Model: m.Name, By: by, Mark: event.OK, Kind: "apply",
+		Text: "model file applied", Command: "flyball status " + m.Name,
+	}
 	kept, changed, err := s.opts.Store.ApplyModel(ctx, rm, rec, ev)
 	return Applied{Model: kept, Changed: changed, Warnings: warnings}, err
 }

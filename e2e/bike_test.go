@@ -155,8 +155,10 @@ func apply(ctx context.Context, s *server, file string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Apply(ctx, wire.ApplyRequest{Name: "model.yaml", File: file,
-		Data: map[string]registry.DataFile{source: {Digest: blob.Digest(up.Digest), Size: up.Size}}})
+	_, err = s.Apply(ctx, wire.ApplyRequest{
+		Name: "model.yaml", File: file,
+		Data: map[string]registry.DataFile{source: {Digest: blob.Digest(up.Digest), Size: up.Size}},
+	})
 	return err
 }
 

@@ -92,7 +92,7 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 	past = past[len(past)-150*24:]
 	h := coming[0]
 	dir := folder(t, past, h.row(nil), coming[1].row(nil))
-	s := start(t, t.TempDir(), begin)
+	s := start(t, t.TempDir())
 	advance := func() {
 		t.Helper()
 		if err := s.Advance(t.Context(), h.at); err != nil {
@@ -203,7 +203,7 @@ func TestCommandsThatNeedNoServerWorkWithoutOne(t *testing.T) {
 	past = past[len(past)-60*24:]
 	dir := folder(t, past)
 	data := t.TempDir()
-	start(t, data, begin).stop()
+	start(t, data).stop()
 	none := "http://127.0.0.1:1"
 	for _, c := range []command{
 		{args: "version", says: "flyball "},

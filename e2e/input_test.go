@@ -39,7 +39,7 @@ func rows(rs ...string) string { return `{"rows":[` + strings.Join(rs, ",") + `]
 func TestBadInputIsToldAndNothingIsLogged(t *testing.T) {
 	past, coming := history(t)
 	past = past[len(past)-150*24:]
-	s := start(t, t.TempDir(), begin)
+	s := start(t, t.TempDir())
 	live(t, s, modelFile(t, byHand...), past)
 	h := coming[0]
 	good := string(h.row(nil))
@@ -110,9 +110,9 @@ func TestBadInputIsToldAndNothingIsLogged(t *testing.T) {
 
 func TestAServerThatCannotStartSaysWhyInOneSentence(t *testing.T) {
 	dir := t.TempDir()
-	s := start(t, dir, begin)
+	s := start(t, dir)
 	newer := t.TempDir()
-	start(t, newer, begin).stop()
+	start(t, newer).stop()
 	db, err := sql.Open("sqlite", filepath.Join(newer, "flyball.db"))
 	if err != nil {
 		t.Fatal(err)

@@ -71,7 +71,7 @@ type replay struct {
 func (r *replay) run(file string, data []byte) {
 	r.t.Helper()
 	r.acked, r.labelled = map[string]wire.Prediction{}, map[string]string{}
-	s, err := launch(r.dir, begin)
+	s, err := launch(r.dir)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func (r *replay) send(what string, do func(context.Context) error) {
 func (r *replay) recover() {
 	r.t.Helper()
 	<-r.server.ended
-	s, err := launch(r.dir, begin)
+	s, err := launch(r.dir)
 	if err != nil {
 		r.t.Fatalf("after a kill at %s: %v", r.now, err)
 	}
@@ -200,7 +200,7 @@ func (r *replay) read() (k kept) {
 	t := r.t
 	t.Helper()
 	ctx := t.Context()
-	s := start(t, r.dir, begin)
+	s := start(t, r.dir)
 	for from := r.hours[0].at; !from.After(r.now); from = from.Add(30 * 24 * time.Hour) {
 		rs, err := s.PredictionsBetween(ctx, bike, from, from.Add(30*24*time.Hour))
 		if err != nil {

@@ -72,10 +72,10 @@ type server struct {
 
 var servesAt = regexp.MustCompile(`flyball serves at (http://[0-9.:]+)`)
 
-// launch starts a server on the data folder and returns when it is ready.
-func launch(dir, clock string) (*server, error) {
+// launch starts a server on the data folder, its clock at begin, and returns when it is ready.
+func launch(dir string) (*server, error) {
 	s := &server{ended: make(chan struct{})}
-	s.cmd = exec.Command(binary, "serve", "--data", dir, "--listen", "127.0.0.1:0", "--clock", clock, "--log", "warn")
+	s.cmd = exec.Command(binary, "serve", "--data", dir, "--listen", "127.0.0.1:0", "--clock", begin, "--log", "warn")
 	pipe, err := s.cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -141,9 +141,9 @@ func (s *server) stop() {
 }
 
 // start is launch for a test: the server stops with it.
-func start(t *testing.T, dir, clock string) *server {
+func start(t *testing.T, dir string) *server {
 	t.Helper()
-	s, err := launch(dir, clock)
+	s, err := launch(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

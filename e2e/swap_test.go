@@ -116,7 +116,7 @@ func TestVersionsArePromotedAndRolledBackUnderLoadAndNoRequestFails(t *testing.T
 	past, _ := history(t)
 	past = past[len(past)-150*24:]
 	dir := t.TempDir()
-	s := start(t, dir, begin)
+	s := start(t, dir)
 	live(t, s, modelFile(t, byHand...), past)
 
 	cycles, limit := sized(2, 30), int64(sized(25_000, 500_000))

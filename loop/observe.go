@@ -87,8 +87,10 @@ func (l *Loop) startRelease(ctx context.Context, m *Model, rel release.State, an
 		s := release.Start(m.Name, live, c.Version, c.Baseline, m.Plan, from, next.Cause, "flyball", now)
 		s.Floor = rel.Floor
 		rec := audit.Record{At: now, Actor: "flyball", Action: "release", Object: fmt.Sprintf("%s@%d", m.Name, c.Version), Why: c.Summary}
-		ev := event.Event{At: now, Model: m.Name, By: "flyball", Mark: event.OK, Kind: "gate",
-			Text: fmt.Sprintf("v%d %s", c.Version, c.Summary), Command: fmt.Sprintf("flyball gate %s@%d", m.Name, c.Version)}
+		ev := event.Event{
+			At: now, Model: m.Name, By: "flyball", Mark: event.OK, Kind: "gate",
+			Text: fmt.Sprintf("v%d %s", c.Version, c.Summary), Command: fmt.Sprintf("flyball gate %s@%d", m.Name, c.Version),
+		}
 		if err := l.opts.Store.SaveRelease(ctx, from, s, s.Aliases(), &rec, ev); err != nil {
 			return err
 		}

@@ -50,8 +50,13 @@ type key struct {
 var stages = []string{"Data", "Training", "Gate", "Release", "Serving", "Drift & score", "Retraining"}
 
 var legend = []key{
-	{event.OK, "holds"}, {event.Move, "moving"}, {event.Wait, "waiting"}, {event.Off, "decided: no change"},
-	{event.Warn, "look at it"}, {event.Stop, "stopped or broken"}, {event.None, "cannot tell yet"},
+	{event.OK, "holds"},
+	{event.Move, "moving"},
+	{event.Wait, "waiting"},
+	{event.Off, "decided: no change"},
+	{event.Warn, "look at it"},
+	{event.Stop, "stopped or broken"},
+	{event.None, "cannot tell yet"},
 }
 
 func newView(statuses []wire.Status, evs []event.Event) view {

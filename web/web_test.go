@@ -173,9 +173,7 @@ func TestThePageIsSentAgainWhenSomethingHappened(t *testing.T) {
 		}
 		return happened
 	})
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/stream", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/stream", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 
@@ -82,7 +83,7 @@ func (f *face) change(id, summary string, do func(ctx context.Context, model, by
 func (f *face) upload(w http.ResponseWriter, r *http.Request) {
 	d, n, err := f.Blobs.Put(r.Context(), http.MaxBytesReader(w, r.Body, maxData))
 	if err != nil {
-		if err == io.ErrUnexpectedEOF {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
 			err = fault.Wrap(err, fault.Invalid, "the upload broke off; nothing was kept")
 		}
 		f.writeProblem(w, r, err)

@@ -44,8 +44,13 @@ func BenchmarkCompareOf50000Rows(b *testing.B) {
 		kind   dataset.Kind
 		each   int
 	}{
-		{"log_loss", dataset.Binary, 20}, {"auc", dataset.Binary, 0}, {"auc", dataset.Binary, 20}, {"pr_auc", dataset.Binary, 0},
-		{"f1", dataset.Binary, 0}, {"rmse", dataset.Regression, 0}, {"rmse", dataset.Regression, 20},
+		{"log_loss", dataset.Binary, 20},
+		{"auc", dataset.Binary, 0},
+		{"auc", dataset.Binary, 20},
+		{"pr_auc", dataset.Binary, 0},
+		{"f1", dataset.Binary, 0},
+		{"rmse", dataset.Regression, 0},
+		{"rmse", dataset.Regression, 20},
 	} {
 		s := made(c.kind, 50_000, c.each)
 		b.Run(fmt.Sprintf("%s in blocks of %d", c.metric, c.each), func(b *testing.B) {

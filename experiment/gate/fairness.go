@@ -14,8 +14,10 @@ import (
 // them. A limit must hold with the whole interval; what cannot be judged is
 // inconclusive.
 func (j *judging) fairness(rule Fairness) []finding {
-	base := finding{Reason: Reason{Rule: "fairness " + rule.Metric, Metric: rule.Metric, Decision: Inconclusive,
-		Required: rule.Require.Word != "report"}}
+	base := finding{Reason: Reason{
+		Rule: "fairness " + rule.Metric, Metric: rule.Metric, Decision: Inconclusive,
+		Required: rule.Require.Word != "report",
+	}}
 	if len(j.in.Groups) == 0 {
 		base.NotJudged, base.Text = true, rule.Metric+" is not judged: the rows have no groups"
 		return []finding{base}

@@ -34,8 +34,10 @@ func bikes() Policy {
 // to swing.
 func hires(days int, swing float64, off map[string]float64) evaluation.Sample {
 	r := rand.New(rand.NewPCG(1, 2))
-	s := evaluation.Sample{Kind: dataset.Regression, Scores: map[string][]float64{},
-		Slices: []evaluation.SliceColumn{{Name: "workingday"}, {Name: "weathersit"}, {Name: "district"}}}
+	s := evaluation.Sample{
+		Kind: dataset.Regression, Scores: map[string][]float64{},
+		Slices: []evaluation.SliceColumn{{Name: "workingday"}, {Name: "weathersit"}, {Name: "district"}},
+	}
 	for day := range days {
 		luck := swing * (2*r.Float64() - 1)
 		for hour := range 24 {
@@ -241,8 +243,10 @@ func hotel(fair FairnessRequirement) Policy {
 // candidate holds so many more of those who come for cancellations.
 func bookings(n int, eye map[string]float64, unfair float64) evaluation.Sample {
 	r := rand.New(rand.NewPCG(3, 4))
-	s := evaluation.Sample{Kind: dataset.Binary, Scores: map[string][]float64{},
-		Slices: []evaluation.SliceColumn{{Name: "hotel"}, {Name: "children"}}, Decide: &dataset.Decision{Above: 0.5}}
+	s := evaluation.Sample{
+		Kind: dataset.Binary, Scores: map[string][]float64{},
+		Slices: []evaluation.SliceColumn{{Name: "hotel"}, {Name: "children"}}, Decide: &dataset.Decision{Above: 0.5},
+	}
 	for i := range n {
 		y := 0.0
 		if r.Float64() < 0.4 {
@@ -303,8 +307,10 @@ func TestHotelCancelIsJudgedByItsPolicy(t *testing.T) {
 			"noninferior: hotel=City Hotel log_loss: better by 0.029 (+0.028…+0.030) on 600 rows",
 			"noninferior: hotel=Resort Hotel log_loss: better by 0.029 (+0.027…+0.030) on 600 rows",
 		}}, report},
-		{judged{"scores that lie too high on the newest traffic", Input{Sample: bookings(1200, eyes(1, 0.9), 0), Groups: groups,
-			Values: map[string]float64{"mean_score_traffic": 0.512, "base_rate_mature": 0.371, "latency_p99": 0.0081}}, Harm, "kept out: mean_score 0.512, truth 0.371, within 0.1", nil}, report},
+		{judged{"scores that lie too high on the newest traffic", Input{
+			Sample: bookings(1200, eyes(1, 0.9), 0), Groups: groups,
+			Values: map[string]float64{"mean_score_traffic": 0.512, "base_rate_mature": 0.371, "latency_p99": 0.0081},
+		}, Harm, "kept out: mean_score 0.512, truth 0.371, within 0.1", nil}, report},
 		{judged{"a speed that nobody measured", Input{Sample: bookings(1200, eyes(1, 0.9), 0), Groups: groups}, Inconclusive, "kept out: latency_p99 is not judged: it was not measured", nil}, report},
 		{judged{"a first release", Input{First: true, Sample: bookings(1200, map[string]float64{"candidate": 1, "baseline": 0}, 0), Groups: groups, Values: values}, Superior, "passes: log_loss 0.356, baseline 0.731 (+0.365…+0.385)", []string{
 			"not judged, reported: log_loss: no version is live yet",

@@ -19,8 +19,10 @@ const leastRows, leastOfClass, leastDraws = 200, 30, 10
 // rule judges one metric by the interval of the paired difference. After the first
 // release the baseline must be beaten in the mean only.
 func (j *judging) rule(r Rule) finding {
-	out := finding{comparison: true, Reason: Reason{Rule: strings.TrimSpace(r.Name + " " + r.Require.Word), Metric: r.Name,
-		Required: r.Require.Word != "report", Decision: Inconclusive}}
+	out := finding{comparison: true, Reason: Reason{
+		Rule: strings.TrimSpace(r.Name + " " + r.Require.Word), Metric: r.Name,
+		Required: r.Require.Word != "report", Decision: Inconclusive,
+	}}
 	if r.Require.Word == "" {
 		return j.limit(r, out)
 	}

@@ -28,8 +28,10 @@ func (j *judging) slices() []finding {
 	}
 	rule := j.searched("live")
 	if rule == nil {
-		return []finding{{Reason: Reason{Rule: "slices", Decision: Inconclusive, NotJudged: true,
-			Text: "slices are not judged: nothing is required against the live version"}}}
+		return []finding{{Reason: Reason{
+			Rule: "slices", Decision: Inconclusive, NotJudged: true,
+			Text: "slices are not judged: nothing is required against the live version",
+		}}}
 	}
 	margin := 0.0
 	if rule.Margin != nil {
@@ -40,8 +42,10 @@ func (j *judging) slices() []finding {
 	var p []float64
 	for _, part := range j.parts() {
 		n := len(part.Sample.Truth)
-		f := finding{part: true, Reason: Reason{Rule: "slice " + part.Name, Metric: rule.Name, Against: "live", Slice: part.Name,
-			Decision: Inconclusive, NotJudged: true, Text: fmt.Sprintf("%s is not judged (n=%d)", part.Name, n)}}
+		f := finding{part: true, Reason: Reason{
+			Rule: "slice " + part.Name, Metric: rule.Name, Against: "live", Slice: part.Name,
+			Decision: Inconclusive, NotJudged: true, Text: fmt.Sprintf("%s is not judged (n=%d)", part.Name, n),
+		}}
 		if enough(part.Sample) {
 			d, err := evaluation.Compare(rule.Name, part.Sample, "candidate", "live", j.seed)
 			if err == nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -148,8 +149,7 @@ func (r *run) versions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for i := len(vs) - 1; i >= 0; i-- {
-		v := vs[i]
+	for _, v := range slices.Backward(vs) {
 		var became []string
 		for _, rel := range rs {
 			if rel.Candidate == v.Version {
