@@ -119,7 +119,8 @@ func TestVersionsArePromotedAndRolledBackUnderLoadAndNoRequestFails(t *testing.T
 	s := start(t, dir)
 	live(t, s, modelFile(t, byHand...), past)
 
-	cycles, limit := sized(2, 30), int64(sized(25_000, 500_000))
+	// Of 45 versions 30 are taken back.
+	cycles, limit := sized(2, 45), int64(sized(25_000, 500_000))
 	l := &load{server: s, hours: past[:500], limit: limit, every: limit / int64(4*cycles), due: make(chan struct{}, 4*cycles)}
 	done := make(chan struct{})
 	go func() { defer close(done); l.run(t.Context(), 4) }()
