@@ -5,35 +5,168 @@ package pipeline
 import (
 	"math"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
+	"flyball/data/frame"
 	"flyball/fault"
+	"flyball/unit"
 )
+
+const (
+	maxExpr    = 4096   // bytes of an expression: it is read by functions that call themselves
+	maxColumns = 10_000 // that a pipeline takes or makes at any moment
+)
+
+// op is an operation: its place in operations.
+type op int
+
+const (
+	opImpute op = iota
+	opScale
+	opOneHot
+	opOrdinal
+	opBucketize
+	opDatetime
+	opClip
+	opExpr
+	opSelect
+)
+
+// operation is what is known of an op: the kinds of column it takes, the keys it
+// knows besides op, in and as, and its strategies, the default first.
+type operation struct {
+	name       string
+	takes      []frame.Kind
+	keys       []string
+	strategies []string
+}
+
+var operations = [...]operation{
+	opImpute: {
+		name: "impute", takes: []frame.Kind{frame.Number, frame.Text}, keys: []string{"strategy", "value"},
+		strategies: []string{"mean", "median", "most_frequent", "constant"},
+	},
+	opScale:     {"scale", []frame.Kind{frame.Number}, []string{"strategy"}, []string{"standard", "minmax", "robust"}},
+	opOneHot:    {"one_hot", []frame.Kind{frame.Text}, []string{"at_least"}, nil},
+	opOrdinal:   {"ordinal", []frame.Kind{frame.Text}, []string{"at_least", "by"}, nil},
+	opBucketize: {"bucketize", []frame.Kind{frame.Number}, []string{"strategy", "bins", "edges"}, []string{"quantile", "uniform"}},
+	opDatetime:  {"datetime", []frame.Kind{frame.Time}, []string{"parts"}, nil},
+	opClip:      {"clip", []frame.Kind{frame.Number}, []string{"min", "max"}, nil},
+	opExpr:      {"expr", nil, []string{"expr"}, nil},
+	opSelect:    {"select", []frame.Kind{frame.Number, frame.Text, frame.Time}, nil, nil},
+}
+
+func (o operation) kinds() string {
+	words := make([]string, len(o.takes))
+	for i, k := range o.takes {
+		words[i] = k.String()
+	}
+	return unit.List(words)
+}
 
 // dateParts are what datetime can take out of a time, in UTC: weekday 0 is Monday,
 // yearday 1 is the first of January.
 var dateParts = []string{"year", "month", "day", "weekday", "hour", "minute", "yearday"}
 
+// clone is a copy that shares nothing with s, with whole numbers as float64, which
+// is how they come back from JSON.
+func (s Spec) clone() (Spec, error) {
+	out := Spec{Inputs: slices.Clone(s.Inputs), Steps: slices.Clone(s.Steps)}
+	for _, in := range s.Inputs {
+		if !utf8.ValidString(in.Name) {
+			return out, fault.New(fault.Invalid, "the name of the input %q is not UTF-8", in.Name)
+		}
+	}
+	for i := range out.Steps {
+		t := &out.Steps[i]
+		t.In, t.Edges, t.Parts = slices.Clone(t.In), slices.Clone(t.Edges), slices.Clone(t.Parts)
+		t.Min, t.Max = copyOf(t.Min), copyOf(t.Max)
+		if x, ok := toNumber(t.Value); ok {
+			t.Value = x
+		}
+		for _, text := range append([]string{t.As, t.Expr}, t.In...) {
+			if !utf8.ValidString(text) {
+				return out, fault.New(fault.Invalid, "step %d: %q is not UTF-8", i+1, text)
+			}
+		}
+	}
+	return out, nil
+}
+
+func copyOf(x *float64) *float64 {
+	if x == nil {
+		return nil
+	}
+	return new(*x)
+}
+
+func toNumber(v any) (float64, bool) {
+	switch x := v.(type) {
+	case float64:
+		return x, !math.IsNaN(x) && !math.IsInf(x, 0)
+	case int:
+		return float64(x), true
+	case int64:
+		return float64(x), true
+	case uint64:
+		return float64(x), true
+	}
+	return 0, false
+}
+
 // check looks at one step by itself.
-func (s Step) check(i int) error {
-	op, known := operationOf(s.Op)
-	if !known {
-		return fault.New(fault.Invalid, "step %d: there is no operation %q", i+1, s.Op).
-			Do("use impute, scale, one_hot, ordinal, bucketize, datetime, clip, expr or select")
+func (s Step) check(i int) (op, error) {
+	o := op(slices.IndexFunc(operations[:], func(o operation) bool { return o.name == s.Op }))
+	if o < 0 {
+		return o, unknownOp(i, s.Op)
 	}
 	for _, key := range s.keys() {
-		if !slices.Contains(op.keys, key) {
-			return fault.New(fault.Invalid, "step %d: %s knows no key %q", i+1, s.Op, key)
+		if !slices.Contains(operations[o].keys, key) {
+			return o, fault.New(fault.Invalid, "step %d: %s knows no key %q", i+1, s.Op, key).
+				Do("it knows %s", unit.List(append([]string{"in", "as"}, operations[o].keys...)))
+		}
+	}
+	for k, name := range s.In {
+		if slices.Contains(s.In[:k], name) {
+			return o, fault.New(fault.Invalid, "step %d: %s reads the column %q twice", i+1, s.Op, name)
 		}
 	}
 	switch {
-	case s.Op == "expr" && (s.As == "" || s.Expr == "" || len(s.In) > 0):
-		return fault.New(fault.Invalid, "step %d: expr takes as and expr, and no in", i+1)
-	case s.Op != "expr" && len(s.In) == 0:
-		return fault.New(fault.Invalid, "step %d: %s needs in, the columns it reads", i+1, s.Op)
-	case s.As != "" && (s.Op == "select" || len(s.In) > 1):
-		return fault.New(fault.Invalid, "step %d: as names one result; %s makes several", i+1, s.Op)
+	case o == opExpr && (s.As == "" || s.Expr == "" || len(s.In) > 0):
+		return o, fault.New(fault.Invalid, "step %d: expr takes as and expr, and no in", i+1)
+	case o != opExpr && len(s.In) == 0:
+		return o, fault.New(fault.Invalid, "step %d: %s needs in, the columns it reads", i+1, s.Op)
+	case len(s.Expr) > maxExpr:
+		return o, fault.New(fault.Invalid, "step %d: an expression of %d bytes is longer than %d", i+1, len(s.Expr), maxExpr).Do("make it several steps")
+	case s.As != "" && o == opSelect:
+		return o, fault.New(fault.Invalid, "step %d: select names nothing and takes no as", i+1)
+	case s.As != "" && len(s.In) > 1:
+		return o, fault.New(fault.Invalid, "step %d: as names the result of one column, and in has %d", i+1, len(s.In)).Do("make it a step for each")
+	case s.Strategy != "" && !slices.Contains(operations[o].strategies, s.Strategy):
+		return o, s.unknown(i, "strategy", s.Strategy, operations[o].strategies)
 	}
-	return s.checkKeys(i)
+	return o, s.checkKeys(i, o)
+}
+
+func unknownOp(i int, name string) error {
+	names := make([]string, len(operations))
+	for k, o := range operations {
+		names[k] = o.name
+	}
+	e := fault.New(fault.Invalid, "step %d: there is no operation %q", i+1, name)
+	if near := unit.Nearest(name, names); near != "" {
+		return e.Do("did you mean %s?", near)
+	}
+	return e.Do("use %s", unit.List(names))
+}
+
+func (s Step) unknown(i int, key, value string, words []string) error {
+	e := fault.New(fault.Invalid, "step %d: %s does not know the %s %q", i+1, s.Op, key, value)
+	if near := unit.Nearest(value, words); near != "" {
+		return e.Do("did you mean %s?", near)
+	}
+	return e.Do("use %s", unit.List(words))
 }
 
 // keys are the keys that the step sets, besides op, in and as.
@@ -61,51 +194,65 @@ func (s Step) keys() []string {
 	return out
 }
 
-func (s Step) checkKeys(i int) error {
-	bad := func(key string, v any) *fault.Error {
-		return fault.New(fault.Invalid, "step %d: %s does not know %s: %v", i+1, s.Op, key, v)
+func (s Step) checkKeys(i int, o op) error {
+	finite := func(x *float64) bool { return x == nil || !math.IsNaN(*x) && !math.IsInf(*x, 0) }
+	switch {
+	case o == opImpute && (s.Strategy == "constant") != (s.Value != nil):
+		return fault.New(fault.Invalid, "step %d: impute takes value with strategy constant, and only then", i+1)
+	case s.By != "" && s.By != "value" && s.By != "frequency":
+		return s.unknown(i, "by", s.By, []string{"value", "frequency"})
+	case s.AtLeast < 0:
+		return fault.New(fault.Invalid, "step %d: at_least is a number of rows, not %d", i+1, s.AtLeast)
+	case o == opBucketize && ((s.Bins != 0) == (len(s.Edges) > 0) || s.Bins < 0 || s.Bins == 1 || s.Bins > 1000):
+		return fault.New(fault.Invalid, "step %d: bucketize takes bins (2 to 1000) or edges", i+1)
+	case o == opBucketize && len(s.Edges) > 0 && s.Strategy != "":
+		return fault.New(fault.Invalid, "step %d: bucketize takes strategy with bins; edges are given", i+1)
+	case o == opBucketize && !rising(s.Edges):
+		return fault.New(fault.Invalid, "step %d: the edges of bucketize must rise and be finite", i+1)
+	case o == opClip && (s.Min == nil && s.Max == nil || s.Min != nil && s.Max != nil && *s.Min > *s.Max):
+		return fault.New(fault.Invalid, "step %d: clip needs min or max, and min not above max", i+1)
+	case !finite(s.Min) || !finite(s.Max):
+		return fault.New(fault.Invalid, "step %d: min and max of clip must be finite", i+1)
+	case o == opDatetime && len(s.Parts) == 0:
+		return fault.New(fault.Invalid, "step %d: datetime needs parts", i+1).Do("use some of %s", strings.Join(dateParts, ", "))
 	}
-	strategies := map[string][]string{
-		"impute": {"", "mean", "median", "most_frequent", "constant"}, "scale": {"", "standard", "minmax", "robust"},
-		"bucketize": {"", "quantile", "uniform"},
-	}
-	if list, ok := strategies[s.Op]; ok && !slices.Contains(list, s.Strategy) {
-		return bad("strategy", s.Strategy).Do("use one of %v", list[1:])
-	}
-	switch s.Op {
-	case "impute":
-		if (s.Strategy == "constant") != (s.Value != nil) {
-			return fault.New(fault.Invalid, "step %d: impute takes value with strategy constant, and only then", i+1)
+	for k, p := range s.Parts {
+		if !slices.Contains(dateParts, p) {
+			return s.unknown(i, "part", p, dateParts)
 		}
-	case "ordinal":
-		if s.By != "" && s.By != "value" && s.By != "frequency" {
-			return bad("by", s.By)
+		if slices.Contains(s.Parts[:k], p) {
+			return fault.New(fault.Invalid, "step %d: the part %q stands twice", i+1, p)
 		}
-	case "bucketize":
-		if (s.Bins > 0) == (len(s.Edges) > 0) || s.Bins < 0 || s.Bins == 1 || s.Bins > 1000 {
-			return fault.New(fault.Invalid, "step %d: bucketize takes bins (2 to 1000) or edges", i+1)
-		}
-		for k, e := range s.Edges {
-			if math.IsNaN(e) || math.IsInf(e, 0) || k > 0 && e <= s.Edges[k-1] {
-				return fault.New(fault.Invalid, "step %d: the edges of bucketize rise", i+1)
-			}
-		}
-	case "datetime":
-		if len(s.Parts) == 0 {
-			return fault.New(fault.Invalid, "step %d: datetime needs parts", i+1).Do("use some of %v", dateParts)
-		}
-		for k, p := range s.Parts {
-			if !slices.Contains(dateParts, p) || slices.Contains(s.Parts[:k], p) {
-				return bad("part", p).Do("use some of %v, each once", dateParts)
-			}
-		}
-	case "clip":
-		if s.Min == nil && s.Max == nil || s.Min != nil && s.Max != nil && *s.Min > *s.Max {
-			return fault.New(fault.Invalid, "step %d: clip needs min or max, and min below max", i+1)
-		}
-	}
-	if s.AtLeast < 0 {
-		return bad("at_least", s.AtLeast)
 	}
 	return nil
+}
+
+// checkKind looks at what a step asks of one column's kind.
+func (s *step) checkKind(i int, c column) error {
+	if s.op != opImpute {
+		return nil
+	}
+	_, number := toNumber(s.spec.Value)
+	word, text := s.spec.Value.(string)
+	switch {
+	case c.Kind == frame.Text && s.spec.Strategy != "constant" && s.spec.Strategy != "most_frequent":
+		return fault.New(fault.Invalid, "step %d: %q is text and has no mean or median", i+1, c.Name).Do("use strategy: most_frequent or constant")
+	case s.spec.Strategy != "constant":
+		return nil
+	case c.Kind == frame.Text && (!text || !utf8.ValidString(word)):
+		return fault.New(fault.Invalid, "step %d: %q is text, and value: %v is not", i+1, c.Name, s.spec.Value)
+	case c.Kind == frame.Number && !number:
+		return fault.New(fault.Invalid, "step %d: %q is a number, and value: %v is not", i+1, c.Name, s.spec.Value)
+	}
+	return nil
+}
+
+// rising reports whether the values rise and are finite.
+func rising(v []float64) bool {
+	for k, x := range v {
+		if math.IsNaN(x) || math.IsInf(x, 0) || k > 0 && x <= v[k-1] {
+			return false
+		}
+	}
+	return true
 }

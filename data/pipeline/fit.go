@@ -3,40 +3,122 @@
 package pipeline
 
 import (
+	"context"
 	"math"
+	"runtime"
 	"slices"
-	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"flyball/data/frame"
 	"flyball/fault"
 )
 
-// fit learns a step from the training rows, in the order of the rows.
-func (s *step) fit(b *batch) (state, error) {
+// other is the one_hot column of the categories without one of their own.
+const other = "other"
+
+// maxKept is how many columns one_hot makes of one at most: every row pays for them.
+const maxKept = 1000
+
+// chunkRows is how many values are added up before the sums are.
+const chunkRows = 1 << 16
+
+// epsilon is the distance from 1 to the next float64.
+const epsilon = 0x1p-52
+
+// fit learns a step from the training rows. A column is one piece of work and sees
+// the rows in their order, so that the workers change nothing.
+func (s *step) fit(ctx context.Context, b *batch, workers int) (state, error) {
+	n := len(s.in)
 	var st state
-	for k, in := range s.in {
-		v := b.slots[in.slot]
-		switch s.spec.Op {
-		case "impute":
-			if err := s.fitImpute(&st, k, v); err != nil {
-				return st, err
+	var learn func(k int) error
+	switch s.op {
+	case opImpute:
+		st.Fill, st.Words = make([]float64, n), make([]string, n)
+		learn = func(k int) (err error) {
+			if in := s.in[k]; in.Kind == frame.Text {
+				st.Words[k], err = s.fitWord(in, b.words[in.slot])
+			} else {
+				st.Fill[k], err = s.fitFill(in.Name, b.nums[in.slot])
 			}
-		case "scale":
-			center, scale := fitScale(s.spec.Strategy, present(v.num))
-			st.Center, st.Scale = append(st.Center, center), append(st.Scale, scale)
-		case "one_hot", "ordinal":
-			kept, rare := s.fitCategories(v.text)
-			st.Kept, st.Rare = append(st.Kept, kept), append(st.Rare, rare)
-		case "bucketize":
-			edges := slices.Clone(s.spec.Edges)
-			if s.spec.Bins > 0 {
-				edges = fitEdges(s.spec.Strategy, s.spec.Bins, present(v.num))
+			return err
+		}
+	case opScale:
+		st.Center, st.Scale = make([]float64, n), make([]float64, n)
+		learn = func(k int) error {
+			st.Center[k], st.Scale[k] = fitScale(s.spec.Strategy, present(b.nums[s.in[k].slot]))
+			return tooLarge(s.in[k].Name, st.Center[k], st.Scale[k])
+		}
+	case opOneHot, opOrdinal:
+		st.Kept, st.Rare = make([][]string, n), make([][]string, n)
+		learn = func(k int) error {
+			in := s.in[k]
+			st.Kept[k], st.Rare[k] = s.fitCategories(countWords(b.words[in.slot], in.fill))
+			if c := len(st.Kept[k]); s.op == opOneHot && c > maxKept {
+				return fault.New(fault.Invalid, "one_hot: column %q has %d categories, more than %d", in.Name, c, maxKept).
+					Do("set at_least, or use ordinal")
 			}
-			st.Edges = append(st.Edges, edges)
+			return nil
+		}
+	case opBucketize:
+		st.Edges = make([][]float64, n)
+		learn = func(k int) error {
+			if s.spec.Bins == 0 {
+				st.Edges[k] = slices.Clone(s.spec.Edges)
+				return nil
+			}
+			st.Edges[k] = fitEdges(s.spec.Strategy, s.spec.Bins, present(b.nums[s.in[k].slot]))
+			return tooLarge(s.in[k].Name, st.Edges[k]...)
+		}
+	default:
+		return st, nil
+	}
+	return st, each(ctx, workers, n, learn)
+}
+
+// each calls do for 0 to n-1, on as many goroutines as workers says, and returns the
+// error of the lowest, or the cause of ctx's end.
+func each(ctx context.Context, workers, n int, do func(k int) error) error {
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	errs := make([]error, n)
+	var next atomic.Int64
+	work := func() {
+		for k := int(next.Add(1)) - 1; k < n; k = int(next.Add(1)) - 1 {
+			if ctx.Err() != nil {
+				errs[k] = context.Cause(ctx)
+			} else {
+				errs[k] = do(k)
+			}
 		}
 	}
-	return st, nil
+	if workers == 1 || n < 2 {
+		work()
+	} else {
+		var wg sync.WaitGroup
+		for range min(workers, n) {
+			wg.Go(work)
+		}
+		wg.Wait()
+	}
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tooLarge refuses what was learned of values so large that it is not finite.
+func tooLarge(column string, learned ...float64) error {
+	for _, x := range learned {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return fault.New(fault.Invalid, "the values of column %q are too large to learn from", column).Do("clip them in a step before")
+		}
+	}
+	return nil
 }
 
 // present are the values that are there, in order.
@@ -50,99 +132,91 @@ func present(v []float64) []float64 {
 	return out
 }
 
-// fitImpute learns the value that stands for a missing one; the state's Fill and
-// Words both get a place for every column, so that positions agree.
-func (s *step) fitImpute(st *state, k int, v values) error {
-	name := s.in[k].Name
-	fill, word := 0.0, ""
-	switch {
-	case s.in[k].Kind == frame.Text:
-		switch s.spec.Strategy {
-		case "constant":
-			w, ok := s.spec.Value.(string)
-			if !ok {
-				return fault.New(fault.Invalid, "impute: the value for the text column %q is not a text", name)
-			}
-			word = w
-		case "most_frequent":
-			counts := countText(v.text)
-			if len(counts) == 0 {
-				return fault.New(fault.Invalid, "impute: column %q has no value at all", name)
-			}
-			word = counts[0].value
-		default:
-			return fault.New(fault.Invalid, "impute: %q is text and has no mean or median", name).Do("use strategy: most_frequent or constant")
-		}
-	case s.spec.Strategy == "constant":
-		x, ok := toNumber(s.spec.Value)
-		if !ok {
-			return fault.New(fault.Invalid, "impute: the value for the number column %q is not a number", name)
-		}
-		fill = x
-	default:
-		have := present(v.num)
-		if len(have) == 0 {
-			return fault.New(fault.Invalid, "impute: column %q has no value at all", name)
-		}
-		fill = fitFill(s.spec.Strategy, have)
-	}
-	st.Fill, st.Words = append(st.Fill, fill), append(st.Words, word)
-	return nil
+func noValue(column string) error {
+	return fault.New(fault.Invalid, "impute: column %q has no value at all in the training rows", column).
+		Do("use strategy: constant, or leave the column out")
 }
 
-func toNumber(v any) (float64, bool) {
-	switch x := v.(type) {
-	case float64:
-		return x, !math.IsNaN(x) && !math.IsInf(x, 0)
-	case int:
-		return float64(x), true
-	case int64:
-		return float64(x), true
-	case uint64:
-		return float64(x), true
+func (s *step) fitWord(in column, w words) (string, error) {
+	if s.spec.Strategy == "constant" {
+		word, _ := s.spec.Value.(string) // checkKind saw that it is one
+		return word, nil
 	}
-	return 0, false
+	counts := countWords(w, in.fill)
+	if len(counts) == 0 {
+		return "", noValue(in.Name)
+	}
+	return counts[0].word, nil
 }
 
-func fitFill(strategy string, have []float64) float64 {
-	switch strategy {
+func (s *step) fitFill(name string, v []float64) (float64, error) {
+	if s.spec.Strategy == "constant" {
+		x, _ := toNumber(s.spec.Value)
+		return x, nil
+	}
+	have := present(v)
+	if len(have) == 0 {
+		return 0, noValue(name)
+	}
+	fill := 0.0
+	switch s.spec.Strategy {
 	case "median":
-		return quantile(sorted(have), 0.5)
+		fill = quantile(sorted(have), 0.5)
 	case "most_frequent":
-		v := sorted(have)
-		best, run, most := v[0], 0, 0
-		for i, x := range v {
-			if i > 0 && x == v[i-1] {
-				run++
-			} else {
-				run = 1
-			}
-			if run > most {
-				best, most = x, run
-			}
-		}
-		return best
+		fill = mostFrequent(sorted(have))
+	default:
+		fill = meanOf(have)
 	}
-	return meanOf(have)
+	return fill, tooLarge(name, fill)
+}
+
+// mostFrequent is the value that stands most often in sorted values, the lowest of
+// several.
+func mostFrequent(v []float64) float64 {
+	best, run, most := v[0], 0, 0
+	for i, x := range v {
+		if i > 0 && x != v[i-1] {
+			run = 0
+		}
+		if run++; run > most {
+			best, most = x, run
+		}
+	}
+	return best
 }
 
 func sorted(v []float64) []float64 {
-	out := slices.Clone(v)
-	sort.Float64s(out)
-	return out
+	slices.Sort(v)
+	return v
 }
 
-// meanOf adds in chunks of 64k and then the chunks, so that the error stays small.
+// meanOf adds in chunks of 64k and then the chunks two by two, so that the error
+// stays small and the order is always the same.
 func meanOf(v []float64) float64 {
-	total := 0.0
-	for c := range slices.Chunk(v, 1<<16) {
+	var sums []float64
+	for c := range slices.Chunk(v, chunkRows) {
 		sum := 0.0
 		for _, x := range c {
 			sum += x
 		}
-		total += sum
+		sums = append(sums, sum)
 	}
-	return total / float64(len(v))
+	for len(sums) > 1 {
+		half := sums[:0:0]
+		for c := range slices.Chunk(sums, 2) {
+			half = append(half, c[0]+sum(c[1:]))
+		}
+		sums = half
+	}
+	return sum(sums) / float64(len(v))
+}
+
+func sum(v []float64) float64 {
+	t := 0.0
+	for _, x := range v {
+		t += x
+	}
+	return t
 }
 
 // quantile is numpy's linear interpolation over sorted values.
@@ -171,13 +245,16 @@ func fitScale(strategy string, have []float64) (center, scale float64) {
 		scale = quantile(v, 0.75) - quantile(v, 0.25)
 	default:
 		center = meanOf(have)
-		squares := make([]float64, len(have))
 		for i, x := range have {
-			squares[i] = float64((x - center) * (x - center))
+			have[i] = (x - center) * (x - center)
 		}
-		scale = math.Sqrt(meanOf(squares))
+		variance, n := meanOf(have), float64(len(have))
+		scale = math.Sqrt(variance)
+		if lost := n * center * epsilon; variance <= float64(n*epsilon*variance)+float64(lost*lost) {
+			scale = 0 // the values are equal but for what rounding leaves; scikit-learn's bound
+		}
 	}
-	if scale == 0 || math.IsInf(scale, 0) || math.IsNaN(scale) {
+	if scale == 0 {
 		scale = 1
 	}
 	return center, scale
@@ -205,109 +282,55 @@ func fitEdges(strategy string, bins int, have []float64) []float64 {
 }
 
 type counted struct {
-	value string
-	n     int
+	word string
+	n    int
 }
 
-// countText counts the values, the most frequent first, ties by value.
-func countText(c *frame.Column) []counted {
+// countWords counts the words, the most frequent first, ties by word.
+func countWords(w words, fill *string) []counted {
 	counts := map[string]int{}
-	for i, s := range c.Text {
-		if !c.Missing(i) {
-			counts[s]++
+	for i := range w.text {
+		if word, ok := w.at(i, fill); ok {
+			counts[word]++
+		}
+	}
+	for word, n := range counts {
+		if v := valid(word); v != word {
+			delete(counts, word)
+			counts[v] += n // the order of the map does not matter: v is not visited as anything else
 		}
 	}
 	out := make([]counted, 0, len(counts))
-	for v, n := range counts {
-		out = append(out, counted{v, n})
+	for word, n := range counts {
+		out = append(out, counted{strings.Clone(word), n}) // the text may be a part of a whole file
 	}
 	slices.SortFunc(out, func(a, b counted) int {
 		if a.n != b.n {
 			return b.n - a.n
 		}
-		return strings.Compare(a.value, b.value)
+		return strings.Compare(a.word, b.word)
 	})
 	return out
 }
 
 // fitCategories are the categories with a place of their own, in their order, and
-// those too rare for one.
-func (s *step) fitCategories(c *frame.Column) (kept, rare []string) {
+// the others that were met: those too rare for one and, since one_hot's last column
+// has that name, the word "other".
+func (s *step) fitCategories(counts []counted) (kept, rare []string) {
 	kept, rare = []string{}, []string{}
-	for _, v := range countText(c) {
-		if v.n >= s.spec.AtLeast {
-			kept = append(kept, v.value)
+	for _, c := range counts {
+		if c.n >= s.spec.AtLeast && (s.op != opOneHot || c.word != other) {
+			kept = append(kept, c.word)
 		} else {
-			rare = append(rare, v.value)
+			rare = append(rare, c.word)
 		}
 	}
-	if s.spec.Op == "one_hot" || s.spec.By != "frequency" {
+	if s.byValue() {
 		slices.Sort(kept)
 	}
 	slices.Sort(rare)
 	return kept, rare
 }
 
-// learn takes over what was learned, whether just now or from a file, and checks
-// that it fits the step.
-func (s *step) learn(st state) error {
-	s.state = st
-	n := len(s.in)
-	want := func(have int, what string) error {
-		if have != n {
-			return fault.New(fault.Invalid, "it learned %d %s for %d columns", have, what, n)
-		}
-		return nil
-	}
-	switch s.spec.Op {
-	case "impute":
-		if st.Fill == nil && st.Words == nil && st.Kept != nil { // a plan without a fit
-			return nil
-		}
-		if err := want(len(st.Fill), "values"); err != nil {
-			return err
-		}
-		return want(len(st.Words), "words")
-	case "scale":
-		if st.Center == nil && st.Kept != nil {
-			return nil
-		}
-		if err := want(len(st.Center), "centers"); err != nil {
-			return err
-		}
-		return want(len(st.Scale), "scales")
-	case "bucketize":
-		if st.Edges == nil && st.Kept != nil {
-			return nil
-		}
-		return want(len(st.Edges), "lists of edges")
-	case "one_hot", "ordinal":
-		if err := want(len(st.Kept), "lists of categories"); err != nil {
-			return err
-		}
-		if err := want(len(st.Rare), "lists of rare categories"); err != nil {
-			return err
-		}
-		return s.index()
-	}
-	return nil
-}
-
-// index makes the maps from a category to its place; the rare share the last.
-func (s *step) index() error {
-	s.maps = make([]map[string]int, len(s.in))
-	for k := range s.in {
-		m := make(map[string]int, len(s.state.Kept[k])+len(s.state.Rare[k]))
-		for i, c := range s.state.Kept[k] {
-			m[c] = i
-		}
-		for _, c := range s.state.Rare[k] {
-			m[c] = len(s.state.Kept[k])
-		}
-		if len(m) != len(s.state.Kept[k])+len(s.state.Rare[k]) {
-			return fault.New(fault.Invalid, "a category of %q stands twice", s.in[k].Name)
-		}
-		s.maps[k] = m
-	}
-	return nil
-}
+// byValue reports whether the kept categories are in the order of their values.
+func (s *step) byValue() bool { return s.op == opOneHot || s.spec.By != "frequency" }

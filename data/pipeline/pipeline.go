@@ -8,18 +8,19 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"math"
+	"slices"
+	"sync"
 
 	"flyball/data/frame"
 	"flyball/fault"
+	"flyball/unit"
 )
 
-// Format is the format tag of pipeline.json; docs/formats/pipeline.md describes it.
+// Format is the format tag of pipeline.json, the file that Encode writes.
 const Format = "flyball.pipeline/v1"
 
 // Semantics is the version of what the operations do. A pipeline fitted under
@@ -27,11 +28,15 @@ const Format = "flyball.pipeline/v1"
 const Semantics = 1
 
 // Fitted is a pipeline with what it learned from its training rows. It is
-// immutable and may be used by many goroutines at once.
+// immutable and may be used by many goroutines at once; what its methods return
+// must not be changed.
 type Fitted struct {
 	spec   Spec
 	states []state // one a step
 	plan   plan
+	bytes  []byte    // what Encode gives
+	few    sync.Pool // of *batch, with room for a few rows
+	many   sync.Pool // of *batch, with room for a block
 }
 
 // file is pipeline.json.
@@ -50,84 +55,104 @@ type state struct {
 	Scale  []float64   `json:"scale,omitempty"`  // scale
 	Edges  [][]float64 `json:"edges,omitempty"`  // bucketize: inner edges, rising
 	Kept   [][]string  `json:"kept,omitempty"`   // one_hot, ordinal: categories with a place of their own, in order
-	Rare   [][]string  `json:"rare,omitempty"`   // one_hot, ordinal: met, but too rarely; sorted
+	Rare   [][]string  `json:"rare,omitempty"`   // one_hot, ordinal: met, but without a place; sorted
 }
 
 // Fit learns what the steps need from the rows. The result does not depend on
-// workers (0: one per CPU) or on how the rows were chunked. ±Inf counts as missing.
+// workers (how many columns are looked at at once; 0: one per CPU) or on how the
+// rows were chunked. ±Inf counts as missing. A spec or rows that nothing can be
+// learned from are an Invalid fault; when ctx ends, its cause is returned.
 func Fit(ctx context.Context, spec Spec, rows *frame.Frame, workers int) (*Fitted, error) {
-	p, err := planOf(spec)
+	f, err := open(spec)
 	if err != nil {
 		return nil, err
 	}
-	f := &Fitted{spec: spec, states: make([]state, len(spec.Steps)), plan: p}
-	b, err := f.begin(rows)
-	if err != nil {
+	b := &batch{nums: make([][]float64, len(spec.Inputs))}
+	if err := b.bind(f.spec.Inputs, rows); err != nil {
 		return nil, err
 	}
 	if rows.Rows() == 0 {
 		return nil, fault.New(fault.Invalid, "a pipeline cannot be fitted on no rows")
 	}
-	for i := range p.steps {
-		if err := ctx.Err(); err != nil {
-			return nil, context.Cause(ctx)
-		}
-		if f.states[i], err = p.steps[i].fit(b); err != nil {
+	if err := b.load(f.spec.Inputs, 0, rows.Rows()); err != nil {
+		return nil, err
+	}
+	for i := range f.plan.steps {
+		s := &f.plan.steps[i]
+		if f.states[i], err = s.fit(ctx, b, workers); err != nil {
 			return nil, err
 		}
-		if err := f.place(i); err != nil {
+		if err := f.plan.place(i, &f.states[i]); err != nil {
 			return nil, err
 		}
-		b.slots = append(b.slots, make([]values, f.plan.slots-len(b.slots))...)
-		if err := f.plan.steps[i].apply(b); err != nil {
+		for range f.plan.slots - len(b.nums) {
+			b.nums = append(b.nums, nil)
+		}
+		if s.op == opOneHot && s.direct { // nobody reads its columns
+			continue
+		}
+		for _, slot := range s.outs {
+			b.nums[slot] = make([]float64, b.n)
+		}
+		if err := s.apply(b); err != nil {
 			return nil, err
 		}
 	}
-	f.finish()
-	return f, nil
+	return f, f.finish()
+}
+
+// open makes a pipeline that has learned nothing yet, on a copy of the spec.
+func open(spec Spec) (*Fitted, error) {
+	spec, err := spec.clone()
+	if err != nil {
+		return nil, err
+	}
+	p, err := planOf(spec)
+	if err != nil {
+		return nil, err
+	}
+	return &Fitted{spec: spec, states: make([]state, len(spec.Steps)), plan: p}, nil
 }
 
 // Decode reads what Encode wrote. The error is an Invalid fault.
 func Decode(b []byte) (*Fitted, error) {
 	var in file
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil {
+	if err := unit.Strict(b, &in); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "this is not a fitted pipeline")
 	}
 	if in.Format != Format || in.Semantics != Semantics {
 		return nil, fault.New(fault.Invalid, "the pipeline has format %q, semantics %d; this version reads %s, semantics %d",
 			in.Format, in.Semantics, Format, Semantics)
 	}
-	p, err := planOf(in.Spec)
+	f, err := open(in.Spec)
 	if err != nil {
 		return nil, err
 	}
 	if len(in.States) != len(in.Spec.Steps) {
 		return nil, fault.New(fault.Invalid, "the pipeline has %d steps and learned %d", len(in.Spec.Steps), len(in.States))
 	}
-	f := &Fitted{spec: in.Spec, states: in.States, plan: p}
-	for i := range p.steps {
-		if err := f.place(i); err != nil {
+	f.states = in.States
+	for i := range f.plan.steps {
+		if err := f.plan.place(i, &f.states[i]); err != nil {
 			return nil, err
 		}
 	}
-	f.finish()
-	return f, nil
+	return f, f.finish()
+}
+
+// finish fixes the features and the bytes.
+func (f *Fitted) finish() (err error) {
+	f.plan.finish()
+	f.bytes, err = json.MarshalIndent(file{Format, Semantics, f.spec, f.states}, "", " ")
+	return fault.Wrap(err, fault.Internal, "the fitted pipeline cannot be written")
 }
 
 // Encode is the fitted pipeline as canonical JSON; equal pipelines give equal bytes.
-func (f *Fitted) Encode() []byte {
-	b, err := json.MarshalIndent(file{Format, Semantics, f.spec, f.states}, "", " ")
-	if err != nil { // only a NaN or an Inf could do this, and fits keep none
-		panic("pipeline: " + err.Error())
-	}
-	return b
-}
+func (f *Fitted) Encode() []byte { return slices.Clone(f.bytes) }
 
 // Digest is the hex SHA-256 of Encode.
 func (f *Fitted) Digest() string {
-	s := sha256.Sum256(f.Encode())
+	s := sha256.Sum256(f.bytes)
 	return hex.EncodeToString(s[:])
 }
 
@@ -136,107 +161,3 @@ func (f *Fitted) Inputs() []frame.Field { return f.spec.Inputs }
 
 // Names are the features, in the order of the matrix's columns.
 func (f *Fitted) Names() []string { return f.plan.names }
-
-// Transform makes features of the rows and tells the categories it had not met. It
-// does not change rows. An absent input column or one of the wrong kind is an
-// Invalid fault that names it. A value that float32 cannot hold is missing.
-func (f *Fitted) Transform(rows *frame.Frame) (Matrix, []Unseen, error) {
-	b, err := f.begin(rows)
-	if err != nil {
-		return Matrix{}, nil, err
-	}
-	for i := range f.plan.steps {
-		if err := f.plan.steps[i].apply(b); err != nil {
-			return Matrix{}, nil, err
-		}
-	}
-	m := Matrix{Names: f.plan.names, Rows: b.n, Cols: len(f.plan.features)}
-	m.Data = make([]float32, m.Rows*m.Cols)
-	for k, slot := range f.plan.features {
-		for i, x := range b.slots[slot].num {
-			y := float32(x)
-			if math.IsInf(float64(y), 0) {
-				y = float32(nan)
-			}
-			m.Data[i*m.Cols+k] = y
-		}
-	}
-	return m, b.unseen, nil
-}
-
-var nan = math.NaN()
-
-// batch is rows on their way through the steps. Every column that is an input or
-// that a step makes has a slot of its own; no step changes a slot of another.
-type batch struct {
-	n      int
-	slots  []values
-	unseen []Unseen
-}
-
-// values are one slot: the slice of its kind.
-type values struct {
-	num  []float64
-	text *frame.Column
-	time []int64
-}
-
-// begin puts the input columns into their slots.
-func (f *Fitted) begin(rows *frame.Frame) (*batch, error) {
-	b := &batch{n: rows.Rows(), slots: make([]values, f.plan.slots)}
-	for i, in := range f.spec.Inputs {
-		c := rows.Column(in.Name)
-		switch {
-		case c == nil:
-			return nil, fault.New(fault.Invalid, "column %q is absent", in.Name)
-		case c.Kind == frame.Number && in.Kind == frame.Number:
-			b.slots[i].num = finite(c.Num)
-		case c.Kind == frame.Text && in.Kind == frame.Text:
-			b.slots[i].text = c
-		case c.Kind == frame.Time && in.Kind == frame.Time:
-			b.slots[i].time = c.Time
-		case c.Kind == frame.Text && in.Kind == frame.Time:
-			at, err := parseTimes(c)
-			if err != nil {
-				return nil, err
-			}
-			b.slots[i].time = at
-		default:
-			return nil, fault.New(fault.Invalid, "column %q holds %s, the pipeline takes %s", in.Name, c.Kind, in.Kind)
-		}
-	}
-	return b, nil
-}
-
-// finite is v with NaN for ±Inf; v itself where there is none.
-func finite(v []float64) []float64 {
-	for i, x := range v {
-		if !math.IsInf(x, 0) {
-			continue
-		}
-		out := append([]float64(nil), v...)
-		for j := i; j < len(out); j++ {
-			if math.IsInf(out[j], 0) {
-				out[j] = nan
-			}
-		}
-		return out
-	}
-	return v
-}
-
-func parseTimes(c *frame.Column) ([]int64, error) {
-	out := make([]int64, c.Len())
-	for i := range out {
-		out[i] = frame.NoTime
-		if c.Missing(i) {
-			continue
-		}
-		t, err := frame.ParseTime(c.Text[i])
-		if err != nil {
-			return nil, fault.Wrap(err, fault.Invalid, "row %d, column %q", i, c.Name)
-		}
-		out[i] = t
-	}
-	return out, nil
-}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"slices"
+
+	"flyball/data/frame"
+	"flyball/fault"
+)
+
+// learn takes over what was learned, whether just now or from a file, and checks
+// that it fits the step.
+func (s *step) learn(st state) error {
+	s.state = st
+	n := len(s.in)
+	for _, part := range []struct {
+		what string
+		have int
+		of   []op
+	}{
+		{"values", len(st.Fill), []op{opImpute}},
+		{"words", len(st.Words), []op{opImpute}},
+		{"centers", len(st.Center), []op{opScale}},
+		{"scales", len(st.Scale), []op{opScale}},
+		{"lists of edges", len(st.Edges), []op{opBucketize}},
+		{"lists of categories", len(st.Kept), []op{opOneHot, opOrdinal}},
+		{"lists of rare categories", len(st.Rare), []op{opOneHot, opOrdinal}},
+	} {
+		want := 0
+		if slices.Contains(part.of, s.op) {
+			want = n
+		}
+		if part.have != want {
+			return fault.New(fault.Invalid, "it learned %d %s where it needs %d", part.have, part.what, want)
+		}
+	}
+	for k := range n {
+		if err := s.learnColumn(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// learnColumn checks what was learned of one column. JSON knows no number that is
+// not finite.
+func (s *step) learnColumn(k int) error {
+	name := s.in[k].Name
+	switch s.op {
+	case opImpute:
+		if s.in[k].Kind == frame.Text && s.state.Fill[k] != 0 || s.in[k].Kind != frame.Text && s.state.Words[k] != "" {
+			return fault.New(fault.Invalid, "what it learned of %q is of another kind", name)
+		}
+	case opScale:
+		if s.state.Scale[k] <= 0 {
+			return fault.New(fault.Invalid, "the scale of %q is %g and must be above zero", name, s.state.Scale[k])
+		}
+	case opBucketize:
+		given := s.spec.Bins == 0
+		if e := s.state.Edges[k]; !rising(e) || given && !slices.Equal(e, s.spec.Edges) || !given && len(e) >= s.spec.Bins {
+			return fault.New(fault.Invalid, "the edges of %q do not rise or are not those of the step", name)
+		}
+	case opOneHot, opOrdinal:
+		return s.index(k)
+	}
+	return nil
+}
+
+// index checks the categories and makes the map from one to its place; the rare
+// share the last.
+func (s *step) index(k int) error {
+	kept, rare := s.state.Kept[k], s.state.Rare[k]
+	m := make(map[string]int, len(kept)+len(rare))
+	for i, c := range kept {
+		m[c] = i
+	}
+	for _, c := range rare {
+		m[c] = len(kept)
+	}
+	switch {
+	case len(m) != len(kept)+len(rare):
+		return fault.New(fault.Invalid, "a category of %q stands twice", s.in[k].Name)
+	case s.byValue() && !slices.IsSorted(kept) || !slices.IsSorted(rare):
+		return fault.New(fault.Invalid, "the categories of %q are not in order", s.in[k].Name)
+	case s.op == opOneHot && (len(kept) > maxKept || slices.Contains(kept, other)):
+		return fault.New(fault.Invalid, "the categories of %q are too many, or one of them is %q", s.in[k].Name, other)
+	}
+	s.maps = append(s.maps, m)
+	return nil
+}
