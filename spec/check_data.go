@@ -74,6 +74,9 @@ func (c *checker) truth() {
 	if t.Missing == "negative" && c.m.Predict.Kind != dataset.Binary {
 		c.add("predict.truth.missing", "only a binary model can take a missing label as a no")
 	}
+	if c.m.Predict.Time != "" && t.DueAt == "" && t.Within == 0 && t.KnownAt == "" {
+		c.warn("predict.truth", "it is not given, so the truth is taken to be known at once; if labels come later, say by when they are due (within or due_at), or training favours those that come early")
+	}
 	if t.KnownAt == "" {
 		return
 	}

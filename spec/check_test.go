@@ -141,6 +141,10 @@ func TestWhatIsAllowedButOddIsAWarning(t *testing.T) {
 			"no margin", whole + "gate: {metrics: [{name: auc, require: noninferior}]}\n",
 			"gate.metrics[0]: no margin is given, so a candidate must show that it is not worse at all; give one in the unit of auc",
 		},
+		{
+			"rows with a time and nothing about their truth", strings.Replace(whole, ", truth: {within: 30d}", "", 1),
+			"predict.truth: it is not given, so the truth is taken to be known at once; if labels come later, say by when they are due (within or due_at), or training favours those that come early",
+		},
 		{"a baseline by a column that requests may lack", whole + "gate: {baseline: {by: [c]}}\n", "gate.baseline: c is no input; a request without it gets no answer from the baseline"},
 	} {
 		wrong, warnings := check(t, c.file, nil)
