@@ -32,8 +32,8 @@ var floors = [][]string{
 	{"loop"},
 	{"spec"},
 	{"serving/predictionlog", "store"}, // edges
-	{"api/wire"},
 	{"control"},
+	{"api/wire"},
 	{"client"},
 	{"api/rest", "web"}, // faces
 	{"app"},

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 
-	"flyball/api/wire"
 	"flyball/event"
 	"flyball/fault"
 	"flyball/governance/audit"
@@ -32,9 +31,9 @@ func (s *Service) record(model, by, action, why string) (audit.Record, event.Eve
 }
 
 // Retrain asks for a training now, whatever the loop holds. It is begun at once.
-func (s *Service) Retrain(ctx context.Context, model, by, why string) (wire.Changed, error) {
+func (s *Service) Retrain(ctx context.Context, model, by, why string) (Changed, error) {
 	if _, err := s.Model(ctx, model); err != nil {
-		return wire.Changed{}, err
+		return Changed{}, err
 	}
 	rec, ev := s.record(model, by, "retrain", why)
 	err := s.opts.Loop.Change(ctx, model, func(st *loop.State) error {
@@ -48,31 +47,31 @@ func (s *Service) Retrain(ctx context.Context, model, by, why string) (wire.Chan
 		return nil
 	}, rec, ev)
 	if err != nil {
-		return wire.Changed{}, err
+		return Changed{}, err
 	}
 	if err := s.opts.Loop.Turn(ctx, s.opts.Now()); err != nil {
-		return wire.Changed{}, err
+		return Changed{}, err
 	}
 	st, _, err := s.opts.Loop.State(ctx, model)
-	return wire.Changed{Text: "training of " + model + " begins", Job: st.Job}, err
+	return Changed{Text: "training of " + model + " begins", Job: st.Job}, err
 }
 
 // Hold stops trainings by themselves until Resume.
-func (s *Service) Hold(ctx context.Context, model, by, why string) (wire.Changed, error) {
+func (s *Service) Hold(ctx context.Context, model, by, why string) (Changed, error) {
 	if why == "" {
-		return wire.Changed{}, fault.New(fault.Invalid, "a hold needs a reason").Do("say --why \"…\"")
+		return Changed{}, fault.New(fault.Invalid, "a hold needs a reason").Do("say --why \"…\"")
 	}
 	return s.setHold(ctx, model, by, "hold", why, "held by "+by+": "+why)
 }
 
 // Resume ends a hold.
-func (s *Service) Resume(ctx context.Context, model, by, why string) (wire.Changed, error) {
+func (s *Service) Resume(ctx context.Context, model, by, why string) (Changed, error) {
 	return s.setHold(ctx, model, by, "resume", why, "")
 }
 
-func (s *Service) setHold(ctx context.Context, model, by, action, why, hold string) (wire.Changed, error) {
+func (s *Service) setHold(ctx context.Context, model, by, action, why, hold string) (Changed, error) {
 	if _, err := s.Model(ctx, model); err != nil {
-		return wire.Changed{}, err
+		return Changed{}, err
 	}
 	rec, ev := s.record(model, by, action, why)
 	err := s.opts.Loop.Change(ctx, model, func(st *loop.State) error {
@@ -83,11 +82,11 @@ func (s *Service) setHold(ctx context.Context, model, by, action, why, hold stri
 		return nil
 	}, rec, ev)
 	word := map[string]string{"hold": "retrains no more by itself", "resume": "retrains by itself again"}[action]
-	return wire.Changed{Text: model + " " + word}, err
+	return Changed{Text: model + " " + word}, err
 }
 
 // Promote moves a release that is under way on at once. It does not override harm.
-func (s *Service) Promote(ctx context.Context, model, by, why string) (wire.Changed, error) {
+func (s *Service) Promote(ctx context.Context, model, by, why string) (Changed, error) {
 	return s.move(ctx, model, by, func(st release.State) (release.State, bool, error) {
 		if why == "" {
 			why = "promoted by " + by
@@ -102,9 +101,9 @@ func (s *Service) Promote(ctx context.Context, model, by, why string) (wire.Chan
 
 // Rollback takes the newest candidate back at once, or, when its release is over,
 // brings the version before it back. It needs nobody's leave.
-func (s *Service) Rollback(ctx context.Context, model, by, why string) (wire.Changed, error) {
+func (s *Service) Rollback(ctx context.Context, model, by, why string) (Changed, error) {
 	if why == "" {
-		return wire.Changed{}, fault.New(fault.Invalid, "a rollback needs a reason").Do("say --why \"…\"")
+		return Changed{}, fault.New(fault.Invalid, "a rollback needs a reason").Do("say --why \"…\"")
 	}
 	return s.move(ctx, model, by, func(st release.State) (release.State, bool, error) {
 		next, ok := st.Rollback(by, why, s.opts.Now())
@@ -115,22 +114,22 @@ func (s *Service) Rollback(ctx context.Context, model, by, why string) (wire.Cha
 	})
 }
 
-func (s *Service) move(ctx context.Context, model, by string, decide func(release.State) (release.State, bool, error)) (wire.Changed, error) {
+func (s *Service) move(ctx context.Context, model, by string, decide func(release.State) (release.State, bool, error)) (Changed, error) {
 	m, err := s.Model(ctx, model)
 	if err != nil {
-		return wire.Changed{}, err
+		return Changed{}, err
 	}
 	for range changes {
 		st, any, err := s.opts.Store.Release(ctx, model)
 		if err != nil {
-			return wire.Changed{}, err
+			return Changed{}, err
 		}
 		if !any {
-			return wire.Changed{}, fault.New(fault.NotFound, "%s was never released", model)
+			return Changed{}, fault.New(fault.NotFound, "%s was never released", model)
 		}
 		next, changed, err := decide(st)
 		if err != nil || !changed {
-			return wire.Changed{}, err
+			return Changed{}, err
 		}
 		err = s.opts.Loop.SaveRelease(ctx, &m, st, next, by, s.opts.Now())
 		if fault.Is(err, fault.Conflict) {
@@ -139,26 +138,26 @@ func (s *Service) move(ctx context.Context, model, by string, decide func(releas
 		if err == nil {
 			err = s.opts.Loop.Turn(ctx, s.opts.Now())
 		}
-		return wire.Changed{Text: fmt.Sprintf("%s: v%d is in %s", model, next.Candidate, next.Phase)}, err
+		return Changed{Text: fmt.Sprintf("%s: v%d is in %s", model, next.Candidate, next.Phase)}, err
 	}
-	return wire.Changed{}, fault.New(fault.Conflict, "%s changes too fast; nothing was done", model).Do("try again")
+	return Changed{}, fault.New(fault.Conflict, "%s changes too fast; nothing was done", model).Do("try again")
 }
 
 // Reproduce makes a version again from its record and says how equal it came out.
-func (s *Service) Reproduce(ctx context.Context, model string, version int) (wire.Reproduced, error) {
+func (s *Service) Reproduce(ctx context.Context, model string, version int) (Reproduced, error) {
 	ref := ident.Ref{Model: model, Version: version}
 	v, err := s.opts.Store.Version(ctx, ref)
 	if err != nil {
-		return wire.Reproduced{}, err
+		return Reproduced{}, err
 	}
 	t := &training.Trainer{Blobs: s.opts.Blobs, Decoders: s.opts.Decoders, Logger: s.opts.Logger}
 	got, err := t.Reproduce(ctx, v, nil)
 	if err != nil {
-		return wire.Reproduced{}, err
+		return Reproduced{}, err
 	}
-	out := wire.Reproduced{Ref: ref.String(), Grade: "R3"}
+	out := Reproduced{Ref: ref.String(), Grade: "R3"}
 	for _, c := range got {
-		out.Table = append(out.Table, wire.Compared{What: c.What, Recorded: c.Recorded, Again: c.Again, Equal: c.Equal()})
+		out.Table = append(out.Table, Compared{What: c.What, Recorded: c.Recorded, Again: c.Again, Equal: c.Equal()})
 		switch {
 		case c.Equal():
 		case c.What == "golden.parquet" || c.What == "snapshot":

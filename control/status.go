@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"flyball/api/wire"
 	"flyball/event"
 	"flyball/experiment/gate"
 	"flyball/fault"
@@ -19,12 +18,12 @@ import (
 )
 
 // Statuses is how all models stand, in the order of their names.
-func (s *Service) Statuses(ctx context.Context) ([]wire.Status, error) {
+func (s *Service) Statuses(ctx context.Context) ([]Status, error) {
 	models, err := s.Models(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]wire.Status, 0, len(models))
+	out := make([]Status, 0, len(models))
 	for i := range models {
 		st, err := s.status(ctx, &models[i])
 		if err != nil {
@@ -36,10 +35,10 @@ func (s *Service) Statuses(ctx context.Context) ([]wire.Status, error) {
 }
 
 // Status is how one model stands.
-func (s *Service) Status(ctx context.Context, name string) (wire.Status, error) {
+func (s *Service) Status(ctx context.Context, name string) (Status, error) {
 	m, err := s.Model(ctx, name)
 	if err != nil {
-		return wire.Status{}, err
+		return Status{}, err
 	}
 	return s.status(ctx, &m)
 }
@@ -55,23 +54,23 @@ type facts struct {
 	route    *release.Route
 }
 
-func (s *Service) status(ctx context.Context, m *loop.Model) (wire.Status, error) {
+func (s *Service) status(ctx context.Context, m *loop.Model) (Status, error) {
 	f := facts{model: m, now: s.opts.Now()}
 	var err error
 	if f.state, _, err = s.opts.Loop.State(ctx, m.Name); err != nil {
-		return wire.Status{}, err
+		return Status{}, err
 	}
 	rel, any, err := s.opts.Store.Release(ctx, m.Name)
 	if err != nil {
-		return wire.Status{}, err
+		return Status{}, err
 	}
 	if f.versions, err = s.opts.Store.Versions(ctx, m.Name); err != nil && !fault.Is(err, fault.NotFound) {
-		return wire.Status{}, err
+		return Status{}, err
 	}
 	if f.findings, err = s.opts.Store.Findings(ctx, m.Name, true); err != nil {
-		return wire.Status{}, err
+		return Status{}, err
 	}
-	out := wire.Status{
+	out := Status{
 		Model: m.Name, About: m.About, Aliases: map[string]int{}, Phase: string(f.state.Phase), Held: f.state.Hold,
 		Owner: m.Duties.Monitor.Owner, Backup: m.Duties.Monitor.Backup, Findings: f.findings,
 	}
@@ -94,15 +93,15 @@ func (s *Service) status(ctx context.Context, m *loop.Model) (wire.Status, error
 }
 
 // cells are the stages of the loop, in the order of the page.
-func (f *facts) cells() []wire.Cell {
-	return []wire.Cell{f.data(), f.training(), f.gate(), f.releaseCell(), f.serving(), f.watch(), f.retraining()}
+func (f *facts) cells() []Cell {
+	return []Cell{f.data(), f.training(), f.gate(), f.releaseCell(), f.serving(), f.watch(), f.retraining()}
 }
 
-func (f *facts) data() wire.Cell {
-	c := wire.Cell{Stage: "data", Mark: event.OK, Word: "fresh", Detail: fmt.Sprintf("%d files", len(f.model.Files))}
+func (f *facts) data() Cell {
+	c := Cell{Stage: "data", Mark: event.OK, Word: "fresh", Detail: fmt.Sprintf("%d files", len(f.model.Files))}
 	for _, x := range f.findings {
 		if x.Kind == monitoring.Quality && x.Severity != "note" {
-			return wire.Cell{Stage: "data", Mark: event.Warn, Word: "look at it", Detail: x.Text}
+			return Cell{Stage: "data", Mark: event.Warn, Word: "look at it", Detail: x.Text}
 		}
 	}
 	if len(f.model.Files) == 1 {
@@ -111,11 +110,11 @@ func (f *facts) data() wire.Cell {
 	return c
 }
 
-func (f *facts) training() wire.Cell {
-	c := wire.Cell{Stage: "training", Mark: event.None, Word: "none yet"}
+func (f *facts) training() Cell {
+	c := Cell{Stage: "training", Mark: event.None, Word: "none yet"}
 	if len(f.versions) > 0 {
 		v := f.versions[0]
-		c = wire.Cell{Stage: "training", Mark: event.OK, Word: "done", Detail: fmt.Sprintf("v%d, %s, by %s", v.Version, v.CreatedAt.Format("2 Jan 2006"), v.Cause)}
+		c = Cell{Stage: "training", Mark: event.OK, Word: "done", Detail: fmt.Sprintf("v%d, %s, by %s", v.Version, v.CreatedAt.Format("2 Jan 2006"), v.Cause)}
 	}
 	switch {
 	case f.state.Phase == loop.Training:
@@ -126,9 +125,9 @@ func (f *facts) training() wire.Cell {
 	return c
 }
 
-func (f *facts) gate() wire.Cell {
+func (f *facts) gate() Cell {
 	if len(f.versions) == 0 {
-		return wire.Cell{Stage: "gate", Mark: event.None, Word: "not judged"}
+		return Cell{Stage: "gate", Mark: event.None, Word: "not judged"}
 	}
 	v := f.versions[0]
 	var verdict gate.Verdict
@@ -137,17 +136,17 @@ func (f *facts) gate() wire.Cell {
 		detail = verdict.Summary
 	}
 	if v.Verdict == "pass" {
-		return wire.Cell{Stage: "gate", Mark: event.OK, Word: fmt.Sprintf("passed v%d", v.Version), Detail: detail}
+		return Cell{Stage: "gate", Mark: event.OK, Word: fmt.Sprintf("passed v%d", v.Version), Detail: detail}
 	}
-	return wire.Cell{Stage: "gate", Mark: event.Off, Word: fmt.Sprintf("kept out v%d", v.Version), Detail: detail}
+	return Cell{Stage: "gate", Mark: event.Off, Word: fmt.Sprintf("kept out v%d", v.Version), Detail: detail}
 }
 
-func (f *facts) releaseCell() wire.Cell {
+func (f *facts) releaseCell() Cell {
 	if f.release == nil {
-		return wire.Cell{Stage: "release", Mark: event.None, Word: "none yet"}
+		return Cell{Stage: "release", Mark: event.None, Word: "none yet"}
 	}
 	r := f.release
-	c := wire.Cell{Stage: "release", Mark: event.Move, Word: fmt.Sprintf("v%d in %s", r.Candidate, r.Phase), Detail: "since " + r.EnteredAt.Format("2 Jan 15:04")}
+	c := Cell{Stage: "release", Mark: event.Move, Word: fmt.Sprintf("v%d in %s", r.Candidate, r.Phase), Detail: "since " + r.EnteredAt.Format("2 Jan 15:04")}
 	switch {
 	case r.Phase == release.Succeeded:
 		c.Mark, c.Word = event.OK, fmt.Sprintf("v%d at 100 %%", r.Candidate)
@@ -161,47 +160,47 @@ func (f *facts) releaseCell() wire.Cell {
 	return c
 }
 
-func (f *facts) serving() wire.Cell {
-	c := wire.Cell{Stage: "serving", Mark: event.None, Word: "nothing live"}
+func (f *facts) serving() Cell {
+	c := Cell{Stage: "serving", Mark: event.None, Word: "nothing live"}
 	if f.route == nil {
 		return c
 	}
 	switch r := f.route; {
 	case r.Floor:
-		return wire.Cell{Stage: "serving", Mark: event.Stop, Word: "baseline answers", Detail: f.release.Reason}
+		return Cell{Stage: "serving", Mark: event.Stop, Word: "baseline answers", Detail: f.release.Reason}
 	case r.Live != 0 || r.Share > 0:
 		v := r.Live
 		if r.Share >= 1 {
 			v = r.Candidate
 		}
-		return wire.Cell{Stage: "serving", Mark: event.OK, Word: "answering", Detail: fmt.Sprintf("v%d, generation %d", v, r.Generation)}
+		return Cell{Stage: "serving", Mark: event.OK, Word: "answering", Detail: fmt.Sprintf("v%d, generation %d", v, r.Generation)}
 	}
 	return c
 }
 
-func (f *facts) watch() wire.Cell {
+func (f *facts) watch() Cell {
 	for _, kind := range []string{monitoring.Score, monitoring.Drift} {
 		for _, x := range f.findings {
 			if x.Kind == kind && x.Severity != "note" {
-				return wire.Cell{Stage: "watch", Mark: event.Warn, Word: kind, Detail: x.Text}
+				return Cell{Stage: "watch", Mark: event.Warn, Word: kind, Detail: x.Text}
 			}
 		}
 	}
 	if f.release == nil || f.release.Aliases()["live"] == 0 {
-		return wire.Cell{Stage: "watch", Mark: event.None, Word: "nothing live"}
+		return Cell{Stage: "watch", Mark: event.None, Word: "nothing live"}
 	}
-	return wire.Cell{Stage: "watch", Mark: event.OK, Word: "steady"}
+	return Cell{Stage: "watch", Mark: event.OK, Word: "steady"}
 }
 
-func (f *facts) retraining() wire.Cell {
+func (f *facts) retraining() Cell {
 	if f.state.Hold != "" {
-		return wire.Cell{Stage: "retraining", Mark: event.Wait, Word: "held", Detail: f.state.Hold}
+		return Cell{Stage: "retraining", Mark: event.Wait, Word: "held", Detail: f.state.Hold}
 	}
 	if f.state.Phase == loop.Releasing {
-		return wire.Cell{Stage: "retraining", Mark: event.Wait, Word: "waits", Detail: fmt.Sprintf("until v%d is through", f.state.Candidate)}
+		return Cell{Stage: "retraining", Mark: event.Wait, Word: "waits", Detail: fmt.Sprintf("until v%d is through", f.state.Candidate)}
 	}
 	if due := f.state.NextDue(f.model.Policy); !due.IsZero() {
-		return wire.Cell{Stage: "retraining", Mark: event.OK, Word: "every " + f.model.Policy.Every.String(), Detail: "next " + due.Format("2 Jan 2006")}
+		return Cell{Stage: "retraining", Mark: event.OK, Word: "every " + f.model.Policy.Every.String(), Detail: "next " + due.Format("2 Jan 2006")}
 	}
-	return wire.Cell{Stage: "retraining", Mark: event.Off, Word: "by hand"}
+	return Cell{Stage: "retraining", Mark: event.Off, Word: "by hand"}
 }

@@ -106,7 +106,7 @@ func schemaName(t reflect.Type, hint string) string {
 		base = base.Elem()
 	}
 	pkg := path.Base(base.PkgPath())
-	if base.PkgPath() == "" || pkg == "wire" || pkg == "rest" {
+	if base.PkgPath() == "" || pkg == "wire" || pkg == "rest" || pkg == "control" {
 		return huma.DefaultSchemaNamer(t, hint)
 	}
 	return strings.ToUpper(pkg[:1]) + pkg[1:] + huma.DefaultSchemaNamer(t, hint)

@@ -10,10 +10,8 @@ import (
 	"encoding/json"
 	"time"
 
-	"flyball/event"
+	"flyball/control"
 	"flyball/model/registry"
-	"flyball/monitoring"
-	"flyball/serving/release"
 )
 
 // PredictRequest asks for an answer to each row.
@@ -90,36 +88,6 @@ type Change struct {
 	Why string `json:"why,omitempty" doc:"one sentence for the record"`
 }
 
-// Changed says what a change by hand did.
-type Changed struct {
-	Text string `json:"text"`
-	Job  string `json:"job,omitempty"`
-}
-
-// Status is a model as it stands: one row of the loop's table.
-type Status struct {
-	Model    string               `json:"model"`
-	About    string               `json:"about,omitempty"`
-	Live     int                  `json:"live"`
-	Aliases  map[string]int       `json:"aliases"`
-	Phase    string               `json:"phase" doc:"of the loop: steady, training, judging, releasing"`
-	Held     string               `json:"held,omitempty"`
-	Cells    []Cell               `json:"cells" doc:"data, training, gate, release, serving, watch, retraining"`
-	Owner    string               `json:"owner,omitempty"`
-	Backup   string               `json:"backup,omitempty"`
-	Release  *release.State       `json:"release,omitempty"`
-	Route    *release.Route       `json:"route,omitempty"`
-	Findings []monitoring.Finding `json:"findings,omitempty" doc:"open ones"`
-}
-
-// Cell is one stage of the loop for one model: a mark, a word and a detail.
-type Cell struct {
-	Stage  string     `json:"stage"`
-	Mark   event.Mark `json:"mark"`
-	Word   string     `json:"word"`
-	Detail string     `json:"detail,omitempty"`
-}
-
 // Clock is the process's time.
 type Clock struct {
 	Now    time.Time `json:"now"`
@@ -143,18 +111,11 @@ type Health struct {
 	Ready   bool   `json:"ready"`
 }
 
-// Reproduced says how equal a version made again came out.
-type Reproduced struct {
-	Ref   string          `json:"ref"`
-	Grade string          `json:"grade" doc:"R3 bytes equal, R2 golden predictions equal, R1 within tolerance, R0 different"`
-	Table []Compared      `json:"table"`
-	Data  json.RawMessage `json:"data,omitempty"`
-}
-
-// Compared is one output of a version, recorded and made again.
-type Compared struct {
-	What     string `json:"what"`
-	Recorded string `json:"recorded"`
-	Again    string `json:"again"`
-	Equal    bool   `json:"equal"`
-}
+// What control says of a model travels as it is.
+type (
+	Changed    = control.Changed    // what a change by hand did
+	Status     = control.Status     // a model as it stands
+	Cell       = control.Cell       // one stage of the loop for one model
+	Reproduced = control.Reproduced // how equal a version made again came out
+	Compared   = control.Compared   // one output of it
+)
