@@ -111,11 +111,17 @@ type Health struct {
 	Ready   bool   `json:"ready"`
 }
 
-// What control says of a model travels as it is.
-type (
-	Changed    = control.Changed    // what a change by hand did
-	Status     = control.Status     // a model as it stands
-	Cell       = control.Cell       // one stage of the loop for one model
-	Reproduced = control.Reproduced // how equal a version made again came out
-	Compared   = control.Compared   // one output of it
-)
+// Changed is what a change by hand did, as control says it.
+type Changed = control.Changed
+
+// Status is a model as it stands, as control says it.
+type Status = control.Status
+
+// Cell is one stage of the loop for one model.
+type Cell = control.Cell
+
+// Reproduced is how equal a version made again came out.
+type Reproduced = control.Reproduced
+
+// Compared is one output of a version, recorded and made again.
+type Compared = control.Compared
