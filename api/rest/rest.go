@@ -94,8 +94,8 @@ func New(mux *http.ServeMux, opts Options) {
 	f.predictRoutes()
 	f.modelRoutes()
 	f.recordRoutes()
-	mux.HandleFunc("POST /v1/data", f.upload)
-	mux.HandleFunc("GET /v1/events", f.events)
+	raw(mux, Apply, "POST /v1/data", f.upload)
+	raw(mux, Read, "GET /v1/events", f.events)
 }
 
 // schemaName names a type in the OpenAPI document: by itself when it is the API's own,
@@ -128,6 +128,15 @@ func route[In, Out any](f *face, permission Permission, method, path, id, summar
 		}
 		return out, nil
 	})
+}
+
+// raw adds a route whose body is not one JSON value; like the others it needs a
+// permission to start.
+func raw(mux *http.ServeMux, permission Permission, pattern string, do http.HandlerFunc) {
+	if permission == "" {
+		panic("rest: " + pattern + " has no permission")
+	}
+	mux.HandleFunc(pattern, do)
 }
 
 // body wraps what a route answers with.
