@@ -50,7 +50,7 @@ func (r *run) judged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	clear, kept := 0, 0
+	clear, kept, told := 0, 0, 0
 	for _, v := range vs {
 		if v.Version == 1 || v.Version == r.broken.version {
 			continue
@@ -61,6 +61,9 @@ func (r *run) judged(ctx context.Context) error {
 		}
 		if !verdict.Pass {
 			kept++
+			if verdict.Summary != "" && len(verdict.Reasons) > 0 {
+				told++
+			}
 		}
 		for _, d := range verdict.Differences {
 			if d.Metric == "mae" && d.Against == prediction.Live && d.Slice == "" && d.Low > 0 && verdict.Pass {
@@ -71,11 +74,7 @@ func (r *run) judged(ctx context.Context) error {
 	if !r.Fast {
 		r.claimed(clear > 0, "%d of %d retrainings were better with their whole interval", clear, len(vs)-2)
 	}
-	reason := "each kept out with its reason"
-	if kept == 0 {
-		reason = "none was within doubt"
-	}
-	r.claimed(true, "%d of %d retrainings were refused: %s", kept, len(vs)-2, reason)
+	r.claimed(told == kept, "%d of %d retrainings were refused, %d of them with the reason", kept, len(vs)-2, told)
 	return nil
 }
 
