@@ -109,3 +109,28 @@ func (id PredictionID) Time() (time.Time, bool) {
 	}
 	return time.UnixMilli(int64(ms)).UTC(), true
 }
+
+// ExperimentID names an experiment; 0 is the default one.
+type ExperimentID int64
+
+// String is the id in decimal, as every face writes it.
+func (id ExperimentID) String() string { return strconv.FormatInt(int64(id), 10) }
+
+// RunID names a run: 32 hex digits when Flyball made it; an imported one may be any
+// [a-zA-Z0-9][\w-]{0,255}.
+type RunID string
+
+// ModelID names a logged model: m- and 32 hex digits.
+type ModelID string
+
+// NewRunID makes an id. It may be called at once by many goroutines.
+func NewRunID() RunID { return RunID(random16()) }
+
+// NewModelID makes an id. It may be called at once by many goroutines.
+func NewModelID() ModelID { return ModelID("m-" + random16()) }
+
+func random16() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 
+	"flyball/api"
 	"flyball/api/wire"
 	"flyball/control"
 	"flyball/fault"
@@ -19,7 +20,7 @@ const maxData = 8 << 30
 
 func (f *face) modelRoutes() {
 	type apply struct{ Body wire.ApplyRequest }
-	route(f, Apply, http.MethodPost, "/v1/apply", "apply", "Apply a model file",
+	route(f, api.Apply, http.MethodPost, "/v1/apply", "apply", "Apply a model file",
 		func(ctx context.Context, in *apply) (*body[wire.ApplyResponse], error) {
 			a := in.Body
 			got, err := f.Control.Apply(ctx, actor(ctx), control.Application{
@@ -30,15 +31,15 @@ func (f *face) modelRoutes() {
 			}, err)
 		})
 	type none struct{}
-	route(f, Read, http.MethodGet, "/v1/models", "models", "How all models stand",
+	route(f, api.Read, http.MethodGet, "/v1/models", "models", "How all models stand",
 		func(ctx context.Context, _ *none) (*body[[]wire.Status], error) {
 			return answer(f.Control.Statuses(ctx))
 		})
-	route(f, Read, http.MethodGet, "/v1/models/{model}", "model", "How a model stands",
+	route(f, api.Read, http.MethodGet, "/v1/models/{model}", "model", "How a model stands",
 		func(ctx context.Context, in *OfModel) (*body[wire.Status], error) {
 			return answer(f.Control.Status(ctx, in.Model))
 		})
-	route(f, Read, http.MethodGet, "/v1/models/{model}/file", "file", "The model file as applied",
+	route(f, api.Read, http.MethodGet, "/v1/models/{model}/file", "file", "The model file as applied",
 		func(ctx context.Context, in *OfModel) (*body[wire.ApplyRequest], error) {
 			m, err := f.Control.File(ctx, in.Model)
 			return answer(wire.ApplyRequest{Name: m.Name + ".yaml", File: m.File, Pipeline: m.Pipeline, Data: m.Data}, err)
@@ -52,11 +53,11 @@ func (f *face) modelRoutes() {
 		OfModel
 		Version int `path:"version" minimum:"1"`
 	}
-	route(f, Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/reproduce", "reproduce", "Make a version again and compare",
+	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/reproduce", "reproduce", "Make a version again and compare",
 		func(ctx context.Context, in *reproduce) (*body[wire.Reproduced], error) {
 			return answer(f.Control.Reproduce(ctx, in.Model, in.Version))
 		})
-	route(f, Read, http.MethodGet, "/v1/clock", "clock", "The server's time",
+	route(f, api.Read, http.MethodGet, "/v1/clock", "clock", "The server's time",
 		func(context.Context, *none) (*body[wire.Clock], error) {
 			return answer(wire.Clock{Now: f.Now(), Manual: f.Advance != nil}, nil)
 		})
@@ -64,7 +65,7 @@ func (f *face) modelRoutes() {
 		return
 	}
 	type advance struct{ Body wire.Advance }
-	route(f, Clock, http.MethodPost, "/v1/clock", "advance", "Move a manual clock, turn the loop and wait for its jobs",
+	route(f, api.Clock, http.MethodPost, "/v1/clock", "advance", "Move a manual clock, turn the loop and wait for its jobs",
 		func(ctx context.Context, in *advance) (*body[wire.Clock], error) {
 			err := f.Advance(ctx, in.Body.Now, !in.Body.Hold)
 			return answer(wire.Clock{Now: f.Now(), Manual: true}, err)
@@ -73,7 +74,7 @@ func (f *face) modelRoutes() {
 
 // change adds a route that changes a model's course by hand.
 func (f *face) change(id, summary string, do func(ctx context.Context, model, by, why string) (wire.Changed, error)) {
-	route(f, Operate, http.MethodPost, "/v1/models/{model}/"+id, id, summary,
+	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/"+id, id, summary,
 		func(ctx context.Context, in *change) (*body[wire.Changed], error) {
 			return answer(do(ctx, in.Model, actor(ctx), in.Body.Why))
 		})

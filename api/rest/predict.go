@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"flyball/api"
 	"flyball/api/wire"
 	"flyball/data/frame"
 	"flyball/fault"
@@ -25,7 +26,7 @@ func (f *face) predictRoutes() {
 		OfModel
 		RawBody []byte
 	}
-	route(f, Predict, http.MethodPost, "/v1/models/{model}/predict", "predict", "Answer rows",
+	route(f, api.Predict, http.MethodPost, "/v1/models/{model}/predict", "predict", "Answer rows",
 		func(ctx context.Context, in *predict) (*body[wire.PredictResponse], error) {
 			var req wire.PredictRequest
 			if err := json.Unmarshal(in.RawBody, &req); err != nil {
@@ -41,7 +42,7 @@ func (f *face) predictRoutes() {
 		OfModel
 		Body wire.LabelsRequest
 	}
-	route(f, Predict, http.MethodPost, "/v1/models/{model}/labels", "label", "Tell truths",
+	route(f, api.Predict, http.MethodPost, "/v1/models/{model}/labels", "label", "Tell truths",
 		func(ctx context.Context, in *labels) (*body[wire.LabelsResponse], error) {
 			return answer(f.label(ctx, in.Model, in.Body.Labels))
 		})
@@ -53,7 +54,7 @@ func (f *face) predictRoutes() {
 		ID   string    `query:"id"`
 		Last int       `query:"last" minimum:"1" maximum:"10000" default:"100" doc:"the newest so many"`
 	}
-	route(f, Rows, http.MethodGet, "/v1/models/{model}/predictions", "predictions", "Predictions with their truths",
+	route(f, api.Rows, http.MethodGet, "/v1/models/{model}/predictions", "predictions", "Predictions with their truths",
 		func(ctx context.Context, in *query) (*body[[]prediction.Joined], error) {
 			out := []prediction.Joined{}
 			err := f.Log.Scan(ctx, prediction.Query{

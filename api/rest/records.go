@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"flyball/api"
 	"flyball/api/wire"
 	"flyball/event"
 	"flyball/governance/audit"
@@ -21,11 +22,11 @@ import (
 )
 
 func (f *face) recordRoutes() {
-	route(f, Read, http.MethodGet, "/v1/models/{model}/versions", "versions", "Versions, newest first",
+	route(f, api.Read, http.MethodGet, "/v1/models/{model}/versions", "versions", "Versions, newest first",
 		func(ctx context.Context, in *OfModel) (*body[[]registry.Version], error) {
 			return answer(f.Store.Versions(ctx, in.Model))
 		})
-	route(f, Read, http.MethodGet, "/v1/models/{model}/releases", "releases", "Releases, newest first",
+	route(f, api.Read, http.MethodGet, "/v1/models/{model}/releases", "releases", "Releases, newest first",
 		func(ctx context.Context, in *OfModel) (*body[[]release.State], error) {
 			return answer(f.Store.Releases(ctx, in.Model))
 		})
@@ -33,29 +34,29 @@ func (f *face) recordRoutes() {
 		OfModel
 		Open bool `query:"open" doc:"only those that hold now"`
 	}
-	route(f, Read, http.MethodGet, "/v1/models/{model}/findings", "findings", "What monitoring found",
+	route(f, api.Read, http.MethodGet, "/v1/models/{model}/findings", "findings", "What monitoring found",
 		func(ctx context.Context, in *findings) (*body[[]monitoring.Finding], error) {
 			return answer(f.Store.Findings(ctx, in.Model, in.Open))
 		})
-	route(f, Read, http.MethodGet, "/v1/models/{model}/jobs", "jobs", "Background work of a model, newest first",
+	route(f, api.Read, http.MethodGet, "/v1/models/{model}/jobs", "jobs", "Background work of a model, newest first",
 		func(ctx context.Context, in *OfModel) (*body[[]job.Job], error) {
 			return answer(f.Store.Jobs(ctx, in.Model, 100))
 		})
 	type one struct {
 		ID string `path:"id"`
 	}
-	route(f, Read, http.MethodGet, "/v1/jobs/{id}", "job", "One piece of background work",
+	route(f, api.Read, http.MethodGet, "/v1/jobs/{id}", "job", "One piece of background work",
 		func(ctx context.Context, in *one) (*body[job.Job], error) { return answer(f.Store.Job(ctx, in.ID)) })
 	type chain struct {
 		After int64 `query:"after"`
 		Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	}
-	route(f, Read, http.MethodGet, "/v1/audit", "audit", "The audit chain",
+	route(f, api.Read, http.MethodGet, "/v1/audit", "audit", "The audit chain",
 		func(ctx context.Context, in *chain) (*body[[]audit.Record], error) {
 			return answer(f.Store.Audit(ctx, in.After, in.Limit))
 		})
 	type none struct{}
-	route(f, Read, http.MethodGet, "/v1/audit/verify", "verify-audit", "Recompute the audit chain",
+	route(f, api.Read, http.MethodGet, "/v1/audit/verify", "verify-audit", "Recompute the audit chain",
 		func(ctx context.Context, _ *none) (*body[wire.AuditVerified], error) {
 			n, err := f.Store.VerifyAudit(ctx)
 			return answer(wire.AuditVerified{Records: n}, err)

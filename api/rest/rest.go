@@ -19,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"flyball/api"
 	"flyball/api/wire"
 	"flyball/blob"
 	"flyball/control"
@@ -30,20 +31,6 @@ import (
 	"flyball/serving"
 	"flyball/serving/prediction"
 	"flyball/serving/release"
-)
-
-// Permission is what a caller must be allowed for a route. Who holds which is
-// decided elsewhere; while no user exists, the local user holds all.
-type Permission string
-
-// The permissions.
-const (
-	Read    Permission = "read"    // see how things stand
-	Rows    Permission = "rows"    // see the rows of predictions
-	Predict Permission = "predict" // ask for predictions and tell truths
-	Apply   Permission = "apply"   // change a model's file and data
-	Operate Permission = "operate" // train, promote, roll back, hold, resume
-	Clock   Permission = "clock"   // move a manual clock
 )
 
 // Store is what the face reads of the records. Package store implements it.
@@ -94,8 +81,8 @@ func New(mux *http.ServeMux, opts Options) {
 	f.predictRoutes()
 	f.modelRoutes()
 	f.recordRoutes()
-	raw(mux, Apply, "POST /v1/data", f.upload)
-	raw(mux, Read, "GET /v1/events", f.events)
+	raw(mux, api.Apply, "POST /v1/data", f.upload)
+	raw(mux, api.Read, "GET /v1/events", f.events)
 }
 
 // schemaName names a type in the OpenAPI document: by itself when it is the API's own,
@@ -114,7 +101,7 @@ func schemaName(t reflect.Type, hint string) string {
 
 // route adds one operation. A route without a permission is a defect that shows at
 // the first start.
-func route[In, Out any](f *face, permission Permission, method, path, id, summary string, do func(context.Context, *In) (*Out, error)) {
+func route[In, Out any](f *face, permission api.Permission, method, path, id, summary string, do func(context.Context, *In) (*Out, error)) {
 	if permission == "" {
 		panic(fmt.Sprintf("rest: %s %s has no permission", method, path))
 	}
@@ -132,7 +119,7 @@ func route[In, Out any](f *face, permission Permission, method, path, id, summar
 
 // raw adds a route whose body is not one JSON value; like the others it needs a
 // permission to start.
-func raw(mux *http.ServeMux, permission Permission, pattern string, do http.HandlerFunc) {
+func raw(mux *http.ServeMux, permission api.Permission, pattern string, do http.HandlerFunc) {
 	if permission == "" {
 		panic("rest: " + pattern + " has no permission")
 	}
