@@ -20,7 +20,9 @@ type dialect struct {
 
 // sql is a statement in this dialect. {now} is the database's clock in microseconds;
 // {lock} keeps the rows read for this transaction; {skip} does so too and leaves out
-// rows that others keep. SQLite's one writer needs neither.
+// rows that others keep. SQLite's one writer needs neither. {among} is a condition: one
+// of the numbers in $1, and {texts} is a table whose column value has the texts in $1;
+// set makes such a list.
 func (d dialect) sql(statement string) string { return d.words.Replace(statement) }
 
 func sqliteDialect() dialect {
@@ -32,6 +34,8 @@ func sqliteDialect() dialect {
 			"{now}", "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)",
 			"{lock}", "",
 			"{skip}", "",
+			"{among}", "IN (SELECT value FROM json_each($1))",
+			"{texts}", "json_each($1)",
 		),
 	}
 }
@@ -44,6 +48,8 @@ func postgresDialect() dialect {
 			"{now}", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 			"{lock}", "FOR UPDATE",
 			"{skip}", "FOR UPDATE SKIP LOCKED",
+			"{among}", "= ANY (CAST(translate($1, '[]', '{}') AS BIGINT[]))",
+			"{texts}", "json_array_elements_text(CAST($1 AS JSON)) AS texts (value)",
 		),
 	}
 }

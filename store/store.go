@@ -38,6 +38,7 @@ var migrations embed.FS
 type DB struct {
 	read, write *sql.DB // SQLite has one writer and many readers; elsewhere they are the same
 	dialect     dialect
+	keys        keys
 
 	mu      sync.Mutex
 	changed chan struct{} // closed when events were written

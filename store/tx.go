@@ -19,6 +19,8 @@ type tx struct {
 	*sql.Tx
 	dialect dialect
 	told    bool // events were written
+	keys    *keys
+	learned map[string]int64 // new in keys, once this is committed
 }
 
 // atomic runs do in one transaction that writes. what says what could not be done.
@@ -43,11 +45,15 @@ func (db *DB) try(ctx context.Context, do func(t *tx) error) (told bool, err err
 		return false, err
 	}
 	defer func() { _ = sqlTx.Rollback() }() // nothing after a commit
-	t := &tx{Tx: sqlTx, dialect: db.dialect}
+	t := &tx{Tx: sqlTx, dialect: db.dialect, keys: &db.keys}
 	if err := do(t); err != nil {
 		return false, err
 	}
-	return t.told, sqlTx.Commit()
+	if err := sqlTx.Commit(); err != nil {
+		return false, err
+	}
+	db.keys.learn(t.learned)
+	return t.told, nil
 }
 
 // exec runs a statement and returns how many rows it changed.
@@ -61,6 +67,12 @@ func (t *tx) exec(ctx context.Context, statement string, args ...any) (int64, er
 
 func (t *tx) row(ctx context.Context, statement string, args ...any) *sql.Row {
 	return t.QueryRowContext(ctx, t.dialect.sql(statement), args...)
+}
+
+// each reads the rows of a query.
+func (t *tx) each(ctx context.Context, scan func(scanner) error, statement string, args ...any) error {
+	rs, err := t.QueryContext(ctx, t.dialect.sql(statement), args...)
+	return scanAll(rs, err, scan)
 }
 
 // next raises a counter by n and returns its new value. The counter's row stays with
@@ -99,6 +111,25 @@ func rows[T any](ctx context.Context, db *DB, scan func(scanner) (T, error), sta
 			yield(none, err)
 		}
 	}
+}
+
+// each reads the rows of a query.
+func (db *DB) each(ctx context.Context, scan func(scanner) error, statement string, args ...any) error {
+	rs, err := db.read.QueryContext(ctx, db.dialect.sql(statement), args...)
+	return scanAll(rs, err, scan)
+}
+
+func scanAll(rs *sql.Rows, err error, scan func(scanner) error) error {
+	if err != nil {
+		return err
+	}
+	defer rs.Close()
+	for rs.Next() {
+		if err := scan(rs); err != nil {
+			return err
+		}
+	}
+	return rs.Err()
 }
 
 // all are all rows of a query.
