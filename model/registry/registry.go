@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package registry holds models, their versions and the aliases that point at
-// versions. A version is immutable; what changes is which alias points at it, and
-// each change is in the audit chain. It does not decide who may be live: packages
-// gate and release do.
+// versions, those that Flyball made and those that a client registered alike. What a
+// version is made of never changes; what changes is which alias points at it, and each
+// such change is kept with who, when, from and to. It does not decide who may be live:
+// packages gate and release do.
 package registry
 
 import (
@@ -26,15 +27,45 @@ const (
 // registered. No user can take it: a model's name has no dot.
 func BaselineOf(model string) string { return model + ".baseline" }
 
-// Model is a model as applied: its file and what it depends on.
+// Model is a model of the registry. One that was applied has a file and is under
+// Flyball's care: the loop trains, releases and watches it. One that a client
+// registered has none, and nobody but its clients moves its aliases.
 type Model struct {
 	Name       string              `json:"name"`
-	File       string              `json:"file"`               // the YAML as applied
+	File       string              `json:"file"`               // the YAML as applied; empty: registered by a client
 	Pipeline   string              `json:"pipeline,omitempty"` // the YAML of the shared pipeline it names, if any
 	Data       map[string]DataFile `json:"data"`               // the source's files by name, as uploaded
-	Generation int64               `json:"generation"`         // rises with every apply that changes something
+	Generation int64               `json:"generation"`         // rises with every apply that changes something; 0: never applied
 	AppliedAt  time.Time           `json:"applied_at"`
 	AppliedBy  string              `json:"applied_by"`
+
+	About     string    `json:"about,omitempty"` // what its people say of it in the registry
+	Tags      []Tag     `json:"tags,omitempty"`  // by key
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"` // of its name, text or a version; tags and aliases do not move it
+}
+
+// Cared reports whether the model has a model file: its aliases decide traffic.
+func (m Model) Cared() bool { return m.File != "" }
+
+// Tag is a label of a model or of a version.
+type Tag struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Alias is a name that points at a version.
+type Alias struct {
+	Name    string `json:"alias"`
+	Version int    `json:"version"`
+}
+
+// Listing is a model as a registry lists it: the model (without its pipeline and
+// data), its aliases by name, and the newest version of each stage, the oldest first.
+type Listing struct {
+	Model
+	Aliases []Alias
+	Latest  []Version // without Aliases
 }
 
 // DataFile is one file of a source, kept as a blob.
@@ -43,10 +74,10 @@ type DataFile struct {
 	Size   int64       `json:"size"`
 }
 
-// Version is one trained model.
+// Version is one trained model: made by Flyball, or registered by a client.
 type Version struct {
 	ident.Ref
-	Bundle    blob.Digest     `json:"bundle"`           // of bundle.json
+	Bundle    blob.Digest     `json:"bundle"`           // of bundle.json; empty: registered, and not made or read by Flyball yet
 	Judged    blob.Digest     `json:"judged,omitempty"` // of the bundle that the gate judged, when this is its refit
 	Snapshot  blob.Digest     `json:"snapshot"`         // of the dataset it was made from
 	Record    blob.Digest     `json:"record"`           // of record.json: how it was made
@@ -57,4 +88,39 @@ type Version struct {
 	CreatedAt time.Time       `json:"created_at"`
 	CreatedBy string          `json:"created_by"`
 	Key       string          `json:"key"` // of the job that made it; registering the same key twice is once
+
+	Source    string        `json:"source,omitempty"`   // where its files lie, as the client said it; never opened as it is
+	Location  string        `json:"location,omitempty"` // the same, resolved when it was registered: below mlflow-artifacts:/ or an object store; empty: unknown
+	RunID     ident.RunID   `json:"run_id,omitempty"`   // the run that made it; it may be unknown here
+	ModelID   ident.ModelID `json:"model_id,omitempty"` // the logged model that it is; it may be unknown here
+	RunLink   string        `json:"run_link,omitempty"`
+	About     string        `json:"about,omitempty"`
+	Stage     Stage         `json:"stage,omitempty"` // MLflow's older way of saying what aliases say; it decides nothing
+	Tags      []Tag         `json:"tags,omitempty"`  // by key
+	Aliases   []string      `json:"aliases,omitempty"`
+	UpdatedAt time.Time     `json:"updated_at,omitzero"` // of its text or stage
+}
+
+// Made reports whether Flyball made the version or has read it: it can be served.
+func (v Version) Made() bool { return v.Bundle != "" }
+
+// Stage is where a version stands, as its people say.
+type Stage string
+
+// The stages. Zero is None.
+const (
+	None       Stage = "None"
+	Staging    Stage = "Staging"
+	Production Stage = "Production"
+	Archived   Stage = "Archived"
+)
+
+// Move is a change of an alias.
+type Move struct {
+	Model string    `json:"model"`
+	Alias string    `json:"alias"`
+	At    time.Time `json:"at"`
+	By    string    `json:"by"`
+	From  int       `json:"from"` // the version before; 0: none
+	To    int       `json:"to"`   // the version after; 0: none
 }
