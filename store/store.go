@@ -25,7 +25,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite"
 
 	"flyball/fault"
 )
@@ -93,20 +93,14 @@ func openSQLite(path string) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "the folder of the database cannot be made")
 	}
-	open := func(more string) (*sql.DB, error) {
+	open := func(more string) *sql.DB {
 		u := url.URL{Scheme: "file", Path: filepath.ToSlash(path)}
 		u.RawQuery = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" + more
-		return sql.Open("sqlite", u.String())
+		return sql.OpenDB(preparing{driver: &sqlite.Driver{}, dsn: u.String()})
 	}
-	write, err := open("&_txlock=immediate")
-	if err != nil {
-		return nil, problem(err, "the database cannot be opened")
-	}
+	write := open("&_txlock=immediate")
 	write.SetMaxOpenConns(1)
-	read, err := open("&_pragma=query_only(1)")
-	if err != nil {
-		return nil, errors.Join(problem(err, "the database cannot be opened"), write.Close())
-	}
+	read := open("&_pragma=query_only(1)")
 	read.SetMaxOpenConns(8)
 	read.SetMaxIdleConns(8)
 	return &DB{read: read, write: write, dialect: sqliteDialect(), changed: make(chan struct{})}, nil
