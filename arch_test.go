@@ -25,6 +25,7 @@ var floors = [][]string{
 	{"model", "serving/prediction", "serving/release"},
 	{"model/constant", "model/linear", "model/tree"},
 	{"model/xgboost"},
+	{"model/mlmodel"},
 	{"training/learner"},
 	{"experiment/evaluation"},
 	{"experiment/gate", "experiment/online", "monitoring"},

@@ -220,7 +220,9 @@ func (b *Bundle) Decision(scores []float64) string {
 	return d.Else
 }
 
-const scoreColumn = "flyball.score."
+// ScoreColumn begins the names of the columns of GoldenFile that hold the scores: the
+// number of the output follows.
+const ScoreColumn = "flyball.score."
 
 // golden is the golden file: the input columns of the first rows and their scores.
 func (b *Bundle) golden(rows *frame.Frame) ([]byte, error) {
@@ -243,7 +245,7 @@ func (b *Bundle) golden(rows *frame.Frame) ([]byte, error) {
 		for i := range v {
 			v[i] = s.Row(i)[k]
 		}
-		cols = append(cols, frame.NumberColumn(fmt.Sprint(scoreColumn, k), v))
+		cols = append(cols, frame.NumberColumn(fmt.Sprint(ScoreColumn, k), v))
 	}
 	all := frame.New(cols...)
 	var out bytes.Buffer
@@ -283,7 +285,7 @@ func (b *Bundle) Verify(ctx context.Context, blobs blob.Store) error {
 		return err
 	}
 	for k := range s.Outputs {
-		want := rows.Column(fmt.Sprint(scoreColumn, k))
+		want := rows.Column(fmt.Sprint(ScoreColumn, k))
 		if want == nil || want.Kind != frame.Number {
 			return fault.New(fault.Refused, "the golden rows of bundle %s hold no score %d", b.Digest, k)
 		}
