@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"time"
 )
 
 // Digest is the lower-case hex SHA-256 of some bytes.
@@ -24,7 +25,8 @@ func Sum(b []byte) Digest {
 // Store keeps blobs. All methods may be called at once.
 type Store interface {
 	// Put keeps the bytes of r and returns their digest and size. Bytes that are
-	// kept already are not written again. After a failure nothing is kept.
+	// kept already are not written again, and are as young as if they were. After a
+	// failure nothing is kept.
 	Put(ctx context.Context, r io.Reader) (Digest, int64, error)
 
 	// Open reads a blob; the reader fails at its end when the bytes are not those
@@ -33,4 +35,11 @@ type Store interface {
 
 	// Has reports whether the blob is kept.
 	Has(ctx context.Context, d Digest) (bool, error)
+}
+
+// Info is what a store knows of a blob.
+type Info struct {
+	Digest   Digest
+	Size     int64     // in bytes
+	Modified time.Time // when it was last put or kept
 }

@@ -5,21 +5,22 @@ package blob
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"hash"
 	"io"
 	"io/fs"
+	"iter"
 	"net/url"
-	"os"
+	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"gocloud.dev/blob"
-	"gocloud.dev/blob/fileblob"
 	"gocloud.dev/blob/memblob"
 	"gocloud.dev/gcerrors"
 
@@ -27,10 +28,11 @@ import (
 )
 
 // Bucket is a Store in a folder or a bucket: a blob lies under sha256/ab/abcd….
-// All methods may be called at once, also by several processes on one folder.
+// All methods may be called at once, on a folder also by several processes.
 type Bucket struct {
-	bucket *blob.Bucket
-	dir    string // of a store in a folder; empty: not one
+	folder folder       // empty: in bucket
+	bucket *blob.Bucket // nil: in folder
+	mu     sync.Mutex   // of bucket: held while a blob is kept or deleted
 }
 
 // Open opens a store. where is a folder, which is made when it is not there, or its
@@ -54,21 +56,23 @@ func Open(_ context.Context, where string) (*Bucket, error) {
 
 // OpenDir opens a store in a folder, which is made when it is not there.
 func OpenDir(dir string) (*Bucket, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	f := folder(dir)
+	if err := f.make(); err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "the folder for blobs cannot be made")
 	}
-	b, err := fileblob.OpenBucket(dir, &fileblob.Options{NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "the folder for blobs cannot be opened")
-	}
-	return &Bucket{bucket: b, dir: dir}, nil
+	return &Bucket{folder: f}, nil
 }
 
 // Memory is a store in memory, for tests and for work that keeps nothing.
 func Memory() *Bucket { return &Bucket{bucket: memblob.OpenBucket(nil)} }
 
 // Close lets the store go.
-func (b *Bucket) Close() error { return b.bucket.Close() }
+func (b *Bucket) Close() error {
+	if b.bucket == nil {
+		return nil
+	}
+	return b.bucket.Close()
+}
 
 func key(d Digest) string { return "sha256/" + string(d[:2]) + "/" + string(d) }
 
@@ -85,77 +89,70 @@ func (d Digest) valid() bool {
 	return true
 }
 
-// Put keeps the bytes of r. They are written under a name of their own first, as
-// their digest is known only at their end.
+// small is how much of a blob is read before anything is written.
+const small = 1 << 20
+
+// Put keeps the bytes of r. A small blob is read first, so that one that is kept
+// already is not written at all; a larger one is hashed on its way to the disk, as its
+// digest is known only at its end. An error of r is returned as it is.
 func (b *Bucket) Put(ctx context.Context, r io.Reader) (Digest, int64, error) {
-	small, err := io.ReadAll(io.LimitReader(r, 1<<20))
+	in := &source{r: r}
+	head, err := io.ReadAll(io.LimitReader(in, small))
 	if err != nil {
 		return "", 0, err
 	}
-	if len(small) < 1<<20 {
-		d := Sum(small)
-		return d, int64(len(small)), b.write(ctx, d, bytes.NewReader(small))
-	}
-	return b.putLarge(ctx, io.MultiReader(bytes.NewReader(small), r))
-}
-
-func (b *Bucket) write(ctx context.Context, d Digest, r io.Reader) error {
-	if ok, err := b.Has(ctx, d); ok || err != nil {
-		return err
-	}
-	if err := b.bucket.Upload(ctx, key(d), r, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
-		return problem(err)
-	}
-	return b.settle(d)
-}
-
-// settle makes a blob that was written outlive a loss of power: a row that names it
-// is committed next. A bucket that is no folder does so by itself.
-func (b *Bucket) settle(d Digest) error {
-	if b.dir == "" {
-		return nil
-	}
-	file := filepath.Join(b.dir, filepath.FromSlash(key(d)))
-	for _, path := range []string{file, filepath.Dir(file), filepath.Join(b.dir, "sha256"), b.dir} {
-		if err := syncPath(path); err != nil {
-			return fault.Wrap(err, fault.Unavailable, "a blob cannot be brought to the disk")
+	if len(head) < small {
+		d := Sum(head)
+		if ok, err := b.Keep(ctx, d); ok || err != nil {
+			return d, int64(len(head)), err
 		}
 	}
-	return nil
-}
-
-func syncPath(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
+	c := &counter{h: sha256.New()}
+	if b.bucket == nil {
+		err = b.folder.put(ctx, head, in, c)
+	} else {
+		err = b.upload(ctx, io.MultiReader(bytes.NewReader(head), in), c)
 	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-func (b *Bucket) putLarge(ctx context.Context, r io.Reader) (_ Digest, _ int64, err error) {
-	var random [16]byte
-	_, _ = rand.Read(random[:]) // never fails
-	part := "part/" + hex.EncodeToString(random[:])
-	h := sha256.New()
-	n := &counter{h: h}
-	if err := b.bucket.Upload(ctx, part, io.TeeReader(r, n), &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
+	switch {
+	case in.err != nil:
+		return "", 0, in.err
+	case err != nil:
 		return "", 0, problem(err)
 	}
+	return c.digest(), c.bytes, nil
+}
+
+// source is what is put; it remembers how its reading failed.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
+}
+
+// upload writes under a name of its own first, and copies.
+func (b *Bucket) upload(ctx context.Context, r io.Reader, c *counter) (err error) {
+	part := "part/" + partName()
 	defer func() {
-		if e := b.bucket.Delete(context.WithoutCancel(ctx), part); e != nil && err == nil {
-			err = problem(e)
+		if e := b.bucket.Delete(context.WithoutCancel(ctx), part); gcerrors.Code(e) != gcerrors.NotFound {
+			err = errors.Join(err, e)
 		}
 	}()
-	d := Digest(hex.EncodeToString(h.Sum(nil)))
-	if ok, err := b.Has(ctx, d); ok || err != nil {
-		return d, n.bytes, err
+	if err := b.bucket.Upload(ctx, part, io.TeeReader(r, c), &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
+		return err
 	}
-	if err := b.bucket.Copy(ctx, key(d), part, nil); err != nil {
-		return "", 0, problem(err)
-	}
-	return d, n.bytes, b.settle(d)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bucket.Copy(ctx, key(c.digest()), part, nil)
 }
 
+// counter is a writer that hashes and counts.
 type counter struct {
 	h     hash.Hash
 	bytes int64
@@ -166,15 +163,16 @@ func (c *counter) Write(p []byte) (int, error) {
 	return c.h.Write(p)
 }
 
-// problem is an error of the bucket as a fault; errors of the reader that Upload
-// was given pass as they are.
+func (c *counter) digest() Digest { return Digest(hex.EncodeToString(c.h.Sum(nil))) }
+
+// problem is an error of the bucket or folder as a fault.
 func problem(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case gcerrors.Code(err) == gcerrors.NotFound:
+	case gcerrors.Code(err) == gcerrors.NotFound, errors.Is(err, fs.ErrNotExist):
 		return fault.Wrap(err, fault.NotFound, "there is no such blob")
 	case errors.Is(err, syscall.ENOSPC):
 		return fault.Wrap(err, fault.Unavailable, "the disk is full")
@@ -184,28 +182,161 @@ func problem(err error) error {
 	return fault.Wrap(err, fault.Unavailable, "the store of blobs does not work")
 }
 
-// Open reads a blob and verifies it on the way.
-func (b *Bucket) Open(ctx context.Context, d Digest) (io.ReadCloser, error) {
+// missing is the fault of a digest that names no blob.
+func missing(d Digest) error {
 	if !d.valid() {
-		return nil, fault.New(fault.NotFound, "%q is not the digest of a blob", d)
+		return fault.New(fault.NotFound, "%q is not the digest of a blob", d)
+	}
+	return fault.New(fault.NotFound, "there is no blob %s", d)
+}
+
+// OpenAt opens a blob for reading from any place, and returns its size. In a folder
+// the reader is an *os.File, which the system can send by itself. The bytes are not
+// verified: Open does that. An unknown digest is a NotFound fault.
+func (b *Bucket) OpenAt(ctx context.Context, d Digest) (io.ReadSeekCloser, int64, error) {
+	if !d.valid() {
+		return nil, 0, missing(d)
+	}
+	if b.bucket == nil {
+		f, size, err := b.folder.open(d)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, 0, missing(d)
+		}
+		if err != nil {
+			return nil, 0, problem(err)
+		}
+		return f, size, nil
 	}
 	r, err := b.bucket.NewReader(ctx, key(d), nil)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil, 0, missing(d)
+	}
 	if err != nil {
-		if gcerrors.Code(err) == gcerrors.NotFound {
-			return nil, fault.New(fault.NotFound, "there is no blob %s", d)
-		}
-		return nil, problem(err)
+		return nil, 0, problem(err)
+	}
+	return r, r.Size(), nil
+}
+
+// Open reads a blob and verifies it on the way.
+func (b *Bucket) Open(ctx context.Context, d Digest) (io.ReadCloser, error) {
+	r, _, err := b.OpenAt(ctx, d)
+	if err != nil {
+		return nil, err
 	}
 	return &verifier{in: r, h: sha256.New(), want: d}, nil
 }
 
+// Size is how many bytes a blob has. An unknown digest is a NotFound fault.
+func (b *Bucket) Size(ctx context.Context, d Digest) (int64, error) {
+	r, size, err := b.OpenAt(ctx, d)
+	if err != nil {
+		return 0, err
+	}
+	return size, problem(r.Close())
+}
+
 // Has reports whether the blob is kept.
 func (b *Bucket) Has(ctx context.Context, d Digest) (bool, error) {
+	_, err := b.Size(ctx, d)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Keep reports whether the blob is kept, and makes it as young as one that was put
+// now: whoever is about to write down the digest of a blob that is there already
+// keeps it from being deleted meanwhile.
+func (b *Bucket) Keep(ctx context.Context, d Digest) (bool, error) {
 	if !d.valid() {
 		return false, nil
 	}
-	ok, err := b.bucket.Exists(ctx, key(d))
-	return ok, problem(err)
+	if b.bucket == nil {
+		ok, err := b.folder.keep(d)
+		return ok, problem(err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r, err := b.bucket.NewReader(ctx, key(d), nil)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, problem(err)
+	}
+	err = b.bucket.Upload(ctx, key(d), r, &blob.WriterOptions{ContentType: "application/octet-stream"}) // no bucket lets a time be set
+	return err == nil, problem(errors.Join(err, r.Close()))
+}
+
+// Delete removes a blob that was neither put nor kept since before, and reports
+// whether it did. One that is gone already is no error.
+func (b *Bucket) Delete(ctx context.Context, d Digest, before time.Time) (bool, error) {
+	if !d.valid() {
+		return false, nil
+	}
+	if b.bucket == nil {
+		ok, err := b.folder.remove(d, before)
+		return ok, problem(err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a, err := b.bucket.Attributes(ctx, key(d))
+	if gcerrors.Code(err) == gcerrors.NotFound || err == nil && !a.ModTime.Before(before) {
+		return false, nil
+	}
+	if err == nil {
+		err = b.bucket.Delete(ctx, key(d))
+	}
+	return err == nil, problem(err)
+}
+
+// List yields every blob, in the order of their digests; an error is the last. Blobs
+// that are put or deleted meanwhile may or may not be among them.
+func (b *Bucket) List(ctx context.Context) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		if b.bucket == nil {
+			b.folder.list(ctx, func(i Info, err error) bool { return yield(i, problem(err)) })
+			return
+		}
+		it := b.bucket.List(&blob.ListOptions{Prefix: "sha256/"})
+		for {
+			o, err := it.Next(ctx)
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(Info{}, problem(err))
+				return
+			}
+			if d := Digest(path.Base(o.Key)); d.valid() && !yield(Info{d, o.Size, o.ModTime}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Sweep removes what Puts have left behind that never came to an end, as far as
+// nothing was written to it since before. It returns how many such parts there were
+// and their bytes.
+func (b *Bucket) Sweep(ctx context.Context, before time.Time) (parts int, bytes int64, err error) {
+	if b.bucket == nil {
+		parts, bytes, err = b.folder.sweep(ctx, before)
+		return parts, bytes, problem(err)
+	}
+	it := b.bucket.List(&blob.ListOptions{Prefix: "part/"})
+	for {
+		o, err := it.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return parts, bytes, nil
+		}
+		if err == nil && o.ModTime.Before(before) {
+			parts, bytes = parts+1, bytes+o.Size
+			err = b.bucket.Delete(ctx, o.Key)
+		}
+		if err != nil {
+			return parts, bytes, problem(err)
+		}
+	}
 }
 
 // verifier fails at the end of bytes that are not those of their digest.

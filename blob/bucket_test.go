@@ -9,17 +9,21 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"flyball/blob"
 	"flyball/blob/blobtest"
 	"flyball/fault"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 func TestAFolderKeepsBlobs(t *testing.T) {
-	blobtest.Run(t, func(t *testing.T) blob.Store { return folder(t, t.TempDir()) })
+	blobtest.Run(t, func(t *testing.T) blobtest.Store { return folder(t, t.TempDir()) })
 }
 
 func TestMemoryKeepsBlobs(t *testing.T) {
-	blobtest.Run(t, func(*testing.T) blob.Store { return blob.Memory() })
+	blobtest.Run(t, func(*testing.T) blobtest.Store { return blob.Memory() })
 }
 
 func folder(t *testing.T, dir string) *blob.Bucket {

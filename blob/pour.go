@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package blob
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+)
+
+// pour copies r to a file and to the hash at once: while one piece is written, the
+// piece before it is hashed. It holds four pieces, however long r is.
+func pour(ctx context.Context, file *os.File, hash io.Writer, r io.Reader) error {
+	const pieces, size = 4, 256 << 10
+	free, full, hashed := make(chan []byte, pieces), make(chan []byte, pieces), make(chan struct{})
+	for range pieces {
+		free <- make([]byte, size)
+	}
+	go func() {
+		defer close(hashed)
+		for p := range full {
+			_, _ = hash.Write(p) // never fails
+			free <- p[:size]
+		}
+	}()
+	err := func() error {
+		for {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			p := <-free
+			n, err := io.ReadFull(r, p)
+			if n > 0 {
+				full <- p[:n]
+				if _, err := file.Write(p[:n]); err != nil {
+					return err
+				}
+			}
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}()
+	close(full)
+	<-hashed
+	return err
+}
