@@ -36,7 +36,7 @@ var floors = [][]string{
 	{"control"},
 	{"api", "api/wire"},
 	{"client"},
-	{"api/rest", "web"}, // faces
+	{"api/mlflow", "api/rest", "web"}, // faces
 	{"app"},
 	{"demo"},
 	{"cli"},
