@@ -35,6 +35,10 @@ type Store interface {
 
 	// Has reports whether the blob is kept.
 	Has(ctx context.Context, d Digest) (bool, error)
+
+	// Keep is Has for whoever is about to write the digest down: the blob is as young
+	// as if it were put now, so that nothing deletes it meanwhile.
+	Keep(ctx context.Context, d Digest) (bool, error)
 }
 
 // Info is what a store knows of a blob.

@@ -244,9 +244,7 @@ func (b *Bucket) Has(ctx context.Context, d Digest) (bool, error) {
 	return err == nil, err
 }
 
-// Keep reports whether the blob is kept, and makes it as young as one that was put
-// now: whoever is about to write down the digest of a blob that is there already
-// keeps it from being deleted meanwhile.
+// Keep reports whether the blob is kept, and makes it as young as one that is put now.
 func (b *Bucket) Keep(ctx context.Context, d Digest) (bool, error) {
 	if !d.valid() {
 		return false, nil

@@ -44,7 +44,7 @@ func (s *Service) Apply(ctx context.Context, by string, a Application, dry bool)
 		return Applied{}, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Data)) {
-		ok, err := s.opts.Blobs.Has(ctx, a.Data[name].Digest)
+		ok, err := s.opts.Blobs.Keep(ctx, a.Data[name].Digest)
 		if err != nil {
 			return Applied{}, err
 		}

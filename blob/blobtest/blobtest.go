@@ -25,7 +25,6 @@ type Store interface {
 	blob.Store
 	OpenAt(ctx context.Context, d blob.Digest) (io.ReadSeekCloser, int64, error)
 	Size(ctx context.Context, d blob.Digest) (int64, error)
-	Keep(ctx context.Context, d blob.Digest) (bool, error)
 	Delete(ctx context.Context, d blob.Digest, before time.Time) (bool, error)
 	List(ctx context.Context) iter.Seq2[blob.Info, error]
 	Sweep(ctx context.Context, before time.Time) (parts int, bytes int64, err error)
