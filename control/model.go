@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"flyball/data/pipeline"
+	"flyball/fault"
 	"flyball/loop"
 	"flyball/model/registry"
 	"flyball/spec"
@@ -29,8 +30,9 @@ func modelOf(m spec.Model, p *spec.Pipeline, data map[string]registry.DataFile) 
 	}
 }
 
-// Models are all models as the loop needs them, in the order of their names. The
-// loop asks at every turn; a file is read again only when it was applied again.
+// Models are all models that have a model file, as the loop needs them, in the order
+// of their names. The loop asks at every turn; a file is read again only when it was
+// applied again.
 func (s *Service) Models(ctx context.Context) ([]loop.Model, error) {
 	all, err := s.opts.Store.Models(ctx)
 	if err != nil {
@@ -48,11 +50,16 @@ func (s *Service) Models(ctx context.Context) ([]loop.Model, error) {
 	return out, nil
 }
 
-// Model is one model as the loop needs it; a NotFound fault when there is none.
+// Model is one model as the loop needs it; a NotFound fault when there is none, or none
+// that has a model file.
 func (s *Service) Model(ctx context.Context, name string) (loop.Model, error) {
 	rm, err := s.opts.Store.Model(ctx, name)
 	if err != nil {
 		return loop.Model{}, err
+	}
+	if !rm.Cared() {
+		return loop.Model{}, fault.New(fault.NotFound, "%s is registered and has no model file", name).
+			Do("to have Flyball release and watch its versions, write a model file of that name and flyball apply it")
 	}
 	return s.parse(rm)
 }

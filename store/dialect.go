@@ -15,13 +15,14 @@ type dialect struct {
 	folder  string // of its migrations; also the engine's name
 	version string // asks for the engine's version
 	check   string // asks whether the file is whole; empty: the server sees to it
+	mark    byte   // of a parameter in a statement with very many: ? where a number costs time
 	words   *strings.Replacer
 }
 
 // sql is a statement in this dialect. {now} is the database's clock in microseconds;
 // {lock} keeps the rows read for this transaction; {skip} does so too and leaves out
 // rows that others keep. SQLite's one writer needs neither. {among} is a condition: one
-// of the numbers in $1, and {texts} is a table whose column value has the texts in $1;
+// of the numbers in $1 ({among2}: in $2), and {texts} is a table whose column value has the texts in $1;
 // set makes such a list.
 func (d dialect) sql(statement string) string { return d.words.Replace(statement) }
 
@@ -30,11 +31,15 @@ func sqliteDialect() dialect {
 		goose: goose.DialectSQLite3, folder: "sqlite",
 		version: "SELECT sqlite_version()",
 		check:   "PRAGMA quick_check(1)",
+		mark:    '?',
 		words: strings.NewReplacer(
 			"{now}", "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)",
 			"{lock}", "",
 			"{skip}", "",
+			"{list}", "json_group_array",
+			"{pair}", "json_array",
 			"{among}", "IN (SELECT value FROM json_each($1))",
+			"{among2}", "IN (SELECT value FROM json_each($2))",
 			"{texts}", "json_each($1)",
 		),
 	}
@@ -44,11 +49,15 @@ func postgresDialect() dialect {
 	return dialect{
 		goose: goose.DialectPostgres, folder: "postgres",
 		version: "SHOW server_version",
+		mark:    '$',
 		words: strings.NewReplacer(
 			"{now}", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 			"{lock}", "FOR UPDATE",
 			"{skip}", "FOR UPDATE SKIP LOCKED",
+			"{list}", "json_agg",
+			"{pair}", "json_build_array",
 			"{among}", "= ANY (CAST(translate($1, '[]', '{}') AS BIGINT[]))",
+			"{among2}", "= ANY (CAST(translate($2, '[]', '{}') AS BIGINT[]))",
 			"{texts}", "json_array_elements_text(CAST($1 AS JSON)) AS texts (value)",
 		),
 	}

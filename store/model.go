@@ -7,23 +7,29 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"time"
 
 	"flyball/event"
 	"flyball/governance/audit"
 	"flyball/model/registry"
 )
 
-const modelColumns = `name, generation, file, pipeline, data, applied_at, applied_by`
+const modelColumns = `name, generation, file, pipeline, data, applied_at, applied_by, about, created_at, updated_at`
 
 func scanModel(s scanner) (registry.Model, error) {
 	var m registry.Model
-	err := s.Scan(&m.Name, &m.Generation, &m.File, &m.Pipeline, body{&m.Data}, moment{&m.AppliedAt}, &m.AppliedBy)
+	err := s.Scan(&m.Name, &m.Generation, &m.File, &m.Pipeline, body{&m.Data}, moment{&m.AppliedAt}, &m.AppliedBy,
+		&m.About, moment{&m.CreatedAt}, moment{&m.UpdatedAt})
+	if m.Generation == 0 {
+		m.AppliedAt = time.Time{} // it never was
+	}
 	return m, err
 }
 
 // ApplyModel keeps m as applied, with rec and ev, and returns it with its new
 // generation and true. When file, pipeline and data are what they were, it writes
-// nothing and returns the model as it was, and false.
+// nothing and returns the model as it was, and false. A model that a client registered
+// under the name comes under Flyball's care with its versions, tags and aliases.
 func (db *DB) ApplyModel(ctx context.Context, m registry.Model, rec audit.Record, ev event.Event) (registry.Model, bool, error) {
 	data, err := json.Marshal(m.Data)
 	if err != nil {
@@ -32,7 +38,8 @@ func (db *DB) ApplyModel(ctx context.Context, m registry.Model, rec audit.Record
 	kept, changed := registry.Model{}, false
 	err = db.atomic(ctx, "the model was not applied", func(t *tx) error {
 		changed = false
-		_, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) VALUES ($1, 0, '', '', 'null', 0, '') ON CONFLICT (name) DO NOTHING`, m.Name)
+		at := m.AppliedAt.UnixMicro()
+		_, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) VALUES ($1, 0, '', '', 'null', 0, '', '', $2, $2) ON CONFLICT (name) DO NOTHING`, m.Name, at)
 		if err != nil {
 			return err
 		}
@@ -45,10 +52,16 @@ func (db *DB) ApplyModel(ctx context.Context, m registry.Model, rec audit.Record
 			return nil
 		}
 		kept, err = scanModel(t.row(ctx, `UPDATE models SET generation = generation + 1, file = $2, pipeline = $3, data = $4,
-			applied_at = $5, applied_by = $6 WHERE name = $1 RETURNING `+modelColumns,
-			m.Name, m.File, m.Pipeline, string(data), m.AppliedAt.UnixMicro(), m.AppliedBy))
+			applied_at = $5, applied_by = $6, updated_at = $5 WHERE name = $1 RETURNING `+modelColumns,
+			m.Name, m.File, m.Pipeline, string(data), at, m.AppliedBy))
 		if err != nil {
 			return err
+		}
+		if !old.Cared() { // from now on it is counted apart, and means another version
+			move := registry.Move{Model: m.Name, Alias: registry.Baseline, At: m.AppliedAt, By: m.AppliedBy}
+			if _, err := t.moveAlias(ctx, move); err != nil {
+				return err
+			}
 		}
 		changed = true
 		return t.keep(ctx, &rec, []event.Event{ev})
@@ -59,13 +72,14 @@ func (db *DB) ApplyModel(ctx context.Context, m registry.Model, rec audit.Record
 	return kept, changed, nil
 }
 
-// Model is a model as applied last; a NotFound fault when there is none.
+// Model is a model as applied last or as registered, without its tags; a NotFound
+// fault when there is none.
 func (db *DB) Model(ctx context.Context, name string) (registry.Model, error) {
 	m, err := scanModel(db.row(ctx, `SELECT `+modelColumns+` FROM models WHERE name = $1`, name))
 	return m, found(err, "the model cannot be read", "there is no model %s", name)
 }
 
-// Models are all models, in the order of their names.
+// Models are the models that have a model file, in the order of their names.
 func (db *DB) Models(ctx context.Context) ([]registry.Model, error) {
-	return all(ctx, db, "the models cannot be read", scanModel, `SELECT `+modelColumns+` FROM models ORDER BY name`)
+	return all(ctx, db, "the models cannot be read", scanModel, `SELECT `+modelColumns+` FROM models WHERE file <> '' ORDER BY name`)
 }

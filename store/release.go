@@ -14,6 +14,7 @@ import (
 	"flyball/event"
 	"flyball/fault"
 	"flyball/governance/audit"
+	"flyball/model/registry"
 	"flyball/serving/release"
 )
 
@@ -46,7 +47,7 @@ func (db *DB) ReleaseHistory(ctx context.Context, model string) ([]release.State
 }
 
 // SaveRelease keeps s as the model's newest state, moves aliases (to a version; 0: to
-// none) and writes rec (nil: none) and evs, all or nothing. from is the generation on
+// none), with their history, and writes rec (nil: none) and evs, all or nothing. from is the generation on
 // which the change was decided, 0 for a model that never had a release; when the
 // model is not there any more, it is a Conflict fault and nothing is written.
 func (db *DB) SaveRelease(ctx context.Context, from int64, s release.State, aliases map[string]int, rec *audit.Record, evs ...event.Event) error {
@@ -67,7 +68,11 @@ func (db *DB) SaveRelease(ctx context.Context, from int64, s release.State, alia
 			return err
 		}
 		for _, alias := range slices.Sorted(maps.Keys(aliases)) {
-			if err := t.point(ctx, s.Model, alias, aliases[alias]); err != nil {
+			move := registry.Move{Model: s.Model, Alias: alias, At: s.EnteredAt, By: s.By, To: aliases[alias]}
+			if rec != nil {
+				move.At, move.By = rec.At, rec.Actor
+			}
+			if _, err := t.moveAlias(ctx, move); err != nil {
 				return err
 			}
 		}

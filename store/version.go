@@ -3,22 +3,33 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 
 	"flyball/event"
-	"flyball/fault"
 	"flyball/ident"
 	"flyball/model/registry"
 )
 
-const versionColumns = `model, version, bundle, judged, snapshot, record, seen_until, verdict, report, cause, created_at, created_by, job_key`
+const versionColumns = `model, version, bundle, judged, snapshot, record, seen_until, verdict, report, cause, created_at, created_by, job_key,
+	source, location, run_id, model_id, run_link, about, stage, updated_at`
+
+// selectVersion reads versions, each with its tags and the aliases at it. The alias
+// baseline of a model under Flyball's care points at a version that is counted apart.
+const selectVersion = `SELECT ` + versionColumns + `,
+	(SELECT {list}({pair}(t.name, t.value)) FROM version_tags t WHERE t.model = v.model AND t.version = v.version),
+	(SELECT {list}(a.alias) FROM aliases a WHERE a.model = v.model AND a.version = v.version
+		AND (a.alias <> '` + registry.Baseline + `' OR EXISTS (SELECT 1 FROM models m WHERE m.name = a.model AND m.file = '')))
+	FROM versions v`
 
 func scanVersion(s scanner) (registry.Version, error) {
 	var v registry.Version
 	err := s.Scan(&v.Model, &v.Version, &v.Bundle, &v.Judged, &v.Snapshot, &v.Record, moment{&v.SeenUntil}, &v.Verdict,
-		document{&v.Report}, &v.Cause, moment{&v.CreatedAt}, &v.CreatedBy, &v.Key)
+		document{&v.Report}, &v.Cause, moment{&v.CreatedAt}, &v.CreatedBy, &v.Key,
+		&v.Source, &v.Location, &v.RunID, &v.ModelID, &v.RunLink, &v.About, &v.Stage, moment{&v.UpdatedAt},
+		tagsOf{&v.Tags}, namesOf{&v.Aliases})
 	return v, err
 }
 
@@ -34,7 +45,7 @@ func (db *DB) AddVersion(ctx context.Context, v registry.Version, evs ...event.E
 			return err
 		}
 		if v.Key != "" {
-			kept, err = scanVersion(t.row(ctx, `SELECT `+versionColumns+` FROM versions WHERE model = $1 AND job_key = $2`, v.Model, v.Key))
+			kept, err = scanVersion(t.row(ctx, selectVersion+` WHERE model = $1 AND job_key = $2`, v.Model, v.Key))
 			if err == nil {
 				return errThere // undoes the number
 			}
@@ -42,11 +53,10 @@ func (db *DB) AddVersion(ctx context.Context, v registry.Version, evs ...event.E
 				return err
 			}
 		}
-		kept, err = scanVersion(t.row(ctx, `INSERT INTO versions (`+versionColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING `+versionColumns,
-			v.Model, n, string(v.Bundle), string(v.Judged), string(v.Snapshot), string(v.Record), micros(v.SeenUntil), v.Verdict,
-			text(v.Report), v.Cause, v.CreatedAt.UnixMicro(), v.CreatedBy, v.Key))
-		if err != nil {
+		if err := t.touch(ctx, v.Model, v.CreatedAt); err != nil {
+			return err
+		}
+		if kept, err = t.addVersion(ctx, v, n); err != nil {
 			return err
 		}
 		return t.feed(ctx, evs)
@@ -57,60 +67,36 @@ func (db *DB) AddVersion(ctx context.Context, v registry.Version, evs ...event.E
 	return kept, nil
 }
 
-// Version is one version; a NotFound fault when there is none.
+// addVersion keeps v with its tags under a number, and returns it as it is kept.
+func (t *tx) addVersion(ctx context.Context, v registry.Version, n int64) (registry.Version, error) {
+	changed := v.UpdatedAt
+	if changed.IsZero() {
+		changed = v.CreatedAt
+	}
+	_, err := t.exec(ctx, `INSERT INTO versions (`+versionColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+		v.Model, n, string(v.Bundle), string(v.Judged), string(v.Snapshot), string(v.Record), micros(v.SeenUntil), v.Verdict,
+		text(v.Report), v.Cause, v.CreatedAt.UnixMicro(), v.CreatedBy, v.Key,
+		clean(v.Source), clean(v.Location), string(v.RunID), string(v.ModelID), clean(v.RunLink), clean(v.About),
+		string(cmp.Or(v.Stage, registry.None)), changed.UnixMicro())
+	if err != nil {
+		return registry.Version{}, err
+	}
+	for _, tag := range v.Tags {
+		if err := t.setVersionTag(ctx, v.Model, n, tag); err != nil {
+			return registry.Version{}, err
+		}
+	}
+	return scanVersion(t.row(ctx, selectVersion+` WHERE model = $1 AND version = $2`, v.Model, n))
+}
+
+// Version is one version with its tags and aliases; a NotFound fault when there is none.
 func (db *DB) Version(ctx context.Context, ref ident.Ref) (registry.Version, error) {
-	v, err := scanVersion(db.row(ctx, `SELECT `+versionColumns+` FROM versions WHERE model = $1 AND version = $2`, ref.Model, ref.Version))
+	v, err := scanVersion(db.row(ctx, selectVersion+` WHERE model = $1 AND version = $2`, ref.Model, ref.Version))
 	return v, found(err, "the version cannot be read", "there is no version %s", ref)
 }
 
 // Versions are a model's versions, the newest first.
 func (db *DB) Versions(ctx context.Context, model string) ([]registry.Version, error) {
-	return all(ctx, db, "the versions cannot be read", scanVersion,
-		`SELECT `+versionColumns+` FROM versions WHERE model = $1 ORDER BY version DESC`, model)
-}
-
-// Alias is the version at which an alias points; the baseline's are counted under
-// registry.BaselineOf. When it points nowhere: a zero Ref and a NotFound fault.
-func (db *DB) Alias(ctx context.Context, model, alias string) (ident.Ref, error) {
-	ref := ident.Ref{Model: model}
-	err := db.row(ctx, `SELECT version FROM aliases WHERE model = $1 AND alias = $2`, model, alias).Scan(&ref.Version)
-	if err != nil {
-		return ident.Ref{}, found(err, "the alias cannot be read", "%s has no version that is %s", model, alias)
-	}
-	if alias == registry.Baseline {
-		ref.Model = registry.BaselineOf(model)
-	}
-	return ref, nil
-}
-
-// Aliases are all aliases of a model that point at a version, with its number.
-func (db *DB) Aliases(ctx context.Context, model string) (map[string]int, error) {
-	type alias struct {
-		name    string
-		version int
-	}
-	as, err := all(ctx, db, "the aliases cannot be read", func(s scanner) (a alias, err error) {
-		err = s.Scan(&a.name, &a.version)
-		return a, err
-	}, `SELECT alias, version FROM aliases WHERE model = $1`, model)
-	out := make(map[string]int, len(as))
-	for _, a := range as {
-		out[a.name] = a.version
-	}
-	return out, err
-}
-
-// point has an alias point at a version, or nowhere when version is 0.
-func (t *tx) point(ctx context.Context, model, alias string, version int) error {
-	var err error
-	switch {
-	case version < 0:
-		return fault.New(fault.Invalid, "%d is not the number of a version", version)
-	case version == 0:
-		_, err = t.exec(ctx, `DELETE FROM aliases WHERE model = $1 AND alias = $2`, model, alias)
-	default:
-		_, err = t.exec(ctx, `INSERT INTO aliases (model, alias, version) VALUES ($1, $2, $3)
-			ON CONFLICT (model, alias) DO UPDATE SET version = excluded.version`, model, alias, version)
-	}
-	return err
+	return all(ctx, db, "the versions cannot be read", scanVersion, selectVersion+` WHERE model = $1 ORDER BY version DESC`, model)
 }

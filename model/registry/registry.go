@@ -23,6 +23,9 @@ const (
 	Baseline  = "baseline"  // the floor model; its versions are counted apart, under BaselineOf(model)
 )
 
+// Newest is the alias that nobody sets: it points at the version with the highest number.
+const Newest = "latest"
+
 // BaselineOf is the name under which the baseline's versions of a model are
 // registered. No user can take it: a model's name has no dot.
 func BaselineOf(model string) string { return model + ".baseline" }

@@ -41,6 +41,15 @@ func releases(t *testing.T, open Open) {
 	equal(t, "live", must(db.Alias(ctx, "churn", registry.Live))(t), ident.Ref{Model: "churn", Version: 2})
 	equal(t, "baseline", must(db.Alias(ctx, "churn", registry.Baseline))(t), ident.Ref{Model: "churn.baseline", Version: 1})
 
+	moves := []registry.Move{ // the newest first; a release that says nothing of who is by the one who started it
+		{Model: "churn", Alias: "candidate", At: noon, By: "ana", From: 2},
+		{Model: "churn", Alias: "previous", At: noon, By: "flyball", To: 1},
+		{Model: "churn", Alias: "live", At: noon, By: "flyball", To: 2},
+		{Model: "churn", Alias: "candidate", At: noon, By: "ana", To: 2},
+		{Model: "churn", Alias: "baseline", At: noon, By: "ana", To: 1},
+	}
+	equal(t, "the history of the aliases", must(db.AliasHistory(ctx, "churn"))(t), moves)
+
 	for _, from := range []int64{0, 1, 2, 4} { // none is the generation that the model has
 		err := db.SaveRelease(ctx, from, state("churn/3/2", from+1, release.Pending), map[string]int{"live": 9}, &rec, happening("churn", "lost"))
 		wants(t, err, fault.Conflict)
@@ -52,6 +61,7 @@ func releases(t *testing.T, open Open) {
 	wants(t, db.SaveRelease(ctx, 3, state("churn/3/2", 3, release.Pending), nil, nil), fault.Invalid)
 	wants(t, db.SaveRelease(ctx, 3, state("churn/3/2", 4, release.Pending), map[string]int{"live": -1}, nil), fault.Invalid)
 	equal(t, "aliases after what failed", must(db.Aliases(ctx, "churn"))(t), before)
+	equal(t, "their history after what failed", must(db.AliasHistory(ctx, "churn"))(t), moves)
 	equal(t, "events", texts(t, db), []string{"pending", "full"})
 	if n := must(db.VerifyAudit(ctx))(t); n != 2 {
 		t.Errorf("audit records: got %d, want 2", n)

@@ -34,6 +34,15 @@ func Run(t *testing.T, open Open) {
 		{"a model rises in generation only when something changed", models},
 		{"versions are numbered for each model, once for each key", versions},
 		{"registering at once gives each version its number", versionsAtOnce},
+		{"a model that a client registers is kept with its tags until it is deleted", registered},
+		{"a registered model that is applied keeps its versions and aliases", adopted},
+		{"a renamed model keeps everything", renamed},
+		{"versions that clients register count on from the highest ever used", registeredVersions},
+		{"clients that register at once get different numbers", registeredAtOnce},
+		{"a stage archives its predecessors", stages},
+		{"every move of an alias is kept with who, when, from and to", aliasHistory},
+		{"what decides traffic is not for clients to move or delete", careful},
+		{"a source's run and logged model are found where they lie", sources},
 		{"a release is kept with its aliases, its record and its events, or not at all", releases},
 		{"of releases decided on the same state one wins", releasesAtOnce},
 		{"the loop's state is compared before it is set", loops},
@@ -150,16 +159,16 @@ func models(t *testing.T, open Open) {
 		}
 		equal(t, c.name, must(db.Model(ctx, "churn"))(t), got)
 	}
-	m.Generation = 4
+	m.Generation, m.CreatedAt, m.UpdatedAt = 4, noon, noon.Add(time.Hour)
 	equal(t, "the model", must(db.Model(ctx, "churn"))(t), m)
 	equal(t, "events", texts(t, db), []string{"first", "another file", "another pipeline", "other data"})
 	if n := must(db.VerifyAudit(ctx))(t); n != 4 {
 		t.Errorf("audit records: got %d, want 4", n)
 	}
-	a := registry.Model{Name: "a-b", AppliedAt: noon}
+	a := registry.Model{Name: "a-b", File: "kind: Model\n", AppliedAt: noon}
 	_, _, err = db.ApplyModel(ctx, a, record("apply", "a-b"), happening("a-b", "x"))
 	check(t, err)
-	a.Generation = 1
+	a.Generation, a.CreatedAt, a.UpdatedAt = 1, noon, noon
 	equal(t, "models", must(db.Models(ctx))(t), []registry.Model{a, m})
 }
 
@@ -175,7 +184,7 @@ func versions(t *testing.T, open Open) {
 	ctx := t.Context()
 	one := must(db.AddVersion(ctx, version("churn", "k1"), happening("churn", "trained 1")))(t)
 	want := version("churn", "k1")
-	want.Version = 1
+	want.Version, want.Stage, want.UpdatedAt = 1, registry.None, noon
 	equal(t, "the version", one, want)
 	again := version("churn", "k1")
 	again.Bundle = "other"
@@ -200,7 +209,7 @@ func versions(t *testing.T, open Open) {
 	bare := registry.Version{Ref: ident.Ref{Model: "bare"}, CreatedAt: noon}
 	bare = must(db.AddVersion(ctx, bare))(t)
 	equal(t, "one of which little is known", must(db.Version(ctx, bare.Ref))(t),
-		registry.Version{Ref: ident.Ref{Model: "bare", Version: 1}, CreatedAt: noon})
+		registry.Version{Ref: ident.Ref{Model: "bare", Version: 1}, CreatedAt: noon, UpdatedAt: noon, Stage: registry.None})
 	var numbers []int
 	for _, v := range must(db.Versions(ctx, "churn"))(t) {
 		numbers = append(numbers, v.Version)

@@ -199,6 +199,7 @@ ALTER TABLE versions ADD COLUMN about TEXT COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE versions ADD COLUMN stage TEXT COLLATE "C" NOT NULL DEFAULT 'None';
 ALTER TABLE versions ADD COLUMN updated_at BIGINT NOT NULL DEFAULT 0;
 UPDATE versions SET updated_at = created_at;
+CREATE INDEX versions_by_stage ON versions (model, stage, version);
 CREATE INDEX versions_by_run ON versions (run_id) WHERE run_id <> '';
 
 CREATE TABLE version_tags (
