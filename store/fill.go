@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"math"
 	"slices"
 
 	"flyball/experiment"
@@ -283,14 +282,6 @@ func (db *DB) fillExperiments(ctx context.Context, es []experiment.Experiment) e
 func set[T int64 | string](list []T) string {
 	raw, _ := json.Marshal(list) // numbers and texts always can
 	return string(raw)
-}
-
-// number is a value as it was before unnumber.
-func number(nan bool, value float64) float64 {
-	if nan {
-		return math.NaN()
-	}
-	return value
 }
 
 // flag scans a number other than 0 as true.

@@ -20,6 +20,7 @@ type tx struct {
 	dialect dialect
 	told    bool // events were written
 	keys    *keys
+	insertions
 	learned map[string]int64 // new in keys, once this is committed
 }
 
@@ -45,7 +46,7 @@ func (db *DB) try(ctx context.Context, do func(t *tx) error) (told bool, err err
 		return false, err
 	}
 	defer func() { _ = sqlTx.Rollback() }() // nothing after a commit
-	t := &tx{Tx: sqlTx, dialect: db.dialect, keys: &db.keys}
+	t := &tx{Tx: sqlTx, dialect: db.dialect, keys: &db.keys, insertions: db.insertions}
 	if err := do(t); err != nil {
 		return false, err
 	}
