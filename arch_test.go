@@ -22,17 +22,17 @@ var floors = [][]string{
 	{"blob", "event", "examples", "experiment/search", "fault", "ident", "stat", "unit"}, // ground; fault alone is below the others
 	{"data/frame", "governance/audit", "job"},
 	{"data/dataset", "data/pipeline", "experiment", "governance/duty", "model/registry"},
-	{"model", "serving/prediction", "serving/release"},
+	{"experiment/archive", "model", "serving/prediction", "serving/release"},
 	{"model/constant", "model/linear", "model/tree"},
 	{"model/xgboost"},
-	{"model/mlmodel"},
+	{"experiment/artifact", "model/mlmodel"},
 	{"training/learner"},
 	{"experiment/evaluation"},
 	{"experiment/gate", "experiment/online", "monitoring"},
 	{"serving", "training"},
 	{"loop"},
 	{"spec"},
-	{"serving/predictionlog", "store"}, // edges
+	{"experiment/mlflowimport", "serving/predictionlog", "store"}, // edges
 	{"control"},
 	{"api", "api/wire"},
 	{"client"},
@@ -50,7 +50,7 @@ var below = []string{"fault"}
 var forTests = []string{"blob/blobtest", "store/storetest", "store/pgtest", "serving/release/releasetest", "examples/hotel-cancel/replay"}
 
 // sql are the packages that may speak SQL.
-var sql = []string{"store", "serving/predictionlog"}
+var sql = []string{"store", "serving/predictionlog", "experiment/mlflowimport"}
 
 type source struct {
 	pkg     string // its folder
