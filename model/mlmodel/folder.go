@@ -72,8 +72,11 @@ func Folder(ctx context.Context, blobs blob.Store, tree Tree, v registry.Version
 		return "", err
 	}
 	var m model.Manifest
-	if err := json.Unmarshal(raw, &m); err != nil || m.Format != model.BundleFormat {
-		return "", fault.Wrap(err, fault.Invalid, "%s is not a bundle of %s", v.Bundle, model.BundleFormat)
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return "", fault.Wrap(err, fault.Invalid, "%s is not a bundle", v.Bundle)
+	}
+	if m.Format != model.BundleFormat {
+		return "", fault.New(fault.Invalid, "bundle %s has format %q; this version reads %s", v.Bundle, m.Format, model.BundleFormat)
 	}
 	w.link(ctx, "flyball/bundle.json", v.Bundle, int64(len(raw)))
 	files := map[string][]byte{}

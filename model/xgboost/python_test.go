@@ -26,35 +26,58 @@ func TestMarginsEqualThoseOfXGBoostBitForBit(t *testing.T) {
 			}
 			var d struct {
 				Model   json.RawMessage
+				UBJ     []byte
 				X       []uint32
 				Margins []uint32
+				First   []uint32 // of seven iterations of the twenty
 			}
 			if err := json.Unmarshal(b, &d); err != nil {
 				t.Fatal(err)
 			}
-			e, err := Decode(d.Model)
+			fromUBJ, err := FromUBJSON(d.UBJ)
 			if err != nil {
 				t.Fatal(err)
 			}
-			k, row, out := e.Outputs(), make([]float32, 4), make([]float32, e.Outputs())
-			if len(d.X) != 1200 || len(d.Margins) != 300*k {
-				t.Fatalf("got %d values and %d margins", len(d.X), len(d.Margins))
+			sameMargins(t, "JSON", d.Model, d.X, d.Margins)
+			sameMargins(t, "UBJSON", fromUBJ, d.X, d.Margins)
+			first, err := Cut(fromUBJ, 7)
+			if err != nil {
+				t.Fatal(err)
 			}
-			differ := 0
-			for i := range 300 {
-				for j := range row {
-					row[j] = math.Float32frombits(d.X[i*4+j])
-				}
-				e.(interface{ Margins(row, out []float32) }).Margins(row, out)
-				for j, v := range out {
-					if math.Float32bits(v) != d.Margins[i*k+j] {
-						differ++
-					}
-				}
-			}
-			if differ != 0 {
-				t.Errorf("%d of %d margins differ", differ, 300*k)
+			sameMargins(t, "seven iterations", first, d.X, d.First)
+			if all, err := Cut(fromUBJ, 20); err != nil {
+				t.Error(err)
+			} else {
+				sameMargins(t, "all iterations", all, d.X, d.Margins)
 			}
 		})
+	}
+}
+
+// sameMargins compares the margins of 300 rows with XGBoost's, bit for bit.
+func sameMargins(t *testing.T, name string, model []byte, x, want []uint32) {
+	t.Helper()
+	e, err := Decode(model)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	k, row, out := e.Outputs(), make([]float32, 4), make([]float32, e.Outputs())
+	if len(x) != 1200 || len(want) != 300*k {
+		t.Fatalf("%s: got %d values and %d margins", name, len(x), len(want))
+	}
+	differ := 0
+	for i := range 300 {
+		for j := range row {
+			row[j] = math.Float32frombits(x[i*4+j])
+		}
+		e.(interface{ Margins(row, out []float32) }).Margins(row, out)
+		for j, v := range out {
+			if math.Float32bits(v) != want[i*k+j] {
+				differ++
+			}
+		}
+	}
+	if differ != 0 {
+		t.Errorf("%s: %d of %d margins differ", name, differ, 300*k)
 	}
 }

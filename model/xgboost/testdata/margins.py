@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains a model with missing values; prints it, rows and raw margins as JSON."""
-import json, sys
+import base64, json, sys
 import numpy as np, xgboost as xgb
 objective = sys.argv[1]
 r = np.random.default_rng(7)
@@ -14,4 +14,8 @@ else: y = s + 3
 d = xgb.DMatrix(x, label=y)
 b = xgb.train(p, d, 20)
 bits = lambda a: np.ascontiguousarray(a, dtype=np.float32).view(np.uint32).ravel().tolist()
-print(json.dumps({"model": json.loads(b.save_raw("json")), "x": bits(x), "margins": bits(b.predict(d, output_margin=True))}))
+print(json.dumps({
+    "model": json.loads(b.save_raw("json")), "ubj": base64.b64encode(b.save_raw("ubj")).decode(), "x": bits(x),
+    "margins": bits(b.predict(d, output_margin=True)),
+    "first": bits(b.predict(d, output_margin=True, iteration_range=(0, 7))),
+}))
