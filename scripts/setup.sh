@@ -25,23 +25,33 @@ if [ ${#want[@]} -gt 0 ]; then
 			case $p in
 			gcc) echo "the race detector: no C compiler here, and only root can install gcc" ;;
 			postgresql) echo "the store on PostgreSQL: it is not installed here, and only root can install it" ;;
-			python3) echo "the comparison with XGBoost in Python: no python3 with venv here, and only root can install it" ;;
+			python3) echo "the comparison with XGBoost in Python, the clients of MLflow and the Python SDK: no python3 with venv here, and only root can install it" ;;
 			esac
 		done
 	fi
 fi
 
-# Python packages, in an environment of their own, made by a uv of our own.
-sum=$(sha256sum scripts/requirements.txt | cut -d' ' -f1)
-if [ "$(cat .cache/venv/flyball.sum 2>/dev/null)" != "$sum" ] && python3 -c 'import ensurepip, venv' 2>/dev/null; then
-	say "making .cache/venv"
+# Python packages, each list in an environment of its own, made by a uv of our own.
+# Nothing but what a list names is installed, since XGBoost asks for a GPU library of
+# some hundred megabytes.
+environment() { # name list
+	local sum
+	sum=$(sha256sum "scripts/$2" | cut -d' ' -f1)
+	[ "$(cat ".cache/$1/flyball.sum" 2>/dev/null)" != "$sum" ] || return 0
+	say "making .cache/$1"
 	mkdir -p .cache
 	export UV_CACHE_DIR="$PWD/.cache/uv-cache" UV_PYTHON_DOWNLOADS=never UV_NATIVE_TLS=true
 	if [ ! -x .cache/uv/bin/uv ]; then
 		python3 -m venv .cache/uv >&2
 		.cache/uv/bin/pip install -q --disable-pip-version-check uv==0.9.7 >&2
 	fi
-	.cache/uv/bin/uv venv -q --allow-existing --python "$(command -v python3)" .cache/venv >&2
-	.cache/uv/bin/uv pip install -q --python .cache/venv/bin/python --no-deps -r scripts/requirements.txt >&2
-	echo "$sum" >.cache/venv/flyball.sum
+	.cache/uv/bin/uv venv -q --clear --python "$(command -v python3)" ".cache/$1" >&2
+	.cache/uv/bin/uv pip install -q --python ".cache/$1/bin/python" --no-deps -r "scripts/$2" >&2
+	echo "$sum" >".cache/$1/flyball.sum"
+}
+
+if python3 -c 'import ensurepip, venv' 2>/dev/null; then
+	environment venv requirements.txt
+	environment mlflow2 requirements/mlflow2.txt
+	environment mlflow3 requirements/mlflow3.txt
 fi
