@@ -10,6 +10,7 @@ type Permission string
 
 // The permissions.
 const (
+	Open    Permission = "open"    // everybody who reaches the server: is it there, and what is it?
 	Read    Permission = "read"    // see how things stand
 	Rows    Permission = "rows"    // see the rows of predictions
 	Predict Permission = "predict" // ask for predictions and tell truths

@@ -241,15 +241,25 @@ func (in *args) need(name string) string {
 	return in.text(name)
 }
 
+// given says that a field must be there; "" is a value.
+func (in *args) given(name string) {
+	if in.fields[name] == nil {
+		in.missing(name)
+	}
+}
+
 // must says that a field must be there, and under its own name; "" is not there.
 func (in *args) must(name string) {
 	v := in.fields[name]
 	if r, ok := v.(repeated); ok {
 		v = r[0]
 	}
-	if v != nil && v != "" {
-		return
+	if v == nil || v == "" {
+		in.missing(name)
 	}
+}
+
+func (in *args) missing(name string) {
 	in.fail(fault.New(fault.Invalid, "Missing value for required parameter '%s'. See the API docs for more information about request parameters.", in.where+name))
 }
 

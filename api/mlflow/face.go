@@ -19,17 +19,19 @@ import (
 	"flyball/api"
 	"flyball/experiment"
 	"flyball/fault"
+	"flyball/model/registry"
 )
 
 // Options are what the face is built from.
 type Options struct {
-	Tracker *experiment.Tracker
-	Now     func() time.Time // nil: the machine's clock
-	Version string           // Flyball's own, sent in a header beside MLflow's
-	Logger  *slog.Logger     // nil: silent
-	MaxBody int64            // bytes of a JSON request; 0: 32 MiB. Uploads have their own bound
-	AtWork  int              // requests worked on at once; 0: 256. More wait a moment and are told to come again
-	Wait    time.Duration    // how long they wait; 0: 5 s
+	Tracker  *experiment.Tracker
+	Registry *registry.Registrar
+	Now      func() time.Time // nil: the machine's clock
+	Version  string           // Flyball's own, sent in a header beside MLflow's
+	Logger   *slog.Logger     // nil: silent
+	MaxBody  int64            // bytes of a JSON request; 0: 32 MiB. Uploads have their own bound
+	AtWork   int              // requests worked on at once; 0: 256. More wait a moment and are told to come again
+	Wait     time.Duration    // how long they wait; 0: 5 s
 }
 
 // face is the routes and what they answer from.
@@ -64,7 +66,13 @@ func New(mux *http.ServeMux, o Options) {
 	}
 	f.groups()
 	for _, path := range slices.Sorted(maps.Keys(f.verbs)) {
-		mux.HandleFunc(path, f.byVerb(f.verbs[path]))
+		if underRoot(path) {
+			mux.HandleFunc(path, f.byVerb(f.verbs[path]))
+			continue
+		}
+		for verb, do := range f.verbs[path] { // the pages of Flyball share these paths
+			mux.HandleFunc(verb+" "+path, do)
+		}
 	}
 	mux.HandleFunc("/api/", f.unknown)
 	mux.HandleFunc("/ajax-api/", f.unknown)
@@ -72,11 +80,18 @@ func New(mux *http.ServeMux, o Options) {
 
 // groups adds every route.
 func (f *face) groups() {
+	f.discoveryRoutes()
 	f.experimentRoutes()
+	f.runRoutes()
+	f.metricRoutes()
 }
 
 // roots are where every call is served: clients use the first, web pages the second.
 var roots = [2]string{"/api", "/ajax-api"}
+
+func underRoot(path string) bool {
+	return strings.HasPrefix(path, roots[0]+"/") || strings.HasPrefix(path, roots[1]+"/")
+}
 
 // route adds a call whose request and answer are JSON. A path such as
 // experiments/create hangs below /2.0/mlflow/; one that begins with a slash, such as

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 
 	"flyball/fault"
@@ -93,6 +94,14 @@ func writeProblem(w http.ResponseWriter, p problem) {
 // answer writes a call's answer. An answer is made before its first byte is sent, so
 // that what cannot be said is an error and not half a body.
 func (f *face) answer(w http.ResponseWriter, r *http.Request, v any) {
+	if long, ok := v.(interface{ writeTo(w io.Writer) error }); ok {
+		w.Header().Set("Content-Type", "application/json")
+		if err := long.writeTo(w); err != nil {
+			f.Logger.WarnContext(r.Context(), "an answer broke off", "path", cut(r.URL.Path, 200), "error", err)
+			panic(http.ErrAbortHandler) // else the caller would take half an answer for a whole one
+		}
+		return
+	}
 	var b bytes.Buffer
 	if v == nil {
 		b.WriteString("{}")
