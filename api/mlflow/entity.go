@@ -195,7 +195,7 @@ func wholeRun(r experiment.Run) runEntity {
 	out := runOf(r)
 	out.Outputs = &runOutputs{}
 	for _, o := range r.Outputs {
-		out.Outputs.Models = append(out.Outputs.Models, modelOutput(o))
+		out.Outputs.Models = append(out.Outputs.Models, modelOutput{o.ModelID, o.Step})
 	}
 	return out
 }
