@@ -40,6 +40,7 @@ func Run(t *testing.T, open Open) {
 		{"versions that clients register count on from the highest ever used", registeredVersions},
 		{"clients that register at once get different numbers", registeredAtOnce},
 		{"a stage archives its predecessors", stages},
+		{"a registered version takes its verdict once", judged},
 		{"every move of an alias is kept with who, when, from and to", aliasHistory},
 		{"what decides traffic is not for clients to move or delete", careful},
 		{"a source's run and logged model are found where they lie", sources},
