@@ -84,6 +84,9 @@ func (f *face) groups() {
 	f.experimentRoutes()
 	f.runRoutes()
 	f.metricRoutes()
+	f.registryRoutes()
+	f.versionRoutes()
+	f.loggedModelRoutes()
 }
 
 // roots are where every call is served: clients use the first, web pages the second.
