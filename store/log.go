@@ -99,8 +99,15 @@ func (s *sheet) metric(to target, m experiment.Metric) {
 		s.latest[at] = p
 	}
 	if m.ModelID != "" {
-		s.linked = append(s.linked, string(m.ModelID), p.key, p.at, p.step, string(to.id), p.nan, p.value, clean(m.DatasetName), clean(m.DatasetDigest))
+		m.RunID = to.id
+		s.link(p.key, m)
 	}
+}
+
+// link puts a point of a logged model on the sheet.
+func (s *sheet) link(key int64, m experiment.Metric) {
+	nan, v := value(m.Value)
+	s.linked = append(s.linked, string(m.ModelID), key, m.Timestamp, m.Step, string(m.RunID), nan, v, clean(m.DatasetName), clean(m.DatasetDigest))
 }
 
 // conflict says which params have another value already: in the run, earlier on this

@@ -19,44 +19,59 @@ func (db *DB) CreateRun(ctx context.Context, r experiment.Run) error {
 		if _, err := t.alive(ctx, r.Experiment); err != nil {
 			return err
 		}
-		return t.addRun(ctx, r, nil, bit(r.Deleted))
+		return t.addRuns(ctx, []newRun{{ImportedRun: experiment.ImportedRun{Run: r}, deleted: bit(r.Deleted)}})
 	})
 }
 
-// addRun adds a run with all that is in it and its earlier points; deleted is as in
-// table runs.
-func (t *tx) addRun(ctx context.Context, r experiment.Run, history []experiment.Metric, deleted int) error {
-	to := target{experiment: int64(r.Experiment), id: r.ID}
-	err := t.row(ctx, `INSERT INTO runs (run_id, experiment, name, user_id, status, started, ended, location, deleted, deleted_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, CASE WHEN $9 = 0 THEN 0 ELSE {now} / 1000 END) ON CONFLICT (run_id) DO NOTHING RETURNING seq`,
-		r.ID, r.Experiment, clean(r.Name), clean(r.User), r.Status, r.Start, orNull(r.End), r.Location, deleted).Scan(&to.seq)
-	if none(err) {
-		return fault.New(fault.Conflict, "Run with id=%s already exists.", r.ID)
-	}
-	if err != nil {
-		return err
-	}
+// newRun is a run to be added; deleted is as in table runs.
+type newRun struct {
+	experiment.ImportedRun
+	deleted int
+}
+
+// addRuns adds runs with all that is in them, those of all in as few statements as
+// can be.
+func (t *tx) addRuns(ctx context.Context, runs []newRun) error {
 	s := newSheet()
-	batch := experiment.Batch{Metrics: r.Metrics, Params: r.Params, Tags: r.Tags}
-	s.name(batch)
-	s.name(experiment.Batch{Metrics: history})
+	for _, r := range runs {
+		s.name(experiment.Batch{Metrics: r.Metrics, Params: r.Params, Tags: r.Tags})
+		s.name(experiment.Batch{Metrics: r.History})
+	}
 	if err := t.number(ctx, s.ids); err != nil {
 		return err
 	}
-	if err := s.add(to, batch, false); err != nil {
-		return err
+	for _, r := range runs {
+		to, err := t.addRun(ctx, r)
+		if err != nil {
+			return err
+		}
+		if err := s.add(to, experiment.Batch{Metrics: r.Metrics, Params: r.Params, Tags: r.Tags}, false); err != nil {
+			return err
+		}
+		for _, m := range r.History {
+			s.metric(to, m)
+		}
+		if err := t.addInputs(ctx, to, r.Inputs, r.Models); err != nil {
+			return err
+		}
+		if err := t.addOutputs(ctx, to, r.Outputs); err != nil {
+			return err
+		}
 	}
-	for _, m := range history {
-		s.metric(to, m)
+	clear(s.names) // a name is in the run's row already
+	return t.write(ctx, s)
+}
+
+// addRun adds the row of a run. One of the same id is a Conflict fault.
+func (t *tx) addRun(ctx context.Context, r newRun) (target, error) {
+	to := target{experiment: int64(r.Experiment), id: r.ID}
+	err := t.row(ctx, `INSERT INTO runs (run_id, experiment, name, user_id, status, started, ended, location, deleted, deleted_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, CASE WHEN CAST($9 AS BIGINT) = 0 THEN 0 ELSE {now} / 1000 END) ON CONFLICT (run_id) DO NOTHING RETURNING seq`,
+		r.ID, r.Experiment, clean(r.Name), clean(r.User), r.Status, r.Start, orNull(r.End), r.Location, r.deleted).Scan(&to.seq)
+	if none(err) {
+		err = fault.New(fault.Conflict, "Run with id=%s already exists.", r.ID)
 	}
-	clear(s.names) // the name is there
-	if err := t.write(ctx, s); err != nil {
-		return err
-	}
-	if err := t.addInputs(ctx, to, r.Inputs, r.Models); err != nil {
-		return err
-	}
-	return t.addOutputs(ctx, to, r.Outputs)
+	return to, err
 }
 
 // Run is a run with everything; see experiment.Runs.

@@ -59,7 +59,12 @@ func Run(t *testing.T, open Open) {
 		{"the audit chain holds, also when written at once", auditAtOnce},
 		{"an audit chain that was touched is found", auditTouched},
 		{"what no engine keeps is said, or kept as near as can be", odd},
+		{"files are kept under their paths, in their folders", artifacts},
+		{"a tree of files is removed without its neighbours", artifactsRemoved},
+		{"files put and removed at once stay in their folders and within their quota", artifactsAtOnce},
+		{"runs are found as one finds them who looks at each", SearchRuns},
 		{"a check finds a whole database whole", health},
+		{"tracking", tracking},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open) })
 	}
