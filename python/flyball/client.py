@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The client of one server."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import urllib.parse
+from dataclasses import dataclass
+from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
+
+from . import errors
+from ._transport import Transport
+from ._values import Rows, encode, plain, rows_of
+
+# Labels that one request may hold.
+_LABELS = 10_000
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer to one row.
+
+    value is the number, or the probability of 1; None when nothing could answer, or
+    when the model has classes, whose scores are in scores. version is 0 and arm is
+    "fallback" where no version answered.
+    """
+
+    id: str
+    version: int
+    arm: str
+    value: Optional[float]
+    key: str = ""
+    scores: Sequence[float] = ()
+    decision: str = ""
+    flags: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Answer(Sequence[Prediction]):
+    """The predictions of one request, in the order of its rows."""
+
+    model: str
+    version: int
+    generation: int
+    predictions: "tuple[Prediction, ...]"
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return iter(self.predictions)
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.predictions[i]
+
+
+@dataclass(frozen=True)
+class Label:
+    """The truth of one prediction, which id or key names, one of the two.
+
+    at is when it became known; without it, now.
+    """
+
+    value: Union[float, bool, str]
+    key: str = ""
+    id: str = ""
+    at: Union[datetime.datetime, str, None] = None
+
+
+@dataclass(frozen=True)
+class Labeled:
+    """What became of labels. unmatched name no prediction yet; they wait for it."""
+
+    accepted: int
+    unmatched: int
+
+
+def connect(
+    url: Optional[str] = None, token: Optional[str] = None, *, timeout: float = 30.0, patience: float = 60.0
+) -> "Client":
+    """A client of the server at url, else FLYBALL_URL, else http://127.0.0.1:7180.
+
+    token, else FLYBALL_TOKEN, says who asks. timeout bounds one try, patience all tries
+    of a request, both in seconds. Nothing is sent until the first request.
+    """
+    url = url or os.environ.get("FLYBALL_URL") or "http://127.0.0.1:7180"
+    return Client(Transport(url, token or os.environ.get("FLYBALL_TOKEN") or None, timeout, patience))
+
+
+class Client:
+    """Speaks to one server; connect makes it. It may be used by many threads at once."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._transport.url
+
+    def predict(self, model: str, rows: Rows) -> Answer:
+        """Asks for an answer to each row: a dict, several, or a table of pandas.
+
+        Each answer is kept by the server, so a request that may have arrived is not sent
+        twice: an Unavailable error leaves open whether it was answered.
+        """
+        answer = self._post(_of(model, "/predict"), {"rows": rows_of(rows)}, idempotent=False)
+        return Answer(
+            model=answer["model"],
+            version=answer["version"],
+            generation=answer["generation"],
+            predictions=tuple(
+                Prediction(
+                    id=p["id"],
+                    version=p["version"],
+                    arm=p["arm"],
+                    value=p.get("value"),
+                    key=p.get("key", ""),
+                    scores=tuple(p.get("scores") or ()),
+                    decision=p.get("decision", ""),
+                    flags=tuple(p.get("flags") or ()),
+                )
+                for p in answer["predictions"]
+            ),
+        )
+
+    def label(self, model: str, labels: Union[Mapping[str, Any], Iterable[Label]]) -> Labeled:
+        """Tells truths: values by the caller's key, or Label by Label.
+
+        The latest truth of a prediction counts, so telling one twice is harmless. More
+        than 10,000 go in several requests; each is kept whole or not at all.
+        """
+        if isinstance(labels, Mapping):
+            labels = [Label(value=v, key=str(k)) for k, v in labels.items()]
+        told = [_label(i, l) for i, l in enumerate(labels)]
+        accepted = unmatched = 0
+        for at in range(0, len(told), _LABELS):
+            answer = self._post(_of(model, "/labels"), {"labels": told[at : at + _LABELS]}, idempotent=True)
+            accepted += answer["accepted"]
+            unmatched += answer["unmatched"]
+        return Labeled(accepted, unmatched)
+
+    def _post(self, path: str, value: Any, idempotent: bool) -> Any:
+        return _read(self._transport.send("POST", path, encode(value), idempotent=idempotent))
+
+    def _get(self, path: str, query: Mapping[str, str]) -> Any:
+        return _read(self._transport.send("GET", path + "?" + urllib.parse.urlencode(query), idempotent=True))
+
+
+def _of(model: str, rest: str) -> str:
+    if not model:
+        raise errors.Invalid("no model is named", do="pass its name, as flyball status shows it")
+    return "/v1/models/" + urllib.parse.quote(model, safe="") + rest
+
+
+def _label(i: int, label: Label) -> "dict[str, Any]":
+    out = {"value": plain(label.value, "label %d" % i)}
+    if out["value"] is None:
+        raise errors.Invalid("label %d has no value" % i, do="leave out what is not known yet")
+    if label.id:
+        out["id"] = label.id
+    if label.key:
+        out["key"] = label.key
+    if label.at is not None:
+        out["at"] = label.at if isinstance(label.at, str) else label.at.isoformat()
+    return out
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return json.loads(body) if body else {}
+    except ValueError:
+        raise errors.Internal(
+            "the answer is not JSON", do="check that the address is that of a Flyball server"
+        ) from None
