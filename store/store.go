@@ -41,6 +41,7 @@ type DB struct {
 	insertions  insertions
 	keys        keys
 	loggers     loggers
+	pace        pace
 
 	mu      sync.Mutex
 	changed chan struct{} // closed when events were written
