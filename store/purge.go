@@ -37,13 +37,13 @@ func (db *DB) DeletedExperiments(ctx context.Context, before int64, limit int) (
 }
 
 // PurgeRun removes a deleted run for good; see experiment.Remains. What it logged to
-// logged models stays with them.
+// logged models stays with them. A long history goes in parts, so that others can write
+// between.
 func (db *DB) PurgeRun(ctx context.Context, id ident.RunID) error {
-	const what = "the run was not removed"
-	var seq int64
-	for more := true; more; { // a long history goes in parts, so that others can write between
-		err := db.atomic(ctx, what, func(t *tx) error {
+	for more := true; more; {
+		err := db.atomic(ctx, "the run was not removed", func(t *tx) error {
 			more = false
+			var seq int64
 			var deleted bool
 			err := t.row(ctx, `SELECT seq, deleted FROM runs WHERE run_id = $1 {lock}`, id).Scan(&seq, flag{&deleted})
 			if none(err) {
@@ -55,13 +55,8 @@ func (db *DB) PurgeRun(ctx context.Context, id ident.RunID) error {
 			if !deleted {
 				return fault.New(fault.Refused, "run %s is not deleted", id)
 			}
-			n, err := t.exec(ctx, `DELETE FROM metrics WHERE (run, key, at, step, nan, value) IN (
-				SELECT run, key, at, step, nan, value FROM metrics WHERE run = $1 ORDER BY key, at, step, nan, value LIMIT $2)`, seq, purgeChunk)
-			if err != nil {
+			if more, err = t.purgePoints(ctx, seq); err != nil || more {
 				return err
-			}
-			if more = n == purgeChunk; more {
-				return nil
 			}
 			return t.execAll(ctx, seq,
 				`DELETE FROM latest_metrics WHERE run = $1`, `DELETE FROM params WHERE run = $1`, `DELETE FROM tags WHERE run = $1`,
@@ -76,6 +71,23 @@ func (db *DB) PurgeRun(ctx context.Context, id ident.RunID) error {
 
 // purgeChunk is how many points one transaction removes.
 const purgeChunk = 10_000
+
+// purgePoints removes points of a run; more is true when it left some.
+func (t *tx) purgePoints(ctx context.Context, run int64) (more bool, err error) {
+	last := point{run: run}
+	err = t.row(ctx, `SELECT key, at, step, nan, value FROM metrics WHERE run = $1 ORDER BY key, at, step, nan, value LIMIT 1 OFFSET $2`, run, purgeChunk-1).
+		Scan(&last.key, &last.at, &last.step, &last.nan, &last.value)
+	if none(err) {
+		_, err = t.exec(ctx, `DELETE FROM metrics WHERE run = $1`, run)
+		return false, err
+	}
+	if err != nil {
+		return false, err
+	}
+	_, err = t.exec(ctx, `DELETE FROM metrics WHERE run = $1 AND (key, at, step, nan, value) <= ($2, $3, $4, $5, $6)`,
+		run, last.key, last.at, last.step, last.nan, last.value)
+	return true, err
+}
 
 // execAll runs statements with one argument.
 func (t *tx) execAll(ctx context.Context, arg any, statements ...string) error {

@@ -65,6 +65,9 @@ func Run(t *testing.T, open Open) {
 		{"runs are found as one finds them who looks at each", SearchRuns},
 		{"a check finds a whole database whole", health},
 		{"tracking", tracking},
+		{"logging", loggingTests},
+		{"history", histories},
+		{"keeping", keeping},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open) })
 	}
