@@ -14,6 +14,7 @@ import (
 
 	"flyball/api/rest"
 	"flyball/api/wire"
+	"flyball/experiment/archive"
 	"flyball/web"
 )
 
@@ -26,6 +27,7 @@ func (a *App) handler() http.Handler {
 	}
 	rest.New(mux, rest.Options{
 		Control: a.control, Serving: a.serving, Store: a.store, Log: a.log, Blobs: a.blobs, Now: a.clock.now,
+		Kept: a.store, Importer: &archive.Importer{Store: a.store, Now: a.clock.now},
 		Advance: advance, Version: a.cfg.Version, Logger: a.cfg.Logger,
 	})
 	if err := web.New(mux, web.Options{

@@ -24,6 +24,7 @@ import (
 	"flyball/blob"
 	"flyball/control"
 	"flyball/event"
+	"flyball/experiment/archive"
 	"flyball/governance/audit"
 	"flyball/job"
 	"flyball/model/registry"
@@ -49,16 +50,18 @@ type Store interface {
 
 // Options are what the face is built from.
 type Options struct {
-	Control *control.Service
-	Serving *serving.Server
-	Store   Store
-	Log     prediction.Log
-	Blobs   blob.Store
-	Now     func() time.Time
-	Advance func(ctx context.Context, now time.Time, turn bool) error // moves a manual clock; nil: the clock is the machine's
-	Version string
-	Logger  *slog.Logger
-	MaxBody int64 // of a request; 0: 32 MiB. Data files may be 8 GiB
+	Control  *control.Service
+	Serving  *serving.Server
+	Store    Store
+	Log      prediction.Log
+	Blobs    blob.Store
+	Kept     archive.Kept      // what an export reads
+	Importer *archive.Importer // what an import goes through
+	Now      func() time.Time
+	Advance  func(ctx context.Context, now time.Time, turn bool) error // moves a manual clock; nil: the clock is the machine's
+	Version  string
+	Logger   *slog.Logger
+	MaxBody  int64 // of a request; 0: 32 MiB. Data files may be 8 GiB
 }
 
 // face is the routes and what they answer from.
@@ -83,6 +86,8 @@ func New(mux *http.ServeMux, opts Options) {
 	f.recordRoutes()
 	raw(mux, api.Apply, "POST /v1/data", f.upload)
 	raw(mux, api.Read, "GET /v1/events", f.events)
+	raw(mux, api.Track, "POST /v1/import", f.bringIn)
+	raw(mux, api.Rows, "GET /v1/export", f.takeOut)
 }
 
 // schemaName names a type in the OpenAPI document: by itself when it is the API's own,

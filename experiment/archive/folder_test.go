@@ -168,7 +168,7 @@ func FuzzLines(f *testing.F) {
 	f.Add([]byte(`{"run":{"run_id":"a","experiment":"e","name":"","status":3,"start":0,"metrics":[{"key":"k","at":1,"step":1,"value":"NaN"}]}}`))
 	f.Add([]byte("{}"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		err := archive.Lines(strings.NewReader(string(b)), "x", func(r archive.Record) error {
+		_, err := archive.Lines(strings.NewReader(string(b)), "x", func(r archive.Record) error {
 			if r.Kind() == "" || r.Digest() == "" {
 				t.Errorf("a record without kind or digest: %+v", r)
 			}

@@ -136,12 +136,14 @@ func (o *opened) lines(name string, give func(Record) error) error {
 		return fault.Wrap(err, fault.Unavailable, "%s cannot be read", name)
 	}
 	defer f.Close()
-	return Lines(f, name, give)
+	_, err = Lines(f, name, give)
+	return err
 }
 
 // Lines reads records from lines of JSON. A line that is none is an Invalid fault with
-// its number in the named file.
-func Lines(in io.Reader, name string, give func(Record) error) error {
+// its number in the named file. An empty record, {}, ends a stream; ended reports
+// whether it came.
+func Lines(in io.Reader, name string, give func(Record) error) (ended bool, err error) {
 	sc := bufio.NewScanner(in)
 	sc.Buffer(nil, maxLine)
 	for n := 1; sc.Scan(); n++ {
@@ -153,16 +155,19 @@ func Lines(in io.Reader, name string, give func(Record) error) error {
 		d := json.NewDecoder(bytes.NewReader(line))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&r); err != nil {
-			return fault.Wrap(err, fault.Invalid, "line %d of %s is no record", n, name)
+			return false, fault.Wrap(err, fault.Invalid, "line %d of %s is no record", n, name)
 		}
-		if r.Kind() == "" {
-			return fault.New(fault.Invalid, "line %d of %s holds nothing", n, name)
+		if ended {
+			return false, fault.New(fault.Invalid, "line %d of %s comes after the end", n, name)
+		}
+		if ended = r.Kind() == ""; ended {
+			continue
 		}
 		if err := give(r); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return fault.Wrap(sc.Err(), fault.Invalid, "%s cannot be read", name)
+	return ended, fault.Wrap(sc.Err(), fault.Invalid, "%s cannot be read", name)
 }
 
 // cursor reads a table whose rows lie in the order of the runs.

@@ -102,6 +102,7 @@ type Run struct {
 	Location   string              `json:"location,omitempty"` // empty: the usual one
 	Deleted    bool                `json:"deleted,omitempty"`
 	Metrics    []Metric            `json:"metrics,omitempty"`
+	More       bool                `json:"more,omitempty"` // Points follow
 	Params     []Pair              `json:"params,omitempty"`
 	Tags       []Pair              `json:"tags,omitempty"`
 	Inputs     []Input             `json:"inputs,omitempty"`

@@ -45,7 +45,7 @@ func (r Record) Split() []Record {
 	}
 	rest := r.Run.Metrics[maxPoints:]
 	run := *r.Run
-	run.Metrics = run.Metrics[:maxPoints]
+	run.Metrics, run.More = run.Metrics[:maxPoints], true
 	out[0] = Record{Run: &run}
 	for len(rest) > 0 {
 		n := min(len(rest), maxPoints)

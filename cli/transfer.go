@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyball/client"
+	"flyball/experiment/archive"
+	"flyball/experiment/mlflowimport"
+	"flyball/fault"
+)
+
+func importCommand(e *env) *cobra.Command {
+	var o transfer
+	var files string
+	c := &cobra.Command{
+		Use: "import (mlflow SOURCE | FOLDER)", Short: "Bring in experiments, runs, models and files", Args: cobra.RangeArgs(1, 2),
+		Long: "Brings in what another MLflow server holds, from its address or its database, or what\n`flyball export` wrote. Nothing that is here is changed: what is here and equal is counted,\nwhat is here and different is named and left. It may be stopped and run again.",
+		Example: "  flyball import mlflow http://mlflow:5000 --dry-run\n  flyball import mlflow sqlite:///mlflow.db --artifacts ./mlartifacts\n" +
+			"  flyball import mlflow postgresql://mlflow@db/mlflow --no-artifacts\n  flyball import backup/",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			src, err := source(cmd.Context(), args, files)
+			if err != nil {
+				return err
+			}
+			defer src.Close()
+			o.env, o.client, o.src = e, e.client(), src
+			return o.bringIn(cmd.Context())
+		},
+	}
+	c.Flags().BoolVar(&o.dry, "dry-run", false, "count what is new, equal and different; write nothing")
+	c.Flags().StringVar(&files, "artifacts", "", "folder that holds the other server's mlflow-artifacts:/")
+	c.Flags().BoolVar(&o.noFiles, "no-artifacts", false, "leave files where they are")
+	return c
+}
+
+func source(ctx context.Context, args []string, files string) (archive.Source, error) {
+	if len(args) == 1 {
+		if args[0] == "mlflow" {
+			return nil, fault.New(fault.Invalid, "import mlflow needs the source").Do("name http://host:5000, sqlite:///mlflow.db or postgresql://user@host/database")
+		}
+		return archive.OpenFolder(args[0])
+	}
+	if args[0] != "mlflow" {
+		return nil, fault.New(fault.Invalid, "%q cannot be imported from", args[0]).Do("write flyball import mlflow SOURCE, or flyball import FOLDER")
+	}
+	return mlflowimport.Open(ctx, args[1], mlflowimport.Options{Artifacts: files})
+}
+
+// transfer is one import or export.
+type transfer struct {
+	*env
+	client  *client.Client
+	src     archive.Source
+	dry     bool
+	noFiles bool
+
+	report  archive.Report
+	batch   []archive.Record
+	size    int // points, params and tags in batch
+	total   map[string]int64
+	told    time.Time
+	files   fileCount
+	skipped map[string]int // why files were left out → of how many owners
+}
+
+type fileCount struct {
+	Added int64 `json:"added"`
+	Same  int64 `json:"same"`
+	Bytes int64 `json:"bytes"` // of those that were added
+}
+
+// maxBatch is how much is sent in one request.
+const maxBatch = 50_000
+
+func (t *transfer) bringIn(ctx context.Context) error {
+	var err error
+	if t.total, err = t.src.Count(ctx); err != nil {
+		return err
+	}
+	t.skipped = map[string]int{}
+	if err := t.records(ctx, t.dry); err != nil {
+		return err
+	}
+	done := t.report
+	if !t.noFiles && !t.dry {
+		if err := t.bringFiles(ctx); err != nil {
+			return err
+		}
+	}
+	if !t.dry {
+		if err := t.verify(ctx); err != nil {
+			return err
+		}
+	}
+	if err := t.show(struct {
+		archive.Report
+		Files fileCount `json:"files"`
+	}{done, t.files}, t.table(done)); err != nil {
+		return err
+	}
+	for _, d := range done.Differing {
+		t.say("%s; it was left as it is", d)
+	}
+	for why, n := range t.skipped {
+		t.say("the files of %d runs and models were left out: %s", n, why)
+	}
+	for _, n := range done.Kinds {
+		if n.Differ > 0 {
+			return errNo
+		}
+	}
+	return nil
+}
+
+func (t *transfer) table(r archive.Report) table {
+	out := table{head: []string{"what", "new", "equal", "different"}, short: 4}
+	for _, kind := range archive.Kinds() {
+		n := r.Kinds[kind]
+		out.add(kind, fmt.Sprint(n.Added), fmt.Sprint(n.Same), fmt.Sprint(n.Differ))
+	}
+	out.add("files", fmt.Sprint(t.files.Added), fmt.Sprint(t.files.Same), "0")
+	return out
+}
+
+// records sends every record of the source.
+func (t *transfer) records(ctx context.Context, dry bool) error {
+	t.report, t.batch, t.size = archive.Report{}, nil, 0
+	for r, err := range t.src.Records(ctx) {
+		if err != nil {
+			return err
+		}
+		t.batch = append(t.batch, r)
+		t.size += weight(r)
+		if t.size >= maxBatch {
+			if err := t.flush(ctx, dry); err != nil {
+				return err
+			}
+		}
+	}
+	return t.flush(ctx, dry)
+}
+
+// weight is about how many rows a record is.
+func weight(r archive.Record) int {
+	switch {
+	case r.Run != nil:
+		return 10 + len(r.Run.Metrics) + len(r.Run.Params) + len(r.Run.Tags)
+	case r.Points != nil:
+		return len(r.Points.Metrics)
+	case r.LoggedModel != nil:
+		return 10 + len(r.LoggedModel.Metrics)
+	}
+	return 10
+}
+
+func (t *transfer) flush(ctx context.Context, dry bool) error {
+	if len(t.batch) == 0 {
+		return nil
+	}
+	got, err := t.client.Import(ctx, t.batch, dry)
+	t.report.Merge(got)
+	t.batch, t.size = t.batch[:0], 0
+	t.progress(false)
+	return err
+}
+
+// progress says how far the records are, at most twice a second.
+func (t *transfer) progress(last bool) {
+	if !t.terminal || !last && time.Since(t.told) < 500*time.Millisecond {
+		return
+	}
+	t.told = time.Now()
+	n := t.report.Kinds["runs"]
+	done := n.Added + n.Same + n.Differ
+	if all := t.total["runs"]; all > 0 {
+		fmt.Fprintf(t.err, "\r%d of %d runs, %d files", done, all, t.files.Added+t.files.Same)
+	} else {
+		fmt.Fprintf(t.err, "\r%d runs, %d files", done, t.files.Added+t.files.Same)
+	}
+}
+
+// bringFiles sends the files that are not here with the same bytes.
+func (t *transfer) bringFiles(ctx context.Context) error {
+	for r, err := range t.src.Records(ctx) {
+		if err != nil {
+			return err
+		}
+		if r.Run == nil && r.LoggedModel == nil {
+			continue
+		}
+		err := t.filesOf(ctx, r)
+		if f, is := errors.AsType[*fault.Error](err); is && f.Kind == fault.Refused {
+			t.skipped[f.Advice]++
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		t.progress(false)
+	}
+	return nil
+}
+
+func (t *transfer) filesOf(ctx context.Context, owner archive.Record) error {
+	place := ""
+	for f, err := range t.src.Files(ctx, owner) {
+		if err != nil {
+			return err
+		}
+		if place == "" {
+			if place, err = t.place(ctx, owner); err != nil {
+				return err
+			}
+			if place == "" {
+				return fault.New(fault.Refused, "files lie elsewhere").Do("they lie in a bucket, which clients read by themselves")
+			}
+		}
+		if err := t.file(ctx, path.Join(place, f.Path), f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *transfer) place(ctx context.Context, owner archive.Record) (string, error) {
+	if owner.Run != nil {
+		return t.client.RunPlace(ctx, owner.Run.ID)
+	}
+	return t.client.ModelPlace(ctx, owner.LoggedModel.ID)
+}
+
+// file sends a file unless the same bytes are there, and checks that they are then.
+func (t *transfer) file(ctx context.Context, to string, f archive.File) error {
+	sum, err := t.digest(ctx, f)
+	if err != nil {
+		return err
+	}
+	have, there, err := t.client.ArtifactDigest(ctx, to)
+	if err != nil {
+		return err
+	}
+	if there && have == sum {
+		t.files.Same++
+		return nil
+	}
+	in, err := f.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if err := t.client.PutArtifact(ctx, to, in); err != nil {
+		return err
+	}
+	if have, _, err = t.client.ArtifactDigest(ctx, to); err != nil {
+		return err
+	}
+	if have != sum {
+		return fault.New(fault.Unavailable, "the file %s is not here as it was there", to).Do("it changed meanwhile, or the line is bad: run the import again")
+	}
+	t.files.Added++
+	t.files.Bytes += f.Size
+	return nil
+}
+
+func (t *transfer) digest(ctx context.Context, f archive.File) (string, error) {
+	in, err := f.Open(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, in); err != nil {
+		return "", fault.Wrap(err, fault.Unavailable, "the file %s cannot be read", f.Path)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// verify reads the source once more and has the server compare it with what it holds.
+func (t *transfer) verify(ctx context.Context) error {
+	told := t.report
+	if err := t.records(ctx, true); err != nil {
+		return err
+	}
+	missing := int64(0)
+	for _, n := range t.report.Kinds {
+		missing += n.Added
+	}
+	t.report, told = told, t.report
+	t.progress(true)
+	if t.terminal {
+		fmt.Fprintln(t.err)
+	}
+	if missing > 0 {
+		return fault.New(fault.Unavailable, "%d records are not here as they are there", missing).Do("the source changed meanwhile: run the import again")
+	}
+	n := int64(0)
+	for _, k := range told.Kinds {
+		n += k.Same
+	}
+	t.say("verified: %d records are here and equal", n)
+	return nil
+}
+
+func exportCommand(e *env) *cobra.Command {
+	var all, noFiles bool
+	c := &cobra.Command{
+		Use: "export --all FOLDER", Short: "Write everything that is tracked and registered into a folder", Args: cobra.ExactArgs(1),
+		Long:    "Writes runs, params, tags and metrics as Parquet, the rest as JSON, and files as they are;\ndocs/formats/export.md tells it. `flyball import FOLDER` reads it back.",
+		Example: "  flyball export --all backup/\n  flyball export --all backup/ --no-artifacts",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !all {
+				return fault.New(fault.Invalid, "only everything can be exported for now").Do("write flyball export --all %s", args[0])
+			}
+			t := &transfer{env: e, client: e.client(), noFiles: noFiles}
+			return t.takeOut(cmd.Context(), args[0])
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "everything")
+	c.Flags().BoolVar(&noFiles, "no-artifacts", false, "leave files out")
+	return c
+}
+
+func (t *transfer) takeOut(ctx context.Context, dir string) error {
+	folder, err := archive.NewFolder(dir)
+	if err != nil {
+		return err
+	}
+	var owners []archive.Record
+	counts := map[string]archive.Outcome{}
+	err = t.client.Export(ctx, func(r archive.Record) error {
+		n := counts[r.Kind()]
+		n.Added++
+		counts[r.Kind()] = n
+		switch {
+		case r.Run != nil:
+			owners = append(owners, archive.Record{Run: &archive.Run{ID: r.Run.ID}})
+		case r.LoggedModel != nil:
+			owners = append(owners, archive.Record{LoggedModel: &archive.LoggedModel{ID: r.LoggedModel.ID}})
+		}
+		return folder.Add(r)
+	})
+	for i := 0; err == nil && !t.noFiles && i < len(owners); i++ {
+		err = t.takeFiles(ctx, folder, owners[i])
+	}
+	if err = errors.Join(err, folder.Close()); err != nil {
+		return err
+	}
+	out := table{head: []string{"what", "written"}, short: 2}
+	for _, kind := range archive.Kinds() {
+		out.add(kind, fmt.Sprint(counts[kind].Added))
+	}
+	out.add("files", fmt.Sprint(t.files.Added))
+	return t.show(struct {
+		Kinds map[string]archive.Outcome `json:"kinds"`
+		Files fileCount                  `json:"files"`
+	}{counts, t.files}, out)
+}
+
+func (t *transfer) takeFiles(ctx context.Context, folder *archive.Folder, owner archive.Record) error {
+	place, err := t.place(ctx, owner)
+	if err != nil || place == "" {
+		return err
+	}
+	return t.takeDir(ctx, folder, place, archive.OwnerFolder(owner))
+}
+
+func (t *transfer) takeDir(ctx context.Context, folder *archive.Folder, from, to string) error {
+	list, err := t.client.Artifacts(ctx, from)
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		if a.Dir {
+			if err := t.takeDir(ctx, folder, path.Join(from, a.Path), path.Join(to, a.Path)); err != nil {
+				return err
+			}
+			continue
+		}
+		in, err := t.client.OpenArtifact(ctx, path.Join(from, a.Path))
+		if err != nil {
+			return err
+		}
+		_, err = folder.File(path.Join(to, a.Path), in)
+		if err := errors.Join(err, in.Close()); err != nil {
+			return err
+		}
+		t.files.Added++
+		t.files.Bytes += a.Size
+	}
+	return nil
+}
