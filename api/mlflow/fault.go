@@ -22,6 +22,7 @@ type problem struct {
 
 	status int
 	retry  string // Retry-After in seconds; empty: none
+	advise bool   // MLflow has no text for it, so there is room for advice
 }
 
 // Error is the message.
@@ -39,13 +40,13 @@ var kinds = map[fault.Kind]problem{
 	fault.Invalid:         {status: http.StatusBadRequest, Code: "INVALID_PARAMETER_VALUE", State: "KAM00", Class: "INVALID_PARAMETER_VALUE"},
 	fault.NotFound:        {status: http.StatusNotFound, Code: "RESOURCE_DOES_NOT_EXIST", State: "KAM00", Class: "RESOURCE_NOT_FOUND"},
 	fault.Conflict:        {status: http.StatusBadRequest, Code: "RESOURCE_ALREADY_EXISTS", State: "KAM00", Class: "RESOURCE_ALREADY_EXISTS"},
-	fault.Denied:          {status: http.StatusForbidden, Code: "PERMISSION_DENIED"},
-	fault.Unauthenticated: {status: http.StatusUnauthorized, Code: "UNAUTHENTICATED"},
-	fault.TooLarge:        {status: http.StatusRequestEntityTooLarge, Code: "BAD_REQUEST"},
-	fault.Exhausted:       {status: http.StatusTooManyRequests, Code: "REQUEST_LIMIT_EXCEEDED", retry: "1"},
-	fault.Unavailable:     {status: http.StatusTooManyRequests, Code: "REQUEST_LIMIT_EXCEEDED", retry: "2"},
-	fault.Refused:         {status: http.StatusBadRequest, Code: "INVALID_STATE", State: "KAM00", Class: "INVALID_PARAMETER_VALUE"},
-	fault.Waiting:         {status: http.StatusBadRequest, Code: "INVALID_STATE", State: "KAM00", Class: "INVALID_PARAMETER_VALUE"},
+	fault.Denied:          {status: http.StatusForbidden, Code: "PERMISSION_DENIED", advise: true},
+	fault.Unauthenticated: {status: http.StatusUnauthorized, Code: "UNAUTHENTICATED", advise: true},
+	fault.TooLarge:        {status: http.StatusRequestEntityTooLarge, Code: "BAD_REQUEST", advise: true},
+	fault.Exhausted:       {status: http.StatusTooManyRequests, Code: "REQUEST_LIMIT_EXCEEDED", retry: "1", advise: true},
+	fault.Unavailable:     {status: http.StatusTooManyRequests, Code: "REQUEST_LIMIT_EXCEEDED", retry: "2", advise: true},
+	fault.Refused:         {status: http.StatusBadRequest, Code: "INVALID_STATE", State: "KAM00", Class: "INVALID_PARAMETER_VALUE", advise: true},
+	fault.Waiting:         {status: http.StatusBadRequest, Code: "INVALID_STATE", State: "KAM00", Class: "INVALID_PARAMETER_VALUE", advise: true},
 }
 
 // problemOf is err as it is answered. What only whoever runs the server should know is
@@ -60,7 +61,7 @@ func problemOf(err error) problem {
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		if p, ok := kinds[e.Kind]; ok {
 			p.Message = e.What
-			if e.Advice != "" {
+			if e.Advice != "" && p.advise {
 				p.Message += "; " + e.Advice
 			}
 			return p
