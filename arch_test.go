@@ -21,11 +21,11 @@ import (
 var floors = [][]string{
 	{"blob", "event", "examples", "experiment/search", "fault", "ident", "stat", "unit"}, // ground; fault alone is below the others
 	{"data/frame", "governance/audit", "job"},
-	{"data/dataset", "data/pipeline", "experiment", "governance/duty", "model/registry"},
+	{"data/dataset", "data/pipeline", "experiment", "experiment/artifact", "governance/duty", "model/registry"},
 	{"experiment/archive", "model", "serving/prediction", "serving/release"},
 	{"model/constant", "model/linear", "model/tree"},
 	{"model/xgboost"},
-	{"experiment/artifact", "model/mlmodel"},
+	{"model/mlmodel"},
 	{"training/learner"},
 	{"experiment/evaluation"},
 	{"experiment/gate", "experiment/online", "monitoring"},

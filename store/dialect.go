@@ -15,6 +15,8 @@ type dialect struct {
 	folder  string // of its migrations; also the engine's name
 	version string // asks for the engine's version
 	check   string // asks whether the file is whole; empty: the server sees to it
+	hold    string // holds the name $1 until the transaction ends, together with others; empty: one writer holds all
+	alone   string // the same, with nobody else
 	mark    byte   // of a parameter in a statement with very many: ? where a number costs time
 	words   *strings.Replacer
 }
@@ -49,6 +51,8 @@ func postgresDialect() dialect {
 	return dialect{
 		goose: goose.DialectPostgres, folder: "postgres",
 		version: "SHOW server_version",
+		hold:    "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))",
+		alone:   "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
 		mark:    '$',
 		words: strings.NewReplacer(
 			"{now}", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
