@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -148,15 +149,52 @@ func (db *DB) Sample(ctx context.Context, id ident.RunID, key string, steps *[2]
 	if err != nil || count == 0 {
 		return nil, problem(err, "the metric cannot be read")
 	}
-	var wanted []int64
-	for _, at := range firsts(count, n) {
-		wanted = append(wanted, int64(at)+1)
+	wanted := firsts(count, n)
+	found, err := db.pick(ctx, of, low, high, wanted)
+	if errors.Is(err, errNotByStep) {
+		found, err = db.pickByStep(ctx, of, low, high, wanted)
 	}
-	found, err := all(ctx, db, "the metric cannot be read", scanPoint, `SELECT at, step, nan, value FROM (
+	return metrics(key, found), problem(err, "the metric cannot be read")
+}
+
+// errNotByStep says that a series' time does not grow with its step.
+var errNotByStep = errors.New("points are not in the order of steps")
+
+// pick reads the points of a range of steps in the order in which they lie, and takes
+// those at places. That is the order of steps almost always; if not: errNotByStep.
+func (db *DB) pick(ctx context.Context, of series, low, high int64, places []int) ([]point, error) {
+	picked := make([]point, 0, len(places))
+	at, last := 0, int64(math.MinInt64)
+	for p, err := range rows(ctx, db, scanPoint, `SELECT at, step, nan, value FROM metrics
+		WHERE run = $1 AND key = $2 AND step BETWEEN $3 AND $4 ORDER BY at, step, nan, value`, of.run, of.key, low, high) {
+		if err != nil {
+			return nil, err
+		}
+		if p.step < last {
+			return nil, errNotByStep
+		}
+		last = p.step
+		if at == places[len(picked)] {
+			if picked = append(picked, p); len(picked) == len(places) {
+				break
+			}
+		}
+		at++
+	}
+	return picked, nil
+}
+
+// pickByStep does the same where points must be sorted first, which takes the engine
+// much longer.
+func (db *DB) pickByStep(ctx context.Context, of series, low, high int64, places []int) ([]point, error) {
+	numbers := make([]int64, len(places)) // from 1
+	for i, at := range places {
+		numbers[i] = int64(at) + 1
+	}
+	return all(ctx, db, "the metric cannot be read", scanPoint, `SELECT at, step, nan, value FROM (
 			SELECT at, step, nan, value, ROW_NUMBER() OVER (ORDER BY step, at, nan, value) AS place FROM metrics
 			WHERE run = $2 AND key = $3 AND step BETWEEN $4 AND $5) AS points
-		WHERE place {among} ORDER BY step, at, nan, value`, set(wanted), of.run, of.key, low, high)
-	return metrics(key, found), err
+		WHERE place {among} ORDER BY step, at, nan, value`, set(numbers), of.run, of.key, low, high)
 }
 
 // firsts are the places, from 0, of the sample of a series of count points: the first
