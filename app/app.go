@@ -39,6 +39,7 @@ type Config struct {
 	Listen   string        // host:port; only of this machine while there are no users
 	Every    time.Duration // between two turns of the loop; 0: 1 s
 	Version  string
+	Hosts    []string // names besides localhost under which the server is asked, as by a proxy
 
 	// Manual has the clock move only by request (POST /v1/clock), and the loop and its
 	// jobs with it: for replays of history. Start is where it begins when the data
@@ -124,7 +125,8 @@ func (a *App) build() {
 		Now: a.clock.now, Poke: a.worker.Poke, Every: a.cfg.Every, Logger: a.cfg.Logger, Replay: a.cfg.Manual,
 	})
 	a.control = control.New(control.Options{
-		Store: a.store, Blobs: a.blobs, Log: a.log, Serving: a.serving, Loop: a.loop, Decoders: decoders, Now: a.clock.now, Logger: a.cfg.Logger,
+		Store: a.store, Blobs: a.blobs, Log: a.log, Serving: a.serving, Loop: a.loop, Decoders: decoders, Now: a.clock.now,
+		Poke: a.worker.Poke, Logger: a.cfg.Logger,
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -68,7 +69,28 @@ func changing(e *env, what, short string, example string) *cobra.Command {
 }
 
 func promoteCommand(e *env) *cobra.Command {
-	return changing(e, "promote", "Move a release on without waiting any longer", "  flyball promote hotel-cancel --why \"looks right\"")
+	var why string
+	c := &cobra.Command{
+		Use: "promote MODEL[@VERSION]", Short: "Move a release on without waiting, or begin that of a version that passed", Args: cobra.ExactArgs(1),
+		Example: "  flyball promote hotel-cancel --why \"looks right\"\n  flyball promote hotel-cancel@8 --why \"the team's own model\"",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !strings.Contains(args[0], "@") {
+				return e.change(cmd.Context(), args[0], "promote", why, 0)
+			}
+			v, err := e.version(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			got, err := e.client().Release(cmd.Context(), v.Model, v.Version, why)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(e.out, got.Text)
+			return err
+		},
+	}
+	c.Flags().StringVar(&why, "why", "", "the reason, for the record")
+	return c
 }
 
 func rollbackCommand(e *env) *cobra.Command {

@@ -21,7 +21,6 @@ import (
 	"flyball/data/frame"
 	"flyball/experiment/gate"
 	"flyball/fault"
-	"flyball/ident"
 	"flyball/job"
 	"flyball/spec"
 	"flyball/training"
@@ -168,48 +167,6 @@ func (e *env) showVerdict(v gate.Verdict) error {
 		fmt.Fprintln(e.out, v.Summary)
 	}
 	return e.show(v, t)
-}
-
-func gateCommand(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use: "gate MODEL[@VERSION]", Short: "What the gate said of a version (exit 3: kept out)", Args: cobra.ExactArgs(1),
-		Example: "  flyball gate hotel-cancel@7\n  flyball gate hotel-cancel -o json",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			name, err := ident.ParseName(args[0])
-			if err != nil {
-				return err
-			}
-			vs, err := e.client().Versions(cmd.Context(), name.Model)
-			if err != nil {
-				return err
-			}
-			st, err := e.client().Status(cmd.Context(), name.Model)
-			if err != nil {
-				return err
-			}
-			want := name.Version
-			if want == 0 {
-				want = st.Aliases[name.Alias]
-			}
-			for _, v := range vs {
-				if v.Version != want {
-					continue
-				}
-				var verdict gate.Verdict
-				if err := json.Unmarshal(v.Report, &verdict); err != nil {
-					return fault.Wrap(err, fault.Internal, "the report of %s cannot be read", v.Ref)
-				}
-				if err := e.showVerdict(verdict); err != nil {
-					return err
-				}
-				if !verdict.Pass {
-					return errNo
-				}
-				return nil
-			}
-			return fault.New(fault.NotFound, "there is no version %s", args[0]).Do("see flyball versions %s", name.Model)
-		},
-	}
 }
 
 func compareCommand(e *env) *cobra.Command {

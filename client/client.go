@@ -188,6 +188,17 @@ func (c *Client) Change(ctx context.Context, model, what, why string) (out wire.
 	return out, c.do(ctx, http.MethodPost, of(model, "/"+what), wire.Change{Why: why}, &out)
 }
 
+// Judge has a version that a client registered judged by the gate; the answer names
+// the job.
+func (c *Client) Judge(ctx context.Context, model string, version int) (out wire.Changed, err error) {
+	return out, c.do(ctx, http.MethodPost, of(model, fmt.Sprintf("/versions/%d/gate", version)), nil, &out)
+}
+
+// Release begins the release of a version that passed, or moves it on.
+func (c *Client) Release(ctx context.Context, model string, version int, why string) (out wire.Changed, err error) {
+	return out, c.do(ctx, http.MethodPost, of(model, fmt.Sprintf("/versions/%d/promote", version)), wire.Change{Why: why}, &out)
+}
+
 // Versions are a model's versions, newest first.
 func (c *Client) Versions(ctx context.Context, model string) (out []registry.Version, err error) {
 	return out, c.do(ctx, http.MethodGet, of(model, "/versions"), nil, &out)

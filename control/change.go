@@ -150,6 +150,9 @@ func (s *Service) Reproduce(ctx context.Context, model string, version int) (Rep
 	if err != nil {
 		return Reproduced{}, err
 	}
+	if v.Source != "" {
+		return Reproduced{}, fault.New(fault.Refused, "%s was trained elsewhere, so it cannot be made again here", ref)
+	}
 	t := &training.Trainer{Blobs: s.opts.Blobs, Decoders: s.opts.Decoders, Logger: s.opts.Logger}
 	got, err := t.Reproduce(ctx, v, nil)
 	if err != nil {

@@ -115,6 +115,9 @@ func (f *facts) training() Cell {
 	if len(f.versions) > 0 {
 		v := f.versions[0]
 		c = Cell{Stage: "training", Mark: event.OK, Word: "done", Detail: fmt.Sprintf("v%d, %s, by %s", v.Version, v.CreatedAt.Format("2 Jan 2006"), v.Cause)}
+		if v.Source != "" {
+			c.Word, c.Detail = "elsewhere", fmt.Sprintf("v%d, registered %s", v.Version, v.CreatedAt.Format("2 Jan 2006"))
+		}
 	}
 	switch {
 	case f.state.Phase == loop.Training:
@@ -134,6 +137,9 @@ func (f *facts) gate() Cell {
 	detail := ""
 	if json.Unmarshal(v.Report, &verdict) == nil {
 		detail = verdict.Summary
+	}
+	if v.Verdict == "" {
+		return Cell{Stage: "gate", Mark: event.Wait, Word: fmt.Sprintf("v%d not judged", v.Version), Detail: "flyball gate " + v.Ref.String()}
 	}
 	if v.Verdict == "pass" {
 		return Cell{Stage: "gate", Mark: event.OK, Word: fmt.Sprintf("passed v%d", v.Version), Detail: detail}

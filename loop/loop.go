@@ -216,7 +216,7 @@ func (l *Loop) decide(ctx context.Context, m *Model, rel release.State, any bool
 	var rec *audit.Record
 	for _, a := range actions {
 		if a.Release != nil {
-			return true, l.startRelease(ctx, m, rel, any, *a.Release, next, generation, now)
+			return true, l.startRelease(ctx, m, rel, any, a, next, generation, now)
 		}
 		j, err := l.train(ctx, m, a, o.Live, generation, now)
 		if err != nil {

@@ -43,6 +43,7 @@ type State struct {
 	Cause     string      `json:"cause,omitempty"`     // of the newest training
 	Hold      string      `json:"hold,omitempty"`      // why nothing is trained by itself; empty: nothing holds
 	Asked     *Asked      `json:"asked,omitempty"`     // a training asked for by hand
+	Wanted    *Wanted     `json:"wanted,omitempty"`    // a release asked for by hand
 	Weighed   time.Time   `json:"weighed,omitzero"`    // end of the newest rollback that was weighed for a hold
 }
 
@@ -50,6 +51,12 @@ type State struct {
 type Asked struct {
 	By  string `json:"by"`
 	Why string `json:"why,omitempty"`
+}
+
+// Wanted is the release of a version that passed, which somebody asked for.
+type Wanted struct {
+	Outcome
+	Asked
 }
 
 // Observation is what Next decides by, gathered at one moment.
@@ -95,6 +102,12 @@ func Next(p Policy, s State, o Observation, now time.Time) (State, []Action) {
 // steady decides whether to train.
 func (s State) steady(p Policy, o Observation, now time.Time) (State, []Action) {
 	s = s.weigh(p, o) // a version may be rolled back long after its release
+	if s.Wanted != nil && (o.Release == nil || o.Release.Done()) {
+		w := *s.Wanted
+		s.Wanted, s.Cause = nil, ByHand
+		s.Phase, s.Since, s.Candidate = Releasing, now, w.Version
+		return s, []Action{{Release: &w.Outcome, By: w.By, Why: w.Why}}
+	}
 	if s.Asked != nil {
 		a := Action{Train: ByHand, By: s.Asked.By, Why: s.Asked.Why}
 		s.Asked = nil

@@ -140,6 +140,13 @@ func (a *actor) happens(t *testing.T, what string, now time.Time) string {
 		}
 	case "asked":
 		a.state.Asked = &Asked{By: rest}
+	case "wanted": // wanted 5 ana
+		number, by, _ := strings.Cut(rest, " ")
+		v, err := strconv.Atoi(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.state.Wanted = &Wanted{Outcome{Version: v, Pass: true}, Asked{By: by}}
 	case "resumed":
 		a.state.Hold = ""
 	case "applied":

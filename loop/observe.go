@@ -3,6 +3,7 @@
 package loop
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -77,18 +78,22 @@ func (l *Loop) train(ctx context.Context, m *Model, a Action, live int, generati
 
 // startRelease begins the release of a candidate that passed, and then keeps the
 // loop's state. When it began already, in a turn that broke off, it only does the
-// second.
-func (l *Loop) startRelease(ctx context.Context, m *Model, rel release.State, any bool, c Outcome, next State, generation int64, now time.Time) error {
-	live, from := 0, int64(0)
+// second. A person may ask for a version again whose release is over.
+func (l *Loop) startRelease(ctx context.Context, m *Model, rel release.State, any bool, a Action, next State, generation int64, now time.Time) error {
+	c, live, from := *a.Release, 0, int64(0)
 	if any {
 		live, from = rel.Aliases()["live"], rel.Generation
 	}
-	if !any || rel.Candidate != c.Version {
-		s := release.Start(m.Name, live, c.Version, c.Baseline, m.Plan, from, next.Cause, "flyball", now)
+	by, why := "flyball", c.Summary
+	if a.By != "" {
+		by, why = a.By, cmp.Or(a.Why, c.Summary)
+	}
+	if !any || rel.Candidate != c.Version || a.By != "" && rel.Done() {
+		s := release.Start(m.Name, live, c.Version, c.Baseline, m.Plan, from, next.Cause, by, now)
 		s.Floor = rel.Floor
-		rec := audit.Record{At: now, Actor: "flyball", Action: "release", Object: fmt.Sprintf("%s@%d", m.Name, c.Version), Why: c.Summary}
+		rec := audit.Record{At: now, Actor: by, Action: "release", Object: fmt.Sprintf("%s@%d", m.Name, c.Version), Why: why}
 		ev := event.Event{
-			At: now, Model: m.Name, By: "flyball", Mark: event.OK, Kind: "gate",
+			At: now, Model: m.Name, By: by, Mark: event.OK, Kind: "gate",
 			Text: fmt.Sprintf("v%d %s", c.Version, c.Summary), Command: fmt.Sprintf("flyball gate %s@%d", m.Name, c.Version),
 		}
 		if err := l.opts.Store.SaveRelease(ctx, from, s, s.Aliases(), &rec, ev); err != nil {

@@ -147,15 +147,22 @@ type predicate struct {
 
 // record writes record.json.
 func (w *work) record(ctx context.Context) error {
+	return w.describe(ctx, BuildType, map[string]any{
+		"live": w.live, "refit": w.result.SeenUntil, "os": runtime.GOOS, "arch": runtime.GOARCH, "cpus": runtime.NumCPU(),
+	})
+}
+
+// describe writes record.json of the type, with what is not part of the request.
+func (w *work) describe(ctx context.Context, buildType string, internal map[string]any) error {
 	s := statement{
 		Type: "https://in-toto.io/Statement/v1", PredicateType: "https://slsa.dev/provenance/v1",
 		Subject: []resource{named("bundle.json", w.result.Bundle), named("judged/bundle.json", w.result.Judged), named("baseline/bundle.json", w.result.Floor)},
 	}
 	d := &s.Predicate.BuildDefinition
-	d.BuildType = BuildType
+	d.BuildType = buildType
 	d.ExternalParameters = w.request
 	d.ExternalParameters.Snapshot = w.result.Snapshot
-	d.InternalParameters = map[string]any{"live": w.live, "refit": w.result.SeenUntil, "os": runtime.GOOS, "arch": runtime.GOARCH, "cpus": runtime.NumCPU()}
+	d.InternalParameters = internal
 	d.ResolvedDependencies = []resource{named("snapshot", w.result.Snapshot)}
 	for name, f := range w.request.Files {
 		d.ResolvedDependencies = append(d.ResolvedDependencies, named("source/"+name, f.Digest))

@@ -33,13 +33,9 @@ func (t *Trainer) Handler(reg Registry) func(context.Context, job.Job, func(stri
 		if err != nil {
 			return nil, err
 		}
-		var live *Opponent
-		if r.Live != 0 {
-			v, err := reg.Version(ctx, ident.Ref{Model: r.Recipe.Model, Version: r.Live})
-			if err != nil {
-				return nil, err
-			}
-			live = &Opponent{Bundle: v.Bundle, SeenUntil: v.SeenUntil}
+		live, err := opponent(ctx, reg, r)
+		if err != nil {
+			return nil, err
 		}
 		res, err := t.Run(ctx, r, live, progress)
 		if err != nil {
@@ -50,6 +46,18 @@ func (t *Trainer) Handler(reg Registry) func(context.Context, job.Job, func(stri
 		}
 		return json.Marshal(res)
 	}
+}
+
+// opponent is the live version of a request; nil when there is none.
+func opponent(ctx context.Context, reg Registry, r Request) (*Opponent, error) {
+	if r.Live == 0 {
+		return nil, nil
+	}
+	v, err := reg.Version(ctx, ident.Ref{Model: r.Recipe.Model, Version: r.Live})
+	if err != nil {
+		return nil, err
+	}
+	return &Opponent{Bundle: v.Bundle, SeenUntil: v.SeenUntil}, nil
 }
 
 func register(ctx context.Context, reg Registry, r Request, res *Result) error {

@@ -44,6 +44,9 @@ func (t *Trainer) Run(ctx context.Context, r Request, live *Opponent, progress f
 	}
 	began := time.Now()
 	w := &work{Trainer: t, request: r, recipe: r.Recipe, live: live, progress: progress}
+	if live != nil {
+		w.unseen = live.SeenUntil
+	}
 	for _, step := range []func(context.Context) error{w.data, w.split, w.judged, w.evaluate, w.final, w.record} {
 		if err := step(ctx); err != nil {
 			return w.result, err
@@ -59,6 +62,7 @@ type work struct {
 	request  Request
 	recipe   Recipe
 	live     *Opponent
+	unseen   time.Time // test rows are due after this: nobody was trained on them
 	progress func(string)
 
 	snapshot dataset.Snapshot
@@ -111,15 +115,11 @@ func (w *work) split(context.Context) (err error) {
 	if w.due, err = task.Due(w.rows); err != nil {
 		return err
 	}
-	var unseen time.Time
-	if w.live != nil {
-		unseen = w.live.SeenUntil
-	}
 	var window dataset.TrainWindow
 	if len(w.recipe.Data.Train) > 0 {
 		window = w.recipe.Data.Train[0]
 	}
-	if w.part, err = task.Split(w.rows, window, w.recipe.Data.Test, unseen, w.request.Now); err != nil {
+	if w.part, err = task.Split(w.rows, window, w.recipe.Data.Test, w.unseen, w.request.Now); err != nil {
 		return err
 	}
 	p := w.part

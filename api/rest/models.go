@@ -49,14 +49,7 @@ func (f *face) modelRoutes() {
 	f.change("rollback", "Take the newest version back at once", f.Control.Rollback)
 	f.change("hold", "Retrain no more by itself", f.Control.Hold)
 	f.change("resume", "Retrain by itself again", f.Control.Resume)
-	type reproduce struct {
-		OfModel
-		Version int `path:"version" minimum:"1"`
-	}
-	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/reproduce", "reproduce", "Make a version again and compare",
-		func(ctx context.Context, in *reproduce) (*body[wire.Reproduced], error) {
-			return answer(f.Control.Reproduce(ctx, in.Model, in.Version))
-		})
+	f.versionRoutes()
 	route(f, api.Read, http.MethodGet, "/v1/clock", "clock", "The server's time",
 		func(context.Context, *none) (*body[wire.Clock], error) {
 			return answer(wire.Clock{Now: f.Now(), Manual: f.Advance != nil}, nil)
@@ -69,6 +62,32 @@ func (f *face) modelRoutes() {
 		func(ctx context.Context, in *advance) (*body[wire.Clock], error) {
 			err := f.Advance(ctx, in.Body.Now, !in.Body.Hold)
 			return answer(wire.Clock{Now: f.Now(), Manual: true}, err)
+		})
+}
+
+// OfVersion names a version in a path; huma reads it where it is embedded.
+type OfVersion struct {
+	OfModel
+	Version int `path:"version" minimum:"1" doc:"the version's number"`
+}
+
+// versionRoutes are what may be asked of one version.
+func (f *face) versionRoutes() {
+	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/reproduce", "reproduce", "Make a version again and compare",
+		func(ctx context.Context, in *OfVersion) (*body[wire.Reproduced], error) {
+			return answer(f.Control.Reproduce(ctx, in.Model, in.Version))
+		})
+	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/gate", "judge", "Have a registered version judged",
+		func(ctx context.Context, in *OfVersion) (*body[wire.Changed], error) {
+			return answer(f.Control.Judge(ctx, in.Model, in.Version, actor(ctx)))
+		})
+	type promote struct {
+		OfVersion
+		Body wire.Change
+	}
+	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/promote", "release", "Begin the release of a version that passed",
+		func(ctx context.Context, in *promote) (*body[wire.Changed], error) {
+			return answer(f.Control.Release(ctx, in.Model, in.Version, actor(ctx), in.Body.Why))
 		})
 }
 

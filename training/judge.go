@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package training
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"flyball/data/frame"
+	"flyball/data/pipeline"
+	"flyball/event"
+	"flyball/experiment/gate"
+	"flyball/fault"
+	"flyball/ident"
+	"flyball/job"
+	"flyball/model"
+	"flyball/model/mlmodel"
+	"flyball/model/registry"
+)
+
+// JudgeKind is the kind of a judging's job.
+const JudgeKind = "judge"
+
+// JudgeType names what the record.json of a judged version describes.
+const JudgeType = "https://flyball.dev/judging/v1"
+
+// Judging is the input of a judging's job: a version that a client registered, to be
+// judged as a training's own candidate is, on the same data and the same split.
+type Judging struct {
+	Request
+	Version    int       `json:"version"`
+	Location   string    `json:"location"`               // of its files
+	Registered time.Time `json:"registered"`             // when; it was trained before
+	Trained    time.Time `json:"trained_until,omitzero"` // rows whose truth was due by then were trained on, as its people say; zero: they do not say
+}
+
+// ParseJudging reads a job's input. The error is an Invalid fault.
+func ParseJudging(b []byte) (Judging, error) {
+	var r Judging
+	if err := json.Unmarshal(b, &r); err != nil {
+		return Judging{}, fault.Wrap(err, fault.Invalid, "this is not the input of a judging")
+	}
+	return r, nil
+}
+
+// Judge judges versions that clients registered. Its fields are set once; Run may be
+// called at once.
+type Judge struct {
+	*Trainer
+	Folder func(location string) mlmodel.Open // the files below a version's location
+}
+
+// JudgeRegistry is where a verdict is kept. Package store implements it.
+type JudgeRegistry interface {
+	Registry
+	JudgeVersion(ctx context.Context, v registry.Version, evs ...event.Event) (registry.Version, error)
+}
+
+// Handler is the job that reads a registered version, judges it and keeps the verdict.
+// It may run again after a crash.
+func (t *Judge) Handler(reg JudgeRegistry) func(context.Context, job.Job, func(string)) (json.RawMessage, error) {
+	return func(ctx context.Context, j job.Job, progress func(string)) (json.RawMessage, error) {
+		r, err := ParseJudging(j.Input)
+		if err != nil {
+			return nil, err
+		}
+		live, err := opponent(ctx, reg, r.Request)
+		if err != nil {
+			return nil, err
+		}
+		res, err := t.Run(ctx, r, live, progress)
+		if err != nil {
+			return nil, err
+		}
+		if err := keep(ctx, reg, r, &res); err != nil {
+			return nil, err
+		}
+		return json.Marshal(res)
+	}
+}
+
+// Run reads the version and judges it against live, the bundle that serves (nil:
+// none), and the baseline, on the newest data of the model file. It keeps nothing but
+// blobs. A model that cannot be scored here is a Refused fault that says why.
+func (t *Judge) Run(ctx context.Context, r Judging, live *Opponent, progress func(string)) (Result, error) {
+	if progress == nil {
+		progress = func(string) {}
+	}
+	began := time.Now()
+	w := &work{Trainer: t.Trainer, request: r.Request, recipe: r.Recipe, live: live, progress: progress, unseen: r.Trained}
+	if live != nil && live.SeenUntil.After(w.unseen) {
+		w.unseen = live.SeenUntil
+	}
+	progress("reading the model")
+	m, err := mlmodel.Read(ctx, t.Folder(r.Location), r.Recipe.Task.Kind)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, step := range []func(context.Context) error{w.data, w.split} {
+		if err := step(ctx); err != nil {
+			return w.result, err
+		}
+	}
+	if err := w.foreign(ctx, m); err != nil {
+		return w.result, err
+	}
+	v := &w.result.Verdict
+	v.Reasons = append(v.Reasons, t.apart(r, w)...)
+	w.result.SeenUntil = r.Trained
+	if w.result.SeenUntil.IsZero() {
+		w.result.SeenUntil = r.Registered // no later truth was there to be trained on
+	}
+	err = w.describe(ctx, JudgeType, map[string]any{
+		"live": w.live, "version": r.Version, "location": r.Location, "flavor": m.Flavor, "class": m.Class, "uuid": m.UUID,
+		"seen_until": w.result.SeenUntil,
+	})
+	w.result.Seconds = time.Since(began).Seconds()
+	return w.result, err
+}
+
+// foreign judges a model that was trained elsewhere, and makes the bundles of it and of
+// the baseline.
+func (w *work) foreign(ctx context.Context, m mlmodel.Model) (err error) {
+	if err := fitting(m.Inputs, w.rows); err != nil {
+		return err
+	}
+	if w.floor, err = w.makeFloor(ctx, w.part.Train); err != nil {
+		return err
+	}
+	if w.candidate, err = w.bundle(ctx, m, nil); err != nil {
+		return err
+	}
+	w.result.Judged = w.candidate.Digest
+	w.recipe.Gate.Reproduce = "" // nobody can make it a second time here
+	if err := w.evaluate(ctx); err != nil {
+		return err
+	}
+	at := w.part.Train
+	if w.result.Verdict.Pass && w.recipe.Train.Refit != "never" {
+		at = w.part.Mature
+	}
+	floor, err := w.makeFloor(ctx, at)
+	if err != nil {
+		return err
+	}
+	w.recipe.Pipeline.Inputs = m.Inputs // what monitoring compares
+	profile, err := w.profile(at)
+	if err != nil {
+		return err
+	}
+	b, err := w.bundle(ctx, m, profile)
+	if err != nil {
+		return err
+	}
+	w.result.Bundle, w.result.Floor = b.Digest, floor.Digest
+	return nil
+}
+
+// fitting checks that the data has the model's columns, as numbers.
+func fitting(inputs []frame.Field, rows *frame.Frame) error {
+	for _, in := range inputs {
+		switch c := rows.Column(in.Name); {
+		case c == nil:
+			return fault.New(fault.Refused, "the model takes the column %q, which the data of the model file does not have", in.Name).
+				Do("add it to the data, or train the model without it")
+		case c.Kind != in.Kind:
+			return fault.New(fault.Refused, "the model takes the column %q as a %s, and the data holds %s", in.Name, in.Kind, c.Kind).
+				Do("say %s: %s in the pipeline's inputs, or train the model without it", in.Name, in.Kind)
+		}
+	}
+	return nil
+}
+
+// bundle is the model with the identity for a pipeline. Its golden rows are those of
+// its input example and then the first that are held out.
+func (w *work) bundle(ctx context.Context, m mlmodel.Model, profile []byte) (*model.Bundle, error) {
+	names := make([]string, len(m.Inputs))
+	for i, in := range m.Inputs {
+		names[i] = in.Name
+	}
+	rows, err := w.rows.Take(w.part.Test).Select(names...)
+	if err == nil && m.Examples != nil {
+		rows, err = frame.Concat(m.Examples, rows)
+	}
+	if err != nil {
+		return nil, err
+	}
+	fitted, err := pipeline.Fit(ctx, pipeline.Spec{Inputs: m.Inputs}, rows, 1)
+	if err != nil {
+		return nil, err
+	}
+	return model.Make(ctx, w.Blobs, w.Decoders, model.Parts{
+		Model: w.recipe.Model, Task: w.recipe.Task, Classes: w.classes, Pipeline: fitted, Estimator: m.File, Rows: rows, Profile: profile,
+	})
+}
+
+// apart are what the verdict says of a version because it was trained elsewhere. They
+// are reported and decide nothing.
+func (t *Judge) apart(r Judging, w *work) []gate.Reason {
+	blind := gate.Reason{Rule: "held-out rows", Decision: gate.Inconclusive, NotJudged: true}
+	switch from := w.part.TestFrom.Format(time.DateOnly); {
+	case !r.Trained.IsZero():
+		blind.Decision, blind.NotJudged = gate.NonInferior, false
+		blind.Text = fmt.Sprintf("trained until %s, as its people say; the rows fell due from %s on", r.Trained.Format(time.DateOnly), from)
+	case w.part.TestFrom.After(r.Registered):
+		blind.Decision, blind.NotJudged = gate.NonInferior, false
+		blind.Text = fmt.Sprintf("registered on %s; the rows fell due from %s on", r.Registered.Format(time.DateOnly), from)
+	default:
+		blind.Text = "what it was trained on is not known, so the comparison is not blind: it may know these rows"
+	}
+	out := []gate.Reason{blind}
+	if r.Recipe.Gate.Reproduce == "required" {
+		out = append(out, gate.Reason{
+			Rule: "reproduce required", Decision: gate.Inconclusive, NotJudged: true,
+			Text: "trained elsewhere, so it cannot be made a second time",
+		})
+	}
+	return slices.Clip(out)
+}
+
+// keep keeps the verdict, and the baseline's version beside it.
+func keep(ctx context.Context, reg JudgeRegistry, r Judging, res *Result) error {
+	report, err := json.Marshal(res.Verdict)
+	if err != nil {
+		return fmt.Errorf("encode the gate's report: %w", err)
+	}
+	v := registry.Version{
+		Ref: ident.Ref{Model: r.Recipe.Model, Version: r.Version}, Bundle: res.Bundle, Judged: res.Judged, Snapshot: res.Snapshot, Record: res.Record,
+		SeenUntil: res.SeenUntil, Verdict: verdictWord(res), Report: report, Key: r.Key,
+	}
+	mark := event.Off
+	if res.Verdict.Pass {
+		mark = event.OK
+	}
+	kept, err := reg.JudgeVersion(ctx, v, event.Event{
+		At: r.Now, Model: r.Recipe.Model, By: r.By, Mark: mark, Kind: "gate",
+		Text: fmt.Sprintf("v%d %s", r.Version, res.Verdict.Summary), Command: fmt.Sprintf("flyball gate %s@%d", r.Recipe.Model, r.Version),
+	})
+	if err != nil {
+		return err
+	}
+	res.Version = kept.Version
+	v.Ref = ident.Ref{Model: registry.BaselineOf(r.Recipe.Model)}
+	v.Bundle, v.Judged, v.Report, v.Cause, v.CreatedAt, v.CreatedBy = res.Floor, "", nil, r.Cause, r.Now, r.By
+	floor, err := reg.AddVersion(ctx, v)
+	res.Baseline = floor.Version
+	return err
+}
