@@ -5,6 +5,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -94,17 +95,30 @@ func TestEveryRouteOfTheDocumentHasAPermission(t *testing.T) {
 }
 
 func TestAPageOfAnotherSiteIsRefused(t *testing.T) {
-	a := start(t, config(t))
+	cfg := config(t)
+	cfg.Hosts = []string{"flyball.example"}
+	a := start(t, cfg)
+	const mlflow = "/api/2.0/mlflow/experiments/search?max_results=1"
 	for _, c := range []struct {
-		name, host, origin string
-		want               int
+		name, path, host, origin string
+		want                     int
+		text                     string
 	}{
-		{"by itself", "", "", http.StatusOK},
-		{"by its own page", "", a.URL(), http.StatusOK},
-		{"by a page of another site", "", "https://evil.example", http.StatusForbidden},
-		{"under another name", "evil.example", "", http.StatusMisdirectedRequest},
+		{"by itself", "/v1/models", "", "", http.StatusOK, ""},
+		{"by its own page", "/v1/models", "", a.URL(), http.StatusOK, ""},
+		{"by a page of another site", "/v1/models", "", "https://evil.example", http.StatusForbidden, "a page of another site may not ask this"},
+		{"by a page without a site", "/v1/models", "", "null", http.StatusForbidden, "a page of another site may not ask this"},
+		{"under another name", "/v1/models", "evil.example", "", http.StatusMisdirectedRequest, "this server answers to its own machine only"},
+		{"under a name that it has", "/v1/models", "flyball.example:80", "http://flyball.example:80", http.StatusOK, ""},
+		{"by MLflow", mlflow, "", "", http.StatusOK, ""},
+		{"by MLflow, from a page of another site", mlflow, "", "https://evil.example", http.StatusForbidden, "Cross-origin request blocked"},
+		{"by MLflow, under another name", mlflow, "evil.example", "", http.StatusForbidden, "Invalid Host header - possible DNS rebinding attack detected"},
+		{"for a web page of MLflow, under another name", "/ajax-api/2.0/mlflow/experiments/search", "evil.example", "", http.StatusForbidden, "Invalid Host header - possible DNS rebinding attack detected"},
+		{"by a balancer", "/health", "10.0.0.7", "", http.StatusOK, "OK"},
+		{"by a monitor that wants a version", "/version", "10.0.0.7", "", http.StatusOK, "3.18.0"},
+		{"by a monitor that wants numbers", "/metrics", "10.0.0.7", "", http.StatusOK, ""},
 	} {
-		req, err := http.NewRequest(http.MethodGet, a.URL()+"/v1/models", nil)
+		req, err := http.NewRequest(http.MethodGet, a.URL()+c.path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,11 +132,12 @@ func TestAPageOfAnotherSiteIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := res.Body.Close(); err != nil {
+		text, err := io.ReadAll(res.Body)
+		if err := errors.Join(err, res.Body.Close()); err != nil {
 			t.Fatal(err)
 		}
-		if res.StatusCode != c.want {
-			t.Errorf("%s: got %d, want %d", c.name, res.StatusCode, c.want)
+		if res.StatusCode != c.want || !strings.Contains(string(text), c.text) {
+			t.Errorf("%s: got %d %.200s, want %d %s", c.name, res.StatusCode, text, c.want, c.text)
 		}
 	}
 }

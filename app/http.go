@@ -8,10 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"flyball/api/mlflow"
 	"flyball/api/rest"
 	"flyball/api/wire"
 	"flyball/experiment/archive"
@@ -35,10 +38,11 @@ func (a *App) handler() http.Handler {
 	}); err != nil {
 		a.cfg.Logger.Error("there are no pages", "error", err)
 	}
+	a.tracking(mux)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", a.ready)
-	return sameSite(mux)
+	return sameSite(mux, a.cfg.Hosts)
 }
 
 // ready says that the server can answer, and what it is.
@@ -54,28 +58,42 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 
 // sameSite refuses what a page of another site could send through a browser of this
 // machine: a foreign Host (DNS rebinding) or a foreign Origin. There are no users
-// yet, and whoever is let in may do everything.
-func sameSite(next http.Handler) http.Handler {
+// yet, and whoever is let in may do everything. hosts are other names of this server.
+// Balancers and monitors may ask under any name whether it lives.
+func sameSite(next http.Handler, hosts []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !loopback(r.Host) {
-			http.Error(w, "this server answers to its own machine only", http.StatusMisdirectedRequest)
-			return
-		}
-		if o := r.Header.Get("Origin"); o != "" {
-			if u, err := url.Parse(o); err != nil || u.Host != r.Host {
-				http.Error(w, "a page of another site may not ask this", http.StatusForbidden)
+		origin := r.Header.Get("Origin")
+		u, err := url.Parse(origin)
+		switch {
+		case mlflow.Exempt(r.URL.Path) || r.URL.Path == "/metrics":
+		case !loopback(r.Host) && !slices.Contains(hosts, hostname(r.Host)):
+			if mlflow.Serves(r.URL.Path) {
+				mlflow.Forbid(w, "Invalid Host header - possible DNS rebinding attack detected. If this server has that name, start it with flyball serve --host and the name.")
 				return
 			}
+			http.Error(w, "this server answers to its own machine only", http.StatusMisdirectedRequest)
+			return
+		case origin != "" && (err != nil || u.Host != r.Host):
+			if mlflow.Serves(r.URL.Path) {
+				mlflow.Forbid(w, "Cross-origin request blocked")
+				return
+			}
+			http.Error(w, "a page of another site may not ask this", http.StatusForbidden)
+			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-func loopback(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = hostport
+func hostname(hostport string) string {
+	if host, _, err := net.SplitHostPort(hostport); err == nil {
+		return host
 	}
-	ip := net.ParseIP(host)
+	return hostport
+}
+
+func loopback(hostport string) bool {
+	host := hostname(hostport)
+	ip := net.ParseIP(strings.Trim(host, "[]"))
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -86,6 +86,7 @@ func serveCommand(e *env) *cobra.Command {
 	}
 	c.Flags().StringVar(&cfg.Data, "data", dataDir(), "folder of everything that is kept (FLYBALL_DATA)")
 	c.Flags().StringVar(&cfg.Listen, "listen", "127.0.0.1:7180", "address to answer at, of this machine only")
+	c.Flags().StringArrayVar(&cfg.Hosts, "host", nil, "another name of the server, as a proxy before it asks for (may be repeated)")
 	c.Flags().StringVar(&clock, "clock", "", "for replays of history: begin at this time, and move only by POST /v1/clock")
 	c.Flags().StringVar(&level, "log", "info", "debug, info, warn or error")
 	return c
