@@ -22,6 +22,7 @@ import (
 
 	"flyball/blob"
 	"flyball/control"
+	"flyball/experiment/artifact"
 	"flyball/fault"
 	"flyball/job"
 	"flyball/loop"
@@ -52,18 +53,19 @@ type Config struct {
 
 // App is a server. Run it once, then Close it.
 type App struct {
-	cfg      Config
-	clock    *clock
-	store    *store.DB
-	blobs    *blob.Bucket
-	log      *predictionlog.Log
-	serving  *serving.Server
-	loop     *loop.Loop
-	control  *control.Service
-	worker   *job.Worker
-	metrics  *prometheus.Registry
-	listener net.Listener
-	advance  sync.Mutex // held while a manual clock moves
+	cfg       Config
+	clock     *clock
+	store     *store.DB
+	blobs     *blob.Bucket
+	artifacts *artifact.Tree
+	log       *predictionlog.Log
+	serving   *serving.Server
+	loop      *loop.Loop
+	control   *control.Service
+	worker    *job.Worker
+	metrics   *prometheus.Registry
+	listener  net.Listener
+	advance   sync.Mutex // held while a manual clock moves
 }
 
 // New opens the data folder and the port, and starts nothing. What cannot be opened
@@ -113,11 +115,13 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 // build puts the parts together.
 func (a *App) build() {
 	decoders := learner.Decoders()
+	a.artifacts = artifact.New(artifact.Options{Blobs: a.blobs, Store: a.store, Now: a.clock.now})
 	a.serving = serving.New(serving.Options{Log: a.log, Now: a.clock.now, Metrics: a.metrics})
 	trainer := &training.Trainer{Blobs: a.blobs, Log: a.log, Decoders: decoders, Logger: a.cfg.Logger}
+	judge := &training.Judge{Trainer: trainer, Folder: a.folder}
 	a.worker = job.New(job.Options{
 		Store: a.store, Now: a.clock.now, Logger: a.cfg.Logger,
-		Handlers: map[string]job.Handler{training.JobKind: trainer.Handler(a.store)},
+		Handlers: map[string]job.Handler{training.JobKind: trainer.Handler(a.store), training.JudgeKind: judge.Handler(a.store)},
 	})
 	models := func(ctx context.Context) ([]loop.Model, error) { return a.control.Models(ctx) }
 	a.loop = loop.New(loop.Options{
