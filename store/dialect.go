@@ -18,6 +18,7 @@ type dialect struct {
 	hold    string // holds the name $1 until the transaction ends, together with others; empty: one writer holds all
 	alone   string // the same, with nobody else
 	mark    byte   // of a parameter in a statement with very many: ? where a number costs time
+	sizes   int    // of statements that insert 1, 2, 4 … rows
 	words   *strings.Replacer
 }
 
@@ -34,6 +35,7 @@ func sqliteDialect() dialect {
 		version: "SELECT sqlite_version()",
 		check:   "PRAGMA quick_check(1)",
 		mark:    '?',
+		sizes:   4, // a longer one needs a journal on disk, to be undone when its last row fails
 		words: strings.NewReplacer(
 			"{now}", "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)",
 			"{lock}", "",
@@ -54,6 +56,7 @@ func postgresDialect() dialect {
 		hold:    "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))",
 		alone:   "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
 		mark:    '$',
+		sizes:   9, // each is a way to the server and back
 		words: strings.NewReplacer(
 			"{now}", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 			"{lock}", "FOR UPDATE",

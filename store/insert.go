@@ -9,17 +9,15 @@ import (
 )
 
 // insertion adds rows to a table, many in one statement. It is written once for 1, 2,
-// 4 … 256 rows, so that the engine meets few statements and keeps them prepared.
+// 4 … rows, so that the engine meets few statements and keeps them prepared.
 type insertion struct {
 	width int // values of a row
 	texts []string
 }
 
-const insertionSizes = 4
-
 func newInsertion(d dialect, into, then string) insertion {
 	in := insertion{width: strings.Count(into, ",") + 1}
-	for size := range insertionSizes {
+	for size := range d.sizes {
 		var b strings.Builder
 		b.WriteString("INSERT INTO " + into + " VALUES ")
 		for i := range in.width << size {
@@ -43,7 +41,7 @@ func newInsertion(d dialect, into, then string) insertion {
 
 // insert adds rows, whose values are one after another in values.
 func (t *tx) insert(ctx context.Context, in insertion, values []any) error {
-	for size := insertionSizes - 1; size >= 0; size-- {
+	for size := len(in.texts) - 1; size >= 0; size-- {
 		for n := in.width << size; len(values) >= n; values = values[n:] {
 			if _, err := t.ExecContext(ctx, in.texts[size], values[:n]...); err != nil {
 				return err
