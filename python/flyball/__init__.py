@@ -57,6 +57,7 @@ __all__ = [
     "Unavailable",
     "connect",
     "label",
+    "log_predictions",
     "predict",
 ]
 
@@ -78,3 +79,33 @@ def predict(model: str, rows: Rows) -> Answer:
 def label(model: str, labels: Union[Mapping[str, Any], Iterable[Label]]) -> Labeled:
     """Client.label of the server that the environment names."""
     return _client().label(model, labels)
+
+
+def log_predictions(
+    run_id: str,
+    keys: Iterable[Any],
+    labels: Iterable[Any],
+    predictions: Iterable[Any],
+    weights: Optional[Iterable[Any]] = None,
+    blocks: Optional[Iterable[Any]] = None,
+    columns: Optional[Mapping[str, Iterable[Any]]] = None,
+    *,
+    kind: Optional[str] = None,
+    dataset: Any = None,
+    positive: Any = None,
+    threshold: Optional[float] = None,
+) -> None:
+    """Client.log_predictions of the server that the environment names."""
+    _client().log_predictions(
+        run_id,
+        keys,
+        labels,
+        predictions,
+        weights,
+        blocks,
+        columns,
+        kind=kind,
+        dataset=dataset,
+        positive=positive,
+        threshold=threshold,
+    )

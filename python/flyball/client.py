@@ -8,9 +8,9 @@ import json
 import os
 import urllib.parse
 from dataclasses import dataclass
-from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
+from typing import Any, Iterable, Iterator, Mapping, Optional, Sequence, Union
 
-from . import errors
+from . import _evaluation, errors
 from ._transport import Transport
 from ._values import Rows, encode, plain, rows_of
 
@@ -141,6 +141,56 @@ class Client:
             accepted += answer["accepted"]
             unmatched += answer["unmatched"]
         return Labeled(accepted, unmatched)
+
+    def log_predictions(
+        self,
+        run_id: str,
+        keys: Iterable[Any],
+        labels: Iterable[Any],
+        predictions: Iterable[Any],
+        weights: Optional[Iterable[Any]] = None,
+        blocks: Optional[Iterable[Any]] = None,
+        columns: Optional[Mapping[str, Iterable[Any]]] = None,
+        *,
+        kind: Optional[str] = None,
+        dataset: Any = None,
+        positive: Any = None,
+        threshold: Optional[float] = None,
+    ) -> None:
+        """Keeps what a run predicted on rows whose truth is known, beside the run.
+
+        Runs that have this are compared row by row, with intervals: the rows are those
+        whose keys both runs have. keys are the caller's own, such as booking numbers;
+        each value is of the row at the same place. predictions are probabilities of
+        yes, or numbers. Rows of one block are one draw, such as a customer or a day.
+        columns name the parts that are looked at by themselves.
+
+        kind is "binary" or "regression"; without it, binary when the labels are texts,
+        or 0 and 1 with probabilities. dataset names the rows: a text, a dict with name
+        and digest, or a dataset of MLflow. Of kind binary, positive is the label that
+        counts as yes (default 1), and a prediction above threshold is decided yes
+        (default 0.5). Logging again replaces what was there.
+        """
+        made = _evaluation.files(
+            keys, labels, predictions, weights, blocks, columns, kind, dataset, positive, threshold
+        )
+        folder = self._artifacts(run_id) + "/evaluation"
+        # The file under its other name would contradict the one written here.
+        self._transport.send("DELETE", folder + "/predictions.csv", idempotent=True)
+        self._transport.send("PUT", folder + "/predictions.csv.gz", made.rows, "application/gzip", idempotent=True)
+        self._transport.send("PUT", folder + "/evaluation.json", made.about, idempotent=True)
+
+    def _artifacts(self, run_id: str) -> str:
+        """The path under which the server takes artifacts of the run."""
+        run = self._get("/api/2.0/mlflow/runs/get", {"run_id": run_id})["run"]
+        uri = urllib.parse.urlsplit(run["info"]["artifact_uri"])
+        if uri.scheme != "mlflow-artifacts" or uri.netloc:
+            raise errors.Refused(
+                "artifacts of run %s lie at %s" % (run_id, run["info"]["artifact_uri"]),
+                "the server does not keep them",
+                "log the run in an experiment whose artifacts it keeps",
+            )
+        return "/api/2.0/mlflow-artifacts/artifacts" + urllib.parse.quote(uri.path)
 
     def _post(self, path: str, value: Any, idempotent: bool) -> Any:
         return _read(self._transport.send("POST", path, encode(value), idempotent=idempotent))

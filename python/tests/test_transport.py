@@ -36,7 +36,7 @@ class Scripted:
                 self.end_headers()
                 self.wfile.write(raw)
 
-            do_POST = do_GET = do_PUT = do
+            do_POST = do_GET = do_PUT = do_DELETE = do
 
             def log_message(self, *args):
                 pass
