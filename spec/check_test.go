@@ -105,7 +105,7 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 		{"a pipeline without inputs", swap("{a: number, b: number}", "{}"), "pipeline: there are no inputs; name the columns that the model may use, each with its kind"},
 		{
 			"a metric of another kind", whole + "gate: {metrics: [{name: mae, require: superior}]}\n",
-			"gate.metrics[0].name: mae does not measure a binary model; it has log_loss, brier, accuracy, auc, bias, mean_score, pr_auc, f1, precision, recall, balanced_accuracy or latency_p99",
+			"gate.metrics[0].name: mae does not measure a binary model; it has log_loss, brier, accuracy, auc, bias, mean_score, pr_auc, f1, precision, recall, balanced_accuracy, ece or latency_p99",
 		},
 		{"only reports", whole + "gate: {metrics: [{name: auc, require: report}]}\n", "gate.metrics: nothing is required, so nothing would ever pass; require superior, noninferior or a limit of one"},
 		{"a margin for nothing", whole + "gate: {metrics: [{name: auc, require: superior, margin: 1}]}\n", "gate.metrics[0]: margin belongs to noninferior"},

@@ -71,23 +71,27 @@ func ClusterMean(x []float64, block []uint64) Mean {
 	if len(block) != len(x) {
 		return MeanOf(x)
 	}
-	at := map[uint64]int{}
-	var sums, sizes []float64
-	total := 0.0
-	for i, v := range x {
-		k, ok := at[block[i]]
-		if !ok {
-			k = len(sums)
-			at[block[i]] = k
-			sums, sizes = append(sums, 0), append(sizes, 0)
-		}
-		sums[k] += v
-		sizes[k]++
-		total += v
-	}
-	n, g := float64(len(x)), float64(len(sums))
+	return WeightedMean(x, nil, block)
+}
+
+// WeightedMean is ClusterMean where a row counts as its weight says: n_b and n are
+// sums of weights. A nil weight counts each row once.
+func WeightedMean(x, weight []float64, block []uint64) Mean {
+	draws := DrawsOf(len(x), block)
+	g := float64(draws.Count)
 	if g == 0 {
 		return Mean{}
+	}
+	sums, sizes := make([]float64, draws.Count), make([]float64, draws.Count)
+	n, total, w := 0.0, 0.0, 1.0
+	for i, v := range x {
+		if weight != nil {
+			w = weight[i]
+		}
+		sums[draws.Of[i]] += w * v
+		sizes[draws.Of[i]] += w
+		n += w
+		total += w * v
 	}
 	mean, ss := total/n, 0.0
 	for k := range sums {

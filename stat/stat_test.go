@@ -95,3 +95,25 @@ func TestProportionsAgreeWithReferences(t *testing.T) {
 		near(t, "bh", BH(p)[i], want, 1e-12)
 	}
 }
+
+// The wanted values are NumPy's: ΣwS/Σw, and √(G/(G−1)·Σ(Σ_b w(x−m))²)/Σw.
+func TestAWeightedMeanCountsRowsAsTheirWeightsSay(t *testing.T) {
+	x, w := []float64{1, 2, 4, 8, -1}, []float64{1, 2, 0.5, 1, 3}
+	for _, c := range []struct {
+		name  string
+		block []uint64
+		se    float64
+		df    float64
+	}{
+		{"rows", nil, 1.5219870053467752, 4},
+		{"blocks", []uint64{1, 1, 2, 2, 3}, 1.778688655536245, 2},
+	} {
+		m := WeightedMean(x, w, c.block)
+		if math.Abs(m.Value-1.6) > 1e-12 || math.Abs(m.SE-c.se) > 1e-12 || m.DF != c.df {
+			t.Errorf("%s: got %+v", c.name, m)
+		}
+	}
+	if got := WeightedMean(nil, nil, nil); got != (Mean{}) {
+		t.Errorf("no rows: got %+v", got)
+	}
+}

@@ -129,6 +129,9 @@ func (s Sample) gapParts(metric, column, role string) (*gapParts, error) {
 	if !slices.Contains(GapMetrics(s.Kind), metric) {
 		return nil, fault.New(fault.Invalid, "%s does not compare groups of a %s model", metric, s.Kind)
 	}
+	if s.Weight != nil {
+		return nil, fault.New(fault.Invalid, "%s is not judged: groups are compared only where each row counts once", metric)
+	}
 	at := slices.IndexFunc(s.Slices, func(c SliceColumn) bool { return c.Name == column })
 	if at < 0 || len(s.Slices[at].Values) != len(s.Truth) {
 		return nil, fault.New(fault.Invalid, "%s is not judged: the rows have no groups by %s", metric, column)

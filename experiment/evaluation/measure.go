@@ -12,8 +12,8 @@ import (
 )
 
 // Measure is the metric of one role's scores with its 95 % interval: the t over
-// draws for means, DeLong for the auc of independent rows, else the percentile
-// bootstrap by draw with the seed. It fails, Invalid, where the rows cannot tell the
+// draws for means, DeLong for the auc of independent rows that count the same, else
+// the percentile bootstrap by draw with the seed. It fails, Invalid, where the rows cannot tell the
 // metric.
 func Measure(metric string, s Sample, role string, seed uint64) (Estimate, error) {
 	e := Estimate{Metric: metric, Role: role, Rows: len(s.Truth), Blocks: stat.Blocks(len(s.Truth), s.Block)}
@@ -21,12 +21,12 @@ func Measure(metric string, s Sample, role string, seed uint64) (Estimate, error
 		return e, err
 	}
 	if x, ok := s.losses(metric, role); ok {
-		m := stat.ClusterMean(x, s.Block)
+		m := s.mean(x)
 		e.Value = m.Value
 		e.Low, e.High = m.Interval(0.95)
 		return e, told(metric, m.DF >= 1)
 	}
-	if metric == "auc" && s.Block == nil {
+	if metric == "auc" && s.plain() {
 		u, ok := stat.DeLong(s.Truth, s.Scores[role], s.Scores[role])
 		e.Value = u.A
 		e.Low, e.High = stat.Mean{Value: u.A, SE: math.Sqrt(max(0, u.VarA)), DF: manyDraws}.Interval(0.95)
@@ -63,16 +63,27 @@ func Compare(metric string, s Sample, candidate, other string, seed uint64) (Dif
 		for i := range a {
 			x[i] = sign * (a[i] - b[i])
 		}
-		d.Candidate, d.Other = stat.MeanOf(a).Value, stat.MeanOf(b).Value
-		m := stat.ClusterMean(x, s.Block)
+		d.Candidate, d.Other = s.mean(a).Value, s.mean(b).Value
+		m := s.mean(x)
 		return d.of(m), told(metric, m.DF >= 1)
-	case metric == "auc" && s.Block == nil:
+	case metric == "auc" && s.plain():
 		u, ok := stat.DeLong(s.Truth, s.Scores[candidate], s.Scores[other])
 		d.Candidate, d.Other = u.A, u.B
 		return d.of(stat.Mean{Value: u.A - u.B, SE: math.Sqrt(max(0, u.VarA+u.VarB-2*u.Covar)), DF: manyDraws}), told(metric, ok)
 	}
 	return s.resample(metric, d, candidate, seed)
 }
+
+// mean is over the rows as they count, with the error of its draws.
+func (s Sample) mean(x []float64) stat.Mean {
+	if s.plain() {
+		return stat.MeanOf(x)
+	}
+	return stat.WeightedMean(x, s.Weight, s.Block)
+}
+
+// plain reports whether each row is a draw and counts once.
+func (s Sample) plain() bool { return s.Weight == nil && s.Block == nil }
 
 // of is the difference with its value and what follows from it.
 func (d Difference) of(m stat.Mean) Difference {
@@ -133,6 +144,10 @@ func check(metric string, s Sample, role string) error {
 		return fault.New(fault.Invalid, "%s has %d scores for %d rows", role, len(scores), len(s.Truth))
 	case s.Block != nil && len(s.Block) != len(s.Truth):
 		return fault.New(fault.Invalid, "%d block numbers for %d rows", len(s.Block), len(s.Truth))
+	case s.Weight != nil && len(s.Weight) != len(s.Truth):
+		return fault.New(fault.Invalid, "%d weights for %d rows", len(s.Weight), len(s.Truth))
+	case slices.ContainsFunc(s.Weight, func(w float64) bool { return !(w > 0) || !finite(w) }):
+		return fault.New(fault.Invalid, "%s is not judged: a weight is not a number above 0", metric)
 	case !slices.Contains(ForKind(s.Kind), metric):
 		return fault.New(fault.Invalid, "%s is no metric of a %s model", metric, s.Kind)
 	case slices.ContainsFunc(scores, notFinite), slices.ContainsFunc(s.Truth, notFinite):

@@ -10,13 +10,14 @@ import (
 )
 
 // ForKind is the metrics of a kind of prediction, the most telling first. They are
-// what scikit-learn calls by these names; pr_auc is its average_precision_score.
+// what scikit-learn calls by these names; pr_auc is its average_precision_score, ece
+// the expected calibration error over tenths of the scores.
 func ForKind(kind dataset.Kind) []string {
 	switch kind {
 	case dataset.Binary:
 		return []string{
 			"log_loss", "brier", "accuracy", "auc", "bias", "mean_score",
-			"pr_auc", "f1", "precision", "recall", "balanced_accuracy",
+			"pr_auc", "f1", "precision", "recall", "balanced_accuracy", "ece",
 		}
 	case dataset.Multiclass:
 		return []string{"log_loss", "accuracy", "balanced_accuracy"}

@@ -23,6 +23,7 @@ func TestMetricsAgreeWithScikitLearn(t *testing.T) {
 		Classes int
 		Truth   []float64
 		Scores  []float64
+		Weight  []float64
 		Above   float64
 		Want    map[string]float64
 	}
@@ -32,7 +33,7 @@ func TestMetricsAgreeWithScikitLearn(t *testing.T) {
 	checked := 0
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
-			s := Sample{Kind: c.Kind, Classes: make([]string, c.Classes), Truth: c.Truth, Scores: map[string][]float64{"candidate": c.Scores}}
+			s := Sample{Kind: c.Kind, Classes: make([]string, c.Classes), Truth: c.Truth, Weight: c.Weight, Scores: map[string][]float64{"candidate": c.Scores}}
 			if c.Kind == dataset.Binary {
 				s.Decide = &dataset.Decision{Above: c.Above}
 			}

@@ -5,7 +5,15 @@
 // gate judges.
 package evaluation
 
-import "flyball/data/dataset"
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"maps"
+	"math"
+	"slices"
+
+	"flyball/data/dataset"
+)
 
 // Sample is labelled rows and what one or more versions score for them, all on the
 // same rows in the same order.
@@ -13,6 +21,7 @@ type Sample struct {
 	Kind    dataset.Kind
 	Classes []string             // Multiclass: names, in the order of the scores
 	Truth   []float64            // the label; Binary 0 or 1; Multiclass the class's index
+	Weight  []float64            // how much a row counts, above 0; nil: 1 each
 	Block   []uint64             // rows with equal numbers are one draw; nil: each row is one
 	Slices  []SliceColumn        // ways to cut the rows
 	Scores  map[string][]float64 // by role (live, candidate, baseline): a row's scores, row-major
@@ -52,4 +61,24 @@ type Difference struct {
 	Rows      int     `json:"rows"`
 	Blocks    int     `json:"blocks"`
 	P         float64 `json:"p"` // one-sided, for "the candidate is worse"
+}
+
+// Seed is the first eight bytes of the SHA-256 over truth, weights and scores, so that a
+// verdict can be made again from the same rows.
+func (s Sample) Seed() uint64 {
+	h := sha256.New()
+	put := func(values []float64) {
+		var b []byte
+		for _, v := range values {
+			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
+		}
+		h.Write(b)
+	}
+	put(s.Truth)
+	put(s.Weight)
+	for _, role := range slices.Sorted(maps.Keys(s.Scores)) {
+		h.Write([]byte(role))
+		put(s.Scores[role])
+	}
+	return binary.LittleEndian.Uint64(h.Sum(nil))
 }

@@ -41,6 +41,9 @@ func (s Sample) take(rows []int) Sample {
 	out := Sample{Kind: s.Kind, Classes: s.Classes, Decide: s.Decide, Scores: map[string][]float64{}}
 	for _, r := range rows {
 		out.Truth = append(out.Truth, s.Truth[r])
+		if len(s.Weight) == n {
+			out.Weight = append(out.Weight, s.Weight[r])
+		}
 		if len(s.Block) == n {
 			out.Block = append(out.Block, s.Block[r])
 		}

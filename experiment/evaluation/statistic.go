@@ -24,22 +24,23 @@ func (s Sample) statistic(metric, role string, d stat.Draws) statistic {
 	}
 	switch metric {
 	case "auc", "pr_auc":
-		return curve(metric, s.Truth, score, d)
+		return s.curve(metric, score, d)
 	case "f1", "precision", "recall", "balanced_accuracy":
 		return s.confusion(metric, score, d)
 	}
 	miss := func(i int) float64 { return score[i] - s.Truth[i] }
-	n := len(s.Truth)
 	switch metric {
+	case "ece":
+		return s.calibration(score, d)
 	case "rmse":
-		return sums(1, n, d, func(i int, out []float64) { out[0] = miss(i) * miss(i) },
+		return s.sums(1, d, func(i int, out []float64) { out[0] = miss(i) * miss(i) },
 			func(n float64, sum []float64) float64 { return math.Sqrt(sum[0] / n) })
 	case "bias":
-		return sums(1, n, d, func(i int, out []float64) { out[0] = miss(i) },
+		return s.sums(1, d, func(i int, out []float64) { out[0] = miss(i) },
 			func(n float64, sum []float64) float64 { return sum[0] / n })
 	case "r2":
 		mean := stat.MeanOf(s.Truth).Value // taken off first, so that squares do not cancel
-		return sums(3, n, d, func(i int, out []float64) {
+		return s.sums(3, d, func(i int, out []float64) {
 			y := s.Truth[i] - mean
 			out[0], out[1], out[2] = miss(i)*miss(i), y, y*y
 		}, func(n float64, sum []float64) float64 {
@@ -52,17 +53,17 @@ func (s Sample) statistic(metric, role string, d stat.Draws) statistic {
 	return func([]float64) float64 { return math.NaN() } // a mean that some row cannot tell
 }
 
-// sums is a statistic of k sums over rows and their number n. part puts a row's part
-// of them into out.
-func sums(k, rows int, d stat.Draws, part func(i int, out []float64), value func(n float64, sum []float64) float64) statistic {
+// sums is a statistic of k sums over rows and their number n, as the rows count. part
+// puts a row's part of them into out.
+func (s Sample) sums(k int, d stat.Draws, part func(i int, out []float64), value func(n float64, sum []float64) float64) statistic {
 	table, one := make([]float64, (k+1)*d.Count), make([]float64, k)
-	for i := range rows {
+	for i := range s.Truth {
 		part(i, one)
-		row := table[(k+1)*d.Of[i] : (k+1)*d.Of[i]+k+1]
+		row, w := table[(k+1)*d.Of[i]:(k+1)*d.Of[i]+k+1], s.weight(i)
 		for j, v := range one {
-			row[j] += v
+			row[j] += w * v
 		}
-		row[k]++
+		row[k] += w
 	}
 	total := make([]float64, k+1)
 	return func(times []float64) float64 {
@@ -79,7 +80,7 @@ func sums(k, rows int, d stat.Draws, part func(i int, out []float64), value func
 // confusion is a metric of the counts of decisions, right and wrong.
 func (s Sample) confusion(metric string, score []float64, d stat.Draws) statistic {
 	above := s.above()
-	return sums(3, len(s.Truth), d, func(i int, out []float64) {
+	return s.sums(3, d, func(i int, out []float64) {
 		clear(out)
 		switch said, yes := score[i] > above, s.Truth[i] > 0.5; {
 		case said && yes:
@@ -104,6 +105,47 @@ func (s Sample) confusion(metric string, score []float64, d stat.Draws) statisti
 	})
 }
 
+// Tenths numbers rows by their score, the lowest tenth 0, the highest 9. Rows with the
+// same score stand in the same tenth, so that a tenth may be empty.
+func Tenths(score []float64) []int {
+	order, tenth := make([]int, len(score)), make([]int, len(score))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(score[a], score[b]) })
+	for k, i := range order {
+		tenth[i] = 10 * k / len(score)
+		if k > 0 && score[i] == score[order[k-1]] {
+			tenth[i] = tenth[order[k-1]]
+		}
+	}
+	return tenth
+}
+
+// calibration is the expected calibration error: how far the mean score lies from the
+// share of yes, in the mean over the tenths of the sample's scores.
+func (s Sample) calibration(score []float64, d stat.Draws) statistic {
+	tenth := Tenths(score)
+	return s.sums(10, d, func(i int, out []float64) {
+		clear(out)
+		out[tenth[i]] = score[i] - s.Truth[i]
+	}, func(n float64, sum []float64) float64 {
+		off := 0.0
+		for _, v := range sum {
+			off += math.Abs(v)
+		}
+		return off / n
+	})
+}
+
+// weight is how much a row counts.
+func (s Sample) weight(i int) float64 {
+	if s.Weight == nil {
+		return 1
+	}
+	return s.Weight[i]
+}
+
 // recalls is the mean over the classes that the rows hold of the share of a class's
 // rows that the highest score finds: balanced accuracy.
 func (s Sample) recalls(role string, d stat.Draws) statistic {
@@ -118,7 +160,7 @@ func (s Sample) recalls(role string, d stat.Draws) statistic {
 		clear(rows)
 		clear(hits)
 		for i, c := range known {
-			t := times[d.Of[i]]
+			t := times[d.Of[i]] * s.weight(i)
 			rows[c] += t
 			hits[c] += t * found[i]
 		}
@@ -137,25 +179,25 @@ func (s Sample) recalls(role string, d stat.Draws) statistic {
 
 // curve is the area under the curve of true against false positives (auc; a tie
 // counts half), or the average precision (pr_auc; tied rows enter together).
-func curve(metric string, truth, score []float64, d stat.Draws) statistic {
-	n := len(truth)
+func (s Sample) curve(metric string, score []float64, d stat.Draws) statistic {
+	n := len(s.Truth)
 	order := make([]int, n)
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(score[b], score[a]) })
-	draw, yes, last := make([]int32, n), make([]bool, n), make([]bool, n)
+	draw, yes, last, weight := make([]int32, n), make([]bool, n), make([]bool, n), make([]float64, n)
 	for k, i := range order {
-		draw[k], yes[k] = int32(d.Of[i]), truth[i] > 0.5
+		draw[k], yes[k], weight[k] = int32(d.Of[i]), s.Truth[i] > 0.5, s.weight(i)
 		last[k] = k+1 == n || score[order[k+1]] != score[i]
 	}
 	return func(times []float64) float64 {
 		var pos, neg, p, q, area, precise float64 // so far; of the rows that tie
 		for k, g := range draw {
 			if yes[k] {
-				p += times[g]
+				p += times[g] * weight[k]
 			} else {
-				q += times[g]
+				q += times[g] * weight[k]
 			}
 			if !last[k] {
 				continue

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"flyball/experiment/evaluation"
+	"flyball/unit"
 )
 
 // fairness asks of each column of groups what the policy asks of the gap between
@@ -32,7 +33,7 @@ func (j *judging) fairness(rule Fairness) []finding {
 		case err != nil:
 			f.NotJudged, f.Needs, f.Text = true, g.Missing, err.Error()
 			if g.Missing > 0 {
-				f.Text += fmt.Sprintf("; about %s more rows would do", fixed(roundUp(float64(g.Missing)), 0))
+				f.Text += fmt.Sprintf("; about %s more rows would do", unit.Fixed(unit.RoundUp(float64(g.Missing)), 0))
 			}
 			f.short = func(room int) string {
 				return fit(room, rule.Metric+" by "+column+" not judged, groups too small", rule.Metric+" not judged, groups too small")
@@ -93,12 +94,12 @@ func (j *judging) widening(rule Fairness, column string, g evaluation.Gap, f fin
 	default:
 		f.Needs, tail = needs(d, limit)
 	}
-	digits := fine(max(d.Candidate, d.Other), d.Low, d.High)
+	digits := unit.FineDigits(max(d.Candidate, d.Other), d.Low, d.High)
 	a, b := both(d)
-	f.Text = fmt.Sprintf("%s by %s %s, live %s: wider by %s (%s…%s), at most %s, %s%s%s", rule.Metric, column, a, b, signed(-d.Value, digits),
-		signed(-d.High, digits), signed(-d.Low, digits), given(limit), on(d.Rows, d.Blocks), tail, left(g))
+	f.Text = fmt.Sprintf("%s by %s %s, live %s: wider by %s (%s…%s), at most %s, %s%s%s", rule.Metric, column, a, b, unit.Signed(-d.Value, digits),
+		unit.Signed(-d.High, digits), unit.Signed(-d.Low, digits), given(limit), on(d.Rows, d.Blocks), tail, left(g))
 	f.short = func(int) string {
-		return fmt.Sprintf("%s wider by %s, at most %s", rule.Metric, signed(-d.Value, digits), given(limit))
+		return fmt.Sprintf("%s wider by %s, at most %s", rule.Metric, unit.Signed(-d.Value, digits), given(limit))
 	}
 	return f
 }
@@ -114,8 +115,8 @@ func ends(g evaluation.Gap) string {
 			high = e
 		}
 	}
-	digits := decimals(max(high.Value, -low.Value))
-	return fmt.Sprintf("from %s %s to %s %s", low.Slice, fixed(low.Value, digits), high.Slice, fixed(high.Value, digits))
+	digits := unit.Digits(max(high.Value, -low.Value))
+	return fmt.Sprintf("from %s %s to %s %s", low.Slice, unit.Fixed(low.Value, digits), high.Slice, unit.Fixed(high.Value, digits))
 }
 
 // left names the groups that are too small to be judged.

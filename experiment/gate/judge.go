@@ -3,13 +3,8 @@
 package gate
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"maps"
-	"math"
 	"slices"
 
-	"flyball/experiment/evaluation"
 	"flyball/stat"
 )
 
@@ -20,7 +15,7 @@ import (
 // search of the slices has Holm's.
 func (p Policy) Judge(in Input) Verdict {
 	n := len(in.Sample.Truth)
-	j := &judging{policy: p, in: in, seed: seedOf(in.Sample), verdict: Verdict{Rows: n, Blocks: stat.Blocks(n, in.Sample.Block)}}
+	j := &judging{policy: p, in: in, seed: in.Sample.Seed(), verdict: Verdict{Rows: n, Blocks: stat.Blocks(n, in.Sample.Block)}}
 	for _, r := range p.Metrics {
 		j.add(j.rule(r))
 	}
@@ -111,25 +106,6 @@ func weight(f finding) int {
 // rank is 0 and 1 for what passes, 2 and 3 for what does not; −1: nothing said yet.
 func rank(d Decision) int {
 	return slices.Index([]Decision{Superior, NonInferior, Inconclusive, Harm}, d)
-}
-
-// seedOf is the first eight bytes of the SHA-256 over truth and scores, so that a
-// verdict can be made again from the same rows.
-func seedOf(s evaluation.Sample) uint64 {
-	h := sha256.New()
-	put := func(values []float64) {
-		var b []byte
-		for _, v := range values {
-			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
-		}
-		h.Write(b)
-	}
-	put(s.Truth)
-	for _, role := range slices.Sorted(maps.Keys(s.Scores)) {
-		h.Write([]byte(role))
-		put(s.Scores[role])
-	}
-	return binary.LittleEndian.Uint64(h.Sum(nil))
 }
 
 func reproduced(rebuilt *bool) finding {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"flyball/experiment/evaluation"
+	"flyball/unit"
 )
 
 // limit judges a value by itself. What was measured apart from the rows, such as a
@@ -110,10 +111,10 @@ func (j *judging) level(within float64, out finding) finding {
 	if math.Abs(value-base) <= within {
 		out.Decision = NonInferior
 	}
-	digits := decimals(max(math.Abs(value), math.Abs(base)))
-	a, b := fixed(value, digits), fixed(base, digits)
+	digits := unit.Digits(max(math.Abs(value), math.Abs(base)))
+	a, b := unit.Fixed(value, digits), unit.Fixed(base, digits)
 	out.Text = fmt.Sprintf("mean_score %s on the newest traffic, %s among mature rows: %s apart, at most %s", a, b,
-		fixed(math.Abs(value-base), digits), given(within))
+		unit.Fixed(math.Abs(value-base), digits), given(within))
 	out.short = func(int) string { return fmt.Sprintf("mean_score %s, truth %s, within %s", a, b, given(within)) }
 	return out
 }

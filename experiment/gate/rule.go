@@ -10,6 +10,7 @@ import (
 
 	"flyball/data/dataset"
 	"flyball/experiment/evaluation"
+	"flyball/unit"
 )
 
 // The least that anything is judged on: rows, rows of each class for what counts
@@ -106,8 +107,8 @@ func (j *judging) report(metric string, out *finding) {
 
 // measured is a value with its interval.
 func measured(e evaluation.Estimate) string {
-	digits := fine(max(math.Abs(e.Value), math.Abs(e.Low), math.Abs(e.High)), e.Value-e.Low, e.High-e.Value)
-	return fmt.Sprintf("%s %s (%s…%s)", e.Metric, fixed(e.Value, digits), fixed(e.Low, digits), fixed(e.High, digits))
+	digits := unit.FineDigits(max(math.Abs(e.Value), math.Abs(e.Low), math.Abs(e.High)), e.Value-e.Low, e.High-e.Value)
+	return fmt.Sprintf("%s %s (%s…%s)", e.Metric, unit.Fixed(e.Value, digits), unit.Fixed(e.Low, digits), unit.Fixed(e.High, digits))
 }
 
 // few reports whether the rows are too few to judge the metric, and says so.
@@ -123,7 +124,7 @@ func (j *judging) few(metric string, out *finding) bool {
 		more := ""
 		if least > 0 {
 			out.Needs = int(math.Ceil(float64(n) * float64(leastOfClass-least) / float64(least)))
-			more = fmt.Sprintf("; about %s more rows would do", fixed(roundUp(float64(out.Needs)), 0))
+			more = fmt.Sprintf("; about %s more rows would do", unit.Fixed(unit.RoundUp(float64(out.Needs)), 0))
 		}
 		out.Text = fmt.Sprintf("%s is not judged (%d rows of the rarer class, of %d)%s", metric, least, leastOfClass, more)
 		out.short = func(int) string {
@@ -133,7 +134,7 @@ func (j *judging) few(metric string, out *finding) bool {
 		blocks := j.verdict.Blocks
 		out.Needs = int(math.Ceil(float64(n) * float64(leastDraws-blocks) / float64(max(1, blocks))))
 		out.Text = fmt.Sprintf("%s is not judged (%d blocks, of %d); about %s more rows in %d blocks would do",
-			metric, blocks, leastDraws, fixed(roundUp(float64(out.Needs)), 0), leastDraws-blocks)
+			metric, blocks, leastDraws, unit.Fixed(unit.RoundUp(float64(out.Needs)), 0), leastDraws-blocks)
 		out.short = func(int) string { return fmt.Sprintf("%s not judged, %d of %d blocks", metric, blocks, leastDraws) }
 	default:
 		return false
@@ -150,9 +151,9 @@ func byClass(metric string) bool {
 // resampled reports whether the metric's interval comes from the bootstrap.
 func resampled(metric string, s evaluation.Sample) bool {
 	if metric == "auc" {
-		return s.Block != nil
+		return s.Block != nil || s.Weight != nil
 	}
-	return byClass(metric) || slices.Contains([]string{"rmse", "r2", "bias"}, metric)
+	return byClass(metric) || slices.Contains([]string{"rmse", "r2", "bias", "ece"}, metric)
 }
 
 // leastClass is how many rows the rarer class has; of several classes, the second

@@ -9,6 +9,7 @@ import (
 
 	"flyball/data/dataset"
 	"flyball/experiment/evaluation"
+	"flyball/unit"
 )
 
 func TestAnInconclusiveRuleSaysHowManyMoreRowsWouldTell(t *testing.T) {
@@ -43,9 +44,9 @@ func TestNumbersAreWrittenAsTheyAreRead(t *testing.T) {
 		{number(1234567.89), "1,234,567.9"},
 		{given(1.5), "1.5"},
 		{given(-0.005), "−0.005"},
-		{signed(2.14, 1), "+2.1"},
-		{signed(-2.14, 1), "−2.1"},
-		{signed(-0.01, 1), "0.0"},
+		{unit.Signed(2.14, 1), "+2.1"},
+		{unit.Signed(-2.14, 1), "−2.1"},
+		{unit.Signed(-0.01, 1), "0.0"},
 		{on(336, 14), "on 336 rows in 14 blocks"},
 		{on(1200, 1200), "on 1,200 rows"},
 	} {

@@ -12,6 +12,7 @@ import (
 	"flyball/data/dataset"
 	"flyball/experiment/evaluation"
 	"flyball/stat"
+	"flyball/unit"
 )
 
 // The least that a slice is judged on: rows, and rows of each class.
@@ -46,7 +47,7 @@ func (j *judging) slices() []finding {
 			Rule: "slice " + part.Name, Metric: rule.Name, Against: "live", Slice: part.Name,
 			Decision: Inconclusive, NotJudged: true, Text: fmt.Sprintf("%s is not judged (n=%d)", part.Name, n),
 		}}
-		if enough(part.Sample) {
+		if Enough(part.Sample) {
 			d, err := evaluation.Compare(rule.Name, part.Sample, "candidate", "live", j.seed)
 			if err == nil {
 				d.Slice = part.Name
@@ -78,11 +79,13 @@ func holm(p float64) string {
 func sliceFinding(f finding, d evaluation.Difference) finding {
 	f.NotJudged, f.Decision, f.Required = false, NonInferior, true
 	f.Text = fmt.Sprintf("%s %s: %s %s", d.Slice, d.Metric, change(d, ""), on(d.Rows, d.Blocks))
-	digits := decimals(d.Value)
+	digits := unit.Digits(d.Value)
 	if m := max(math.Abs(d.Candidate), math.Abs(d.Other)); m >= 10 {
-		digits = decimals(m)
+		digits = unit.Digits(m)
 	}
-	f.short = func(int) string { return fmt.Sprintf("%s %s worse by %s", d.Slice, d.Metric, fixed(-d.Value, digits)) }
+	f.short = func(int) string {
+		return fmt.Sprintf("%s %s worse by %s", d.Slice, d.Metric, unit.Fixed(-d.Value, digits))
+	}
 	return f
 }
 
@@ -119,7 +122,7 @@ func (j *judging) measureSlices() {
 		return
 	}
 	for _, part := range j.parts() {
-		if !enough(part.Sample) {
+		if !Enough(part.Sample) {
 			continue
 		}
 		if e, err := evaluation.Measure(rule.Name, part.Sample, "candidate", j.seed); err == nil {
@@ -129,7 +132,9 @@ func (j *judging) measureSlices() {
 	}
 }
 
-func enough(s evaluation.Sample) bool {
+// Enough reports whether a part of a sample holds what a slice is judged on at least:
+// 100 rows, and 10 of each class.
+func Enough(s evaluation.Sample) bool {
 	return len(s.Truth) >= leastSlice && leastClass(s) >= leastSliceClass
 }
 

@@ -13,9 +13,17 @@ warnings.filterwarnings("ignore")
 random = np.random.default_rng(20250101)
 
 
-def binary(name, truth, score, above=0.5):
+def ece(y, p, w):
+    """Mean distance between score and truth over tenths of the scores; equal scores share the lowest one's tenth."""
+    tenth = 10 * np.searchsorted(np.sort(p), p, "left") // len(p)
+    return sum(abs(np.sum((w * (p - y))[tenth == k])) for k in range(10)) / w.sum()
+
+
+def binary(name, truth, score, above=0.5, weight=None):
     y, p = np.asarray(truth, float), np.asarray(score, float)
     said = (p > above).astype(float)
+    if weight is not None:
+        return weighted(name, y, p, said, above, weight)
     want = {
         "log_loss": m.log_loss(y, p, labels=[0, 1]),
         "brier": m.brier_score_loss(y, p, pos_label=1),
@@ -27,10 +35,29 @@ def binary(name, truth, score, above=0.5):
         "balanced_accuracy": m.balanced_accuracy_score(y, said),
         "bias": float(np.mean(p - y)),
         "mean_score": float(np.mean(p)),
+        "ece": ece(y, p, np.ones(len(y))),
     }
     if said.sum() > 0:
         want["precision"] = m.precision_score(y, said)
     return {"name": name, "kind": "binary", "truth": y.tolist(), "scores": p.tolist(), "above": above, "want": want}
+
+
+def weighted(name, y, p, said, above, w):
+    want = {
+        "log_loss": m.log_loss(y, p, labels=[0, 1], sample_weight=w),
+        "brier": m.brier_score_loss(y, p, pos_label=1, sample_weight=w),
+        "accuracy": m.accuracy_score(y, said, sample_weight=w),
+        "auc": m.roc_auc_score(y, p, sample_weight=w),
+        "pr_auc": m.average_precision_score(y, p, sample_weight=w),
+        "f1": m.f1_score(y, said, sample_weight=w),
+        "precision": m.precision_score(y, said, sample_weight=w),
+        "recall": m.recall_score(y, said, sample_weight=w),
+        "balanced_accuracy": m.balanced_accuracy_score(y, said, sample_weight=w),
+        "bias": float(np.average(p - y, weights=w)),
+        "mean_score": float(np.average(p, weights=w)),
+        "ece": ece(y, p, w),
+    }
+    return {"name": name, "kind": "binary", "truth": y.tolist(), "scores": p.tolist(), "weight": w.tolist(), "above": above, "want": want}
 
 
 def multiclass(name, truth, score, classes):
@@ -90,4 +117,13 @@ cases += [
     regression("a truth of zero", [0, 1, 2], [0.5, 1, 1]),
     regression("worse than the mean", [1, 2, 3], [3, 2, 1]),
 ]
+y = (random.random(80) < 0.4).astype(float)
+cases.append(binary("80 rows that count differently", y, np.clip(0.3 * y + random.random(80) * 0.7, 0, 1).round(2), weight=random.exponential(2, 80) + 0.01))
+y, w = random.normal(3, 1, 60), random.exponential(2, 60) + 0.01
+p = y + random.normal(0.1, 0.5, 60)
+cases.append({"name": "60 numbers that count differently", "kind": "regression", "truth": y.tolist(), "scores": p.tolist(), "weight": w.tolist(), "want": {
+    "mae": m.mean_absolute_error(y, p, sample_weight=w), "mse": m.mean_squared_error(y, p, sample_weight=w),
+    "rmse": m.root_mean_squared_error(y, p, sample_weight=w), "r2": m.r2_score(y, p, sample_weight=w),
+    "mape": m.mean_absolute_percentage_error(y, p, sample_weight=w),
+    "bias": float(np.average(p - y, weights=w)), "mean_score": float(np.average(p, weights=w))}})
 print(json.dumps(cases))
