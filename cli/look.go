@@ -13,6 +13,7 @@ import (
 	"flyball/api/wire"
 	"flyball/event"
 	"flyball/fault"
+	"flyball/model/registry"
 	"flyball/monitoring"
 )
 
@@ -149,35 +150,64 @@ func eventsCommand(e *env) *cobra.Command {
 }
 
 func versionsCommand(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use: "versions [MODEL]", Short: "A model's versions, newest first", Args: cobra.MaximumNArgs(1),
-		Example: "  flyball versions hotel-cancel -o wide",
+	var aliases bool
+	c := &cobra.Command{
+		Use: "versions [MODEL]", Short: "A model's versions, newest first, or the moves of its aliases", Args: cobra.MaximumNArgs(1),
+		Example: "  flyball versions hotel-cancel -o wide\n  flyball versions hotel-cancel --aliases",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			model, err := e.model(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
+			if aliases {
+				return e.aliasHistory(cmd.Context(), model)
+			}
 			vs, err := e.client().Versions(cmd.Context(), model)
 			if err != nil {
 				return err
 			}
-			st, err := e.client().Status(cmd.Context(), model)
-			if err != nil {
-				return err
-			}
-			t := table{head: []string{"version", "alias", "gate", "made", "cause", "seen until", "by", "bundle"}, short: 6}
+			t := table{head: []string{"version", "alias", "gate", "made", "cause", "seen until", "source", "run", "stage", "tags", "by", "bundle"}, short: 7}
 			for _, v := range vs {
-				var at []string
-				for _, alias := range []string{"live", "candidate", "previous"} {
-					if st.Aliases[alias] == v.Version {
-						at = append(at, alias)
-					}
+				tags := make([]string, len(v.Tags))
+				for i, tag := range v.Tags {
+					tags[i] = tag.Key + "=" + tag.Value
 				}
-				t.add(v.Ref.String(), strings.Join(at, ","), v.Verdict, when(v.CreatedAt), v.Cause, when(v.SeenUntil), v.CreatedBy, string(v.Bundle))
+				t.add(v.Ref.String(), strings.Join(v.Aliases, ","), v.Verdict, when(v.CreatedAt), causeOf(v), when(v.SeenUntil),
+					v.Source, string(v.RunID), string(v.Stage), strings.Join(tags, " "), v.CreatedBy, string(v.Bundle))
 			}
 			return e.show(vs, t)
 		},
 	}
+	c.Flags().BoolVar(&aliases, "aliases", false, "who moved which alias, when, from where and to where")
+	return c
+}
+
+// causeOf is why there is a version, in a word.
+func causeOf(v registry.Version) string {
+	if v.Cause == "" && v.Source != "" {
+		return "registered"
+	}
+	return v.Cause
+}
+
+func (e *env) aliasHistory(ctx context.Context, model string) error {
+	moves, err := e.client().AliasHistory(ctx, model)
+	if err != nil {
+		return err
+	}
+	t := table{head: []string{"at", "alias", "from", "to", "by"}}
+	for _, m := range moves {
+		t.add(when(m.At), m.Alias, versionName(m.From), versionName(m.To), m.By)
+	}
+	return e.show(moves, t)
+}
+
+// versionName is a version's number as tables show it; 0 is none.
+func versionName(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("v%d", n)
 }
 
 func releasesCommand(e *env) *cobra.Command {

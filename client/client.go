@@ -204,6 +204,11 @@ func (c *Client) Versions(ctx context.Context, model string) (out []registry.Ver
 	return out, c.do(ctx, http.MethodGet, of(model, "/versions"), nil, &out)
 }
 
+// AliasHistory is every move of a model's aliases, newest first.
+func (c *Client) AliasHistory(ctx context.Context, model string) (out []registry.Move, err error) {
+	return out, c.do(ctx, http.MethodGet, of(model, "/aliases"), nil, &out)
+}
+
 // Releases are a model's releases, newest first.
 func (c *Client) Releases(ctx context.Context, model string) (out []release.State, err error) {
 	return out, c.do(ctx, http.MethodGet, of(model, "/releases"), nil, &out)

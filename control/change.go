@@ -172,7 +172,19 @@ func (s *Service) Reproduce(ctx context.Context, model string, version int) (Rep
 	return out, nil
 }
 
-// File is the model's file as it was applied last.
+// File is the model with its file as it was applied last; a NotFound fault when there is
+// none.
 func (s *Service) File(ctx context.Context, model string) (registry.Model, error) {
-	return s.opts.Store.Model(ctx, model)
+	m, err := s.opts.Store.Model(ctx, model)
+	if err == nil && !m.Cared() {
+		err = noFile(model)
+	}
+	return m, err
+}
+
+// Known is nil for a model that was applied or registered, and a NotFound fault
+// otherwise.
+func (s *Service) Known(ctx context.Context, model string) error {
+	_, err := s.opts.Store.Model(ctx, model)
+	return err
 }

@@ -58,10 +58,15 @@ func (s *Service) Model(ctx context.Context, name string) (loop.Model, error) {
 		return loop.Model{}, err
 	}
 	if !rm.Cared() {
-		return loop.Model{}, fault.New(fault.NotFound, "%s is registered and has no model file", name).
-			Do("to have Flyball release and watch its versions, write a model file of that name and flyball apply it")
+		return loop.Model{}, noFile(name)
 	}
 	return s.parse(rm)
+}
+
+// noFile is the fault for a model that only a client registered.
+func noFile(name string) error {
+	return fault.New(fault.NotFound, "%s is registered and has no model file", name).
+		Do("to have Flyball release and watch its versions, write a model file of that name and flyball apply it")
 }
 
 func (s *Service) parse(rm registry.Model) (loop.Model, error) {

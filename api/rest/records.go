@@ -24,7 +24,19 @@ import (
 func (f *face) recordRoutes() {
 	route(f, api.Read, http.MethodGet, "/v1/models/{model}/versions", "versions", "Versions, newest first",
 		func(ctx context.Context, in *OfModel) (*body[[]registry.Version], error) {
-			return answer(f.Store.Versions(ctx, in.Model))
+			vs, err := f.Store.Versions(ctx, in.Model)
+			if err == nil && len(vs) == 0 {
+				err = f.Control.Known(ctx, in.Model)
+			}
+			return answer(vs, err)
+		})
+	route(f, api.Read, http.MethodGet, "/v1/models/{model}/aliases", "aliases", "Every move of an alias, newest first",
+		func(ctx context.Context, in *OfModel) (*body[[]registry.Move], error) {
+			moves, err := f.Store.AliasHistory(ctx, in.Model)
+			if err == nil && len(moves) == 0 {
+				err = f.Control.Known(ctx, in.Model)
+			}
+			return answer(moves, err)
 		})
 	route(f, api.Read, http.MethodGet, "/v1/models/{model}/releases", "releases", "Releases, newest first",
 		func(ctx context.Context, in *OfModel) (*body[[]release.State], error) {

@@ -37,6 +37,7 @@ import (
 // Store is what the face reads of the records. Package store implements it.
 type Store interface {
 	Versions(ctx context.Context, model string) ([]registry.Version, error)
+	AliasHistory(ctx context.Context, model string) ([]registry.Move, error)
 	Releases(ctx context.Context, model string) ([]release.State, error)
 	Findings(ctx context.Context, model string, openOnly bool) ([]monitoring.Finding, error)
 	Events(ctx context.Context, after int64, model string, limit int) ([]event.Event, error)
