@@ -68,6 +68,8 @@ func Run(t *testing.T, open Open) {
 		{"logging", loggingTests},
 		{"history", histories},
 		{"keeping", keeping},
+		{"records are brought in once, and taken out as they were", archives},
+		{"what is here and different is named and left as it is", archivesDiffer},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open) })
 	}
