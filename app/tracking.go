@@ -16,7 +16,8 @@ func (a *App) tracking(mux *http.ServeMux) {
 		Tracker: experiment.NewTracker(experiment.TrackerOptions{
 			Experiments: a.store, Runs: a.store, LoggedModels: a.store, Now: a.clock.now,
 		}),
-		Registry: registry.New(registry.Options{Store: a.store, Now: a.clock.now, Folder: a.versionFolder}),
-		Now:      a.clock.now, Version: a.cfg.Version, Logger: a.cfg.Logger,
+		Registry:  registry.New(registry.Options{Store: a.store, Now: a.clock.now, Folder: a.versionFolder}),
+		Artifacts: a.artifacts,
+		Now:       a.clock.now, Version: a.cfg.Version, Logger: a.cfg.Logger,
 	})
 }

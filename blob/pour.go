@@ -30,14 +30,14 @@ func pour(ctx context.Context, file *os.File, hash io.Writer, r io.Reader) error
 				return err
 			}
 			p := <-free
-			n, err := io.ReadFull(r, p)
+			n, err := fill(r, p)
 			if n > 0 {
 				full <- p[:n]
 				if _, err := file.Write(p[:n]); err != nil {
 					return err
 				}
 			}
-			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			if err != nil {
@@ -48,4 +48,15 @@ func pour(ctx context.Context, file *os.File, hash io.Writer, r io.Reader) error
 	close(full)
 	<-hashed
 	return err
+}
+
+// fill reads until p is full. Unlike io.ReadFull it tells the end of r from a body that
+// broke off, whose error is io.ErrUnexpectedEOF.
+func fill(r io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = r.Read(p[n:])
+		n += m
+	}
+	return n, err
 }

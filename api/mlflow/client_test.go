@@ -18,7 +18,9 @@ import (
 
 	"go.uber.org/goleak"
 
+	"flyball/blob"
 	"flyball/experiment"
+	"flyball/experiment/artifact"
 	"flyball/store"
 )
 
@@ -45,8 +47,9 @@ func newClient(t *testing.T, change ...func(*Options)) *client {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	o := Options{
-		Tracker: experiment.NewTracker(experiment.TrackerOptions{Experiments: db, Runs: db, LoggedModels: db, Now: morning}),
-		Now:     morning, Version: "0.2.0",
+		Tracker:   experiment.NewTracker(experiment.TrackerOptions{Experiments: db, Runs: db, LoggedModels: db, Now: morning}),
+		Artifacts: artifact.New(artifact.Options{Blobs: blob.Memory(), Store: db, Now: morning}),
+		Now:       morning, Version: "0.2.0",
 	}
 	for _, c := range change {
 		c(&o)

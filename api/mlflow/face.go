@@ -18,20 +18,22 @@ import (
 
 	"flyball/api"
 	"flyball/experiment"
+	"flyball/experiment/artifact"
 	"flyball/fault"
 	"flyball/model/registry"
 )
 
 // Options are what the face is built from.
 type Options struct {
-	Tracker  *experiment.Tracker
-	Registry *registry.Registrar
-	Now      func() time.Time // nil: the machine's clock
-	Version  string           // Flyball's own, sent in a header beside MLflow's
-	Logger   *slog.Logger     // nil: silent
-	MaxBody  int64            // bytes of a JSON request; 0: 32 MiB. Uploads have their own bound
-	AtWork   int              // requests worked on at once; 0: 256. More wait a moment and are told to come again
-	Wait     time.Duration    // how long they wait; 0: 5 s
+	Tracker   *experiment.Tracker
+	Registry  *registry.Registrar
+	Artifacts *artifact.Tree
+	Now       func() time.Time // nil: the machine's clock
+	Version   string           // Flyball's own, sent in a header beside MLflow's
+	Logger    *slog.Logger     // nil: silent
+	MaxBody   int64            // bytes of a JSON request; 0: 32 MiB. Uploads have their own bound
+	AtWork    int              // requests worked on at once; 0: 256. More wait a moment and are told to come again
+	Wait      time.Duration    // how long they wait; 0: 5 s
 }
 
 // face is the routes and what they answer from.
@@ -87,6 +89,7 @@ func (f *face) groups() {
 	f.registryRoutes()
 	f.versionRoutes()
 	f.loggedModelRoutes()
+	f.artifactRoutes()
 }
 
 // roots are where every call is served: clients use the first, web pages the second.
