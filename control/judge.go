@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"flyball/data/frame"
@@ -39,7 +40,7 @@ func (s *Service) Judge(ctx context.Context, name string, version int, by string
 	switch {
 	case v.Made():
 		return Changed{}, fault.New(fault.Conflict, "%s was judged already", ref).Do("see flyball gate %s", ref)
-	case v.Location == "":
+	case !strings.HasPrefix(v.Location, "mlflow-artifacts:/"):
 		return Changed{}, fault.New(fault.Refused, "the files of %s are not kept here: its source is %q", ref, v.Source).
 			Do("log the model to this server, and register it from there")
 	}
