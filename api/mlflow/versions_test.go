@@ -16,8 +16,8 @@ func made(n int, created, updated int64, stage, about, source, run, more string)
 }
 
 const (
-	bare = `,"run_link":""`
-	best = `,"run_link":"","aliases":["best"]`
+	noLink = `,"run_link":""`
+	best   = `,"run_link":"","aliases":["best"]`
 )
 
 func one(v string) string      { return `{"model_version":` + v + `}` }
@@ -27,7 +27,7 @@ func TestModelVersions(t *testing.T) {
 	d := newDesk(t)
 	const p = "model-versions/"
 	v1 := made(1, 1003, 1003, "None", "dd", "s3://b/1", "", `,"tags":[{"key":"a","value":"b"}],"run_link":"http://ci/7"`)
-	v2 := made(2, 1004, 1004, "None", "", "s3://b/2", "", bare)
+	v2 := made(2, 1004, 1004, "None", "", "s3://b/2", "", noLink)
 	d.play([]step{
 		{"R13 no such model", post, p + "create", `{"name":"R","source":"s3://b/1"}`, 404, notThere + "Registered Model with name=R not found"},
 		{"a model", post, "registered-models/create", `{"name":"R"}`, 200, `{"registered_model":{"name":"R","creation_timestamp":1002,"last_updated_timestamp":1002}}`},
@@ -43,8 +43,8 @@ func TestModelVersions(t *testing.T) {
 		{"R17 no such model", get, p + "get", "name=Z&version=7", 404, notThere + "Model Version (name=Z, version=7) not found"},
 		{"R10 an alias", post, "registered-models/alias", `{"name":"R","alias":"best","version":"2"}`, 200, `{}`},
 		{"R17 with its alias", get, p + "get", "name=R&version=2", 200, one(made(2, 1004, 1004, "None", "", "s3://b/2", "", best))},
-		{"R14 a description", patch, p + "update", `{"name":"R","version":"2","description":"hi"}`, 200, one(made(2, 1004, 1015, "None", "hi", "s3://b/2", "", bare))},
-		{"R14 no description keeps it", patch, p + "update", `{"name":"R","version":"2"}`, 200, one(made(2, 1004, 1015, "None", "hi", "s3://b/2", "", bare))},
+		{"R14 a description", patch, p + "update", `{"name":"R","version":"2","description":"hi"}`, 200, one(made(2, 1004, 1015, "None", "hi", "s3://b/2", "", noLink))},
+		{"R14 no description keeps it", patch, p + "update", `{"name":"R","version":"2"}`, 200, one(made(2, 1004, 1015, "None", "hi", "s3://b/2", "", noLink))},
 		{"R14 no such version", patch, p + "update", `{"name":"R","version":"7","description":"hi"}`, 404, notThere + "Model Version (name=R, version=7) not found"},
 		{"R20 a tag", post, p + "set-tag", `{"name":"R","version":"2","key":"k","value":"v"}`, 200, `{}`},
 		{"R20 no such version", post, p + "set-tag", `{"name":"R","version":"7","key":"k","value":"v"}`, 404, notThere + "Model Version (name=R, version=7) not found"},
@@ -56,7 +56,7 @@ func TestModelVersions(t *testing.T) {
 		{"R16 it goes", del, p + "delete", `{"name":"R","version":"2"}`, 200, `{}`},
 		{"R16 again", del, p + "delete", `{"name":"R","version":"2"}`, 404, notThere + "Model Version (name=R, version=2) not found"},
 		{"the model changed with it, not with its alias", get, "registered-models/get", "name=R", 200, `{"registered_model":{"name":"R","creation_timestamp":1002,"last_updated_timestamp":1025,"latest_versions":[` + v1 + `]}}`},
-		{"R13 the number is not used again", post, p + "create", `{"name":"R","source":"s3://b/3"}`, 200, one(made(3, 1028, 1028, "None", "", "s3://b/3", "", bare))},
+		{"R13 the number is not used again", post, p + "create", `{"name":"R","source":"s3://b/3"}`, 200, one(made(3, 1028, 1028, "None", "", "s3://b/3", "", noLink))},
 		{"R19 where it lies", get, p + "get-download-uri", "name=R&version=3", 200, `{"artifact_uri":"s3://b/3"}`},
 		{"R19 no such version", get, p + "get-download-uri", "name=R&version=2", 404, notThere + "Model Version (name=R, version=2) not found"},
 	})
@@ -66,7 +66,7 @@ func TestStages(t *testing.T) {
 	d := newDesk(t)
 	const p = "model-versions/"
 	v := func(n int, created, updated int64, stage string) string {
-		return made(n, created, updated, stage, "", fmt.Sprintf("s3://b/%d", n), "", bare)
+		return made(n, created, updated, stage, "", fmt.Sprintf("s3://b/%d", n), "", noLink)
 	}
 	d.play([]step{
 		{"a model", post, "registered-models/create", `{"name":"R"}`, 200, `{"registered_model":{"name":"R","creation_timestamp":1001,"last_updated_timestamp":1001}}`},
