@@ -7,6 +7,7 @@
 package mlflow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -47,26 +48,30 @@ type face struct {
 
 // New adds the face to mux.
 func New(mux *http.ServeMux, o Options) {
+	f := bare(o)
+	f.groups()
+	f.mount(mux)
+}
+
+// bare is a face without routes.
+func bare(o Options) *face {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.MaxBody == 0 {
-		o.MaxBody = 32 << 20
-	}
-	if o.AtWork == 0 {
-		o.AtWork = 256
-	}
-	if o.Wait == 0 {
-		o.Wait = 5 * time.Second
-	}
-	f := &face{
+	o.MaxBody = cmp.Or(o.MaxBody, 32<<20)
+	o.AtWork = cmp.Or(o.AtWork, 256)
+	o.Wait = cmp.Or(o.Wait, 5*time.Second)
+	return &face{
 		Options: o, verbs: map[string]map[string]http.HandlerFunc{},
 		work: newLimiter(o.AtWork, o.Wait), large: newLimiter(4, o.Wait), stream: newLimiter(o.AtWork, o.Wait),
 	}
-	f.groups()
+}
+
+// mount adds the routes to mux.
+func (f *face) mount(mux *http.ServeMux) {
 	for _, path := range slices.Sorted(maps.Keys(f.verbs)) {
 		if underRoot(path) {
 			mux.HandleFunc(path, f.byVerb(f.verbs[path]))
