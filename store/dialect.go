@@ -14,6 +14,7 @@ type dialect struct {
 	goose   goose.Dialect
 	folder  string // of its migrations; also the engine's name
 	version string // asks for the engine's version
+	begin   string // begins a transaction that writes
 	check   string // asks whether the file is whole; empty: the server sees to it
 	hold    string // holds the name $1 until the transaction ends, together with others; empty: one writer holds all
 	alone   string // the same, with nobody else
@@ -33,6 +34,7 @@ func sqliteDialect() dialect {
 	return dialect{
 		goose: goose.DialectSQLite3, folder: "sqlite",
 		version: "SELECT sqlite_version()",
+		begin:   "BEGIN IMMEDIATE",
 		check:   "PRAGMA quick_check(1)",
 		mark:    '?',
 		sizes:   4, // a longer one needs a journal on disk, to be undone when its last row fails
@@ -53,6 +55,7 @@ func postgresDialect() dialect {
 	return dialect{
 		goose: goose.DialectPostgres, folder: "postgres",
 		version: "SHOW server_version",
+		begin:   "BEGIN",
 		hold:    "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))",
 		alone:   "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
 		mark:    '$',
