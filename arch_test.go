@@ -19,7 +19,7 @@ import (
 // floors is the plan, from the ground up. A package imports only what stands on a
 // lower floor; docs/architecture.md says what each is for.
 var floors = [][]string{
-	{"blob", "event", "examples", "experiment/search", "fault", "ident", "stat", "unit"}, // ground; fault alone is below the others
+	{"blob", "chart", "event", "examples", "experiment/search", "fault", "ident", "stat", "unit"}, // ground; fault alone is below the others
 	{"data/frame", "governance/audit", "job"},
 	{"data/dataset", "data/pipeline", "experiment", "experiment/artifact", "governance/duty", "model/registry"},
 	{"experiment/archive", "model", "serving/prediction", "serving/release"},
