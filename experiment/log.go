@@ -122,19 +122,22 @@ func (t *Tracker) LogModel(ctx context.Context, id ident.RunID, info string) err
 	if err != nil {
 		return err
 	}
-	var history []json.RawMessage
+	written := "[" + info + "]"
 	if i := slices.IndexFunc(run.Tags, func(t Tag) bool { return t.Key == modelHistoryTag }); i >= 0 {
-		if err := json.Unmarshal([]byte(run.Tags[i].Value), &history); err != nil {
-			history = nil // somebody wrote it by hand
-		}
-	}
-	history = append(history, json.RawMessage(info))
-	written, err := json.Marshal(history)
-	if err != nil {
-		return fault.Wrap(err, fault.Invalid, "Malformed model info")
+		written = appendTo(run.Tags[i].Value, info)
 	}
 	if len(written) > maxModelHistory {
 		return fault.New(fault.Invalid, "The tag %s of run %s is full: a run can tell of models in %d bytes.", modelHistoryTag, id, maxModelHistory)
 	}
-	return t.Runs.Log(ctx, Batch{Run: id, Tags: []Tag{{modelHistoryTag, string(written)}}}, true)
+	return t.Runs.Log(ctx, Batch{Run: id, Tags: []Tag{{modelHistoryTag, written}}}, true)
+}
+
+// appendTo puts a value at the end of a JSON list, both as they are written. What is
+// no list, because somebody wrote it by hand, begins anew.
+func appendTo(list, value string) string {
+	var have []json.RawMessage
+	if err := json.Unmarshal([]byte(list), &have); err != nil || len(have) == 0 {
+		return "[" + value + "]"
+	}
+	return strings.TrimSuffix(strings.TrimSpace(list), "]") + ", " + value + "]"
 }

@@ -21,6 +21,7 @@ import (
 	"flyball/blob"
 	"flyball/experiment"
 	"flyball/experiment/artifact"
+	"flyball/model/registry"
 	"flyball/store"
 )
 
@@ -49,6 +50,7 @@ func newClient(t *testing.T, change ...func(*Options)) *client {
 	o := Options{
 		Tracker:   experiment.NewTracker(experiment.TrackerOptions{Experiments: db, Runs: db, LoggedModels: db, Now: morning}),
 		Artifacts: artifact.New(artifact.Options{Blobs: blob.Memory(), Store: db, Now: morning}),
+		Registry:  registry.New(registry.Options{Store: db, Now: morning}),
 		Now:       morning, Version: "0.2.0",
 	}
 	for _, c := range change {
