@@ -37,7 +37,8 @@ func some() []archive.Record {
 			Models:  []ident.ModelID{"m-1"},
 			Outputs: []experiment.Output{{ModelID: "m-2", Step: 4}},
 		}, []experiment.Metric{
-			{Key: "acc", Value: math.NaN(), Timestamp: 1, Step: 1}, {Key: "acc", Value: math.MaxFloat64, Timestamp: 1, Step: 1},
+			{Key: "acc", Value: math.NaN(), Timestamp: 1, Step: 1},
+			{Key: "acc", Value: math.MaxFloat64, Timestamp: 1, Step: 1},
 			{Key: "acc", Value: math.Copysign(0, -1), Timestamp: math.MaxInt64, Step: math.MinInt64},
 		}),
 	}

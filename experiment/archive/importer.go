@@ -143,8 +143,8 @@ func (w *work) record(ctx context.Context, r Record) error {
 	return fault.New(fault.Invalid, "a record holds nothing")
 }
 
-func (w *work) count(kind string, added, same, differ int64) {
-	w.out.Merge(Report{Kinds: map[string]Outcome{kind: {added, same, differ}}})
+func (w *work) count(kind string, added, same int64) {
+	w.out.Merge(Report{Kinds: map[string]Outcome{kind: {Added: added, Same: same}}})
 }
 
 func (w *work) differs(kind, format string, args ...any) {
@@ -162,7 +162,7 @@ func (w *work) experiment(ctx context.Context, e Experiment) error {
 			w.differs("experiments", "experiment %s is deleted on one side only", e.Name)
 			return nil
 		}
-		w.count("experiments", 0, 1, 0)
+		w.count("experiments", 0, 1)
 		return nil
 	case !fault.Is(err, fault.NotFound):
 		return err
@@ -175,7 +175,7 @@ func (w *work) experiment(ctx context.Context, e Experiment) error {
 		}
 		w.experiments[e.Name] = made.ID
 	}
-	w.count("experiments", 1, 0, 0)
+	w.count("experiments", 1, 0)
 	return nil
 }
 
@@ -223,7 +223,7 @@ func (w *work) flush(ctx context.Context) error {
 		}
 		have, known := here[r.ID]
 		if !known {
-			w.count("runs", 1, 0, 0)
+			w.count("runs", 1, 0)
 			if there && !w.dry {
 				run, history := r.run(id)
 				add = append(add, experiment.ImportedRun{Run: run, History: history})
@@ -236,14 +236,14 @@ func (w *work) flush(ctx context.Context) error {
 		}
 		missing := missingPoints(r.Metrics, pointSet(metrics(have.History)))
 		if len(missing) > 0 {
-			w.count("points", int64(len(missing)), 0, 0)
+			w.count("points", int64(len(missing)), 0)
 			if !w.dry {
 				if err := w.Store.ImportPoints(ctx, r.ID, points(missing)); err != nil {
 					return err
 				}
 			}
 		}
-		w.count("runs", 0, 1, 0)
+		w.count("runs", 0, 1)
 	}
 	if len(add) == 0 {
 		return nil
@@ -315,7 +315,7 @@ func missingPoints(ms []Metric, here map[string]bool) []Metric {
 // morePoints adds points to a run, or looks whether they are here.
 func (w *work) morePoints(ctx context.Context, p Points) error {
 	if !w.dry {
-		w.count("points", int64(len(p.Metrics)), 0, 0)
+		w.count("points", int64(len(p.Metrics)), 0)
 		return w.Store.ImportPoints(ctx, p.Run, points(p.Metrics))
 	}
 	if w.last != p.Run {
@@ -329,7 +329,7 @@ func (w *work) morePoints(ctx context.Context, p Points) error {
 		}
 	}
 	missing := int64(len(missingPoints(p.Metrics, w.points)))
-	w.count("points", missing, int64(len(p.Metrics))-missing, 0)
+	w.count("points", missing, int64(len(p.Metrics))-missing)
 	return nil
 }
 
@@ -344,13 +344,13 @@ func (w *work) loggedModel(ctx context.Context, m LoggedModel) error {
 			w.differs("logged_models", "logged model %s is here with another name, experiment or run", m.ID)
 			return nil
 		}
-		w.count("logged_models", 0, 1, 0)
+		w.count("logged_models", 0, 1)
 		return nil
 	}
 	if !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	w.count("logged_models", 1, 0, 0)
+	w.count("logged_models", 1, 0)
 	if w.dry || !there {
 		return nil
 	}
@@ -363,7 +363,7 @@ func (w *work) loggedModel(ctx context.Context, m LoggedModel) error {
 func (w *work) model(ctx context.Context, m registry.Model) error {
 	_, err := w.Store.Listing(ctx, m.Name)
 	if err == nil {
-		w.count("models", 0, 1, 0)
+		w.count("models", 0, 1)
 		return nil
 	}
 	if !fault.Is(err, fault.NotFound) {
@@ -372,7 +372,7 @@ func (w *work) model(ctx context.Context, m registry.Model) error {
 	if err := registry.CheckName(m.Name); err != nil {
 		return err
 	}
-	w.count("models", 1, 0, 0)
+	w.count("models", 1, 0)
 	if w.dry {
 		return nil
 	}
@@ -386,13 +386,13 @@ func (w *work) version(ctx context.Context, v registry.Version) error {
 			w.differs("versions", "version %s is here with another source", v.Ref)
 			return nil
 		}
-		w.count("versions", 0, 1, 0)
+		w.count("versions", 0, 1)
 		return nil
 	}
 	if !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	w.count("versions", 1, 0, 0)
+	w.count("versions", 1, 0)
 	if w.dry {
 		return nil
 	}
@@ -445,7 +445,7 @@ func (w *work) root(ctx context.Context, model ident.ModelID, run ident.RunID) (
 func (w *work) alias(ctx context.Context, a Alias) error {
 	l, err := w.Store.Listing(ctx, a.Model)
 	if fault.Is(err, fault.NotFound) && w.dry {
-		w.count("aliases", 1, 0, 0)
+		w.count("aliases", 1, 0)
 		return nil
 	}
 	if err != nil {
@@ -457,11 +457,11 @@ func (w *work) alias(ctx context.Context, a Alias) error {
 				w.differs("aliases", "the alias %s of %s points at %d here, and at %d there", a.Name, a.Model, have.Version, a.Version)
 				return nil
 			}
-			w.count("aliases", 0, 1, 0)
+			w.count("aliases", 0, 1)
 			return nil
 		}
 	}
-	w.count("aliases", 1, 0, 0)
+	w.count("aliases", 1, 0)
 	if w.dry {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -138,7 +139,7 @@ func (s *server) Records(ctx context.Context) iter.Seq2[archive.Record, error] {
 			}
 			return nil
 		}
-		if err := s.each(ctx, give); err != nil && err != errStop {
+		if err := s.each(ctx, give); err != nil && !errors.Is(err, errStop) {
 			yield(archive.Record{}, err)
 		}
 	}
@@ -499,7 +500,7 @@ func (s *server) Files(ctx context.Context, owner archive.Record) iter.Seq2[arch
 		if err == nil {
 			err = s.walk(ctx, where, "", yield)
 		}
-		if err != nil && err != errStop {
+		if err != nil && !errors.Is(err, errStop) {
 			yield(archive.File{}, err)
 		}
 	}

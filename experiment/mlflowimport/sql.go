@@ -5,6 +5,7 @@ package mlflowimport
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"iter"
 	"net/url"
@@ -141,14 +142,14 @@ func (d *database) problem(err error) error {
 func (d *database) Records(ctx context.Context) iter.Seq2[archive.Record, error] {
 	return func(yield func(archive.Record, error) bool) {
 		err := d.each(ctx, func(r archive.Record) bool { return yield(r, nil) })
-		if err != nil && err != errStop {
+		if err != nil && !errors.Is(err, errStop) {
 			yield(archive.Record{}, d.problem(err))
 		}
 	}
 }
 
 // errStop says that whoever reads has had enough.
-var errStop = fmt.Errorf("stopped")
+var errStop = errors.New("stopped")
 
 func (d *database) each(ctx context.Context, yield func(archive.Record) bool) error {
 	give := func(rs ...archive.Record) error {
