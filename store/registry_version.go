@@ -8,6 +8,7 @@ import (
 	"errors"
 	"time"
 
+	"flyball/experiment"
 	"flyball/fault"
 	"flyball/governance/audit"
 	"flyball/ident"
@@ -16,7 +17,7 @@ import (
 
 // RegisterVersion keeps a version that a client registers, under the number after the
 // highest that its model ever had, and returns it with that number. The model must be
-// there.
+// there. The logged model that it is, if it is here, lists it in its tags.
 func (db *DB) RegisterVersion(ctx context.Context, v registry.Version) (registry.Version, error) {
 	kept := registry.Version{}
 	err := db.atomic(ctx, "the version was not registered", func(t *tx) error {
@@ -30,13 +31,37 @@ func (db *DB) RegisterVersion(ctx context.Context, v registry.Version) (registry
 		if err := t.touch(ctx, v.Model, v.CreatedAt); err != nil {
 			return err
 		}
-		kept, err = t.addVersion(ctx, v, n)
-		return err
+		if kept, err = t.addVersion(ctx, v, n); err != nil {
+			return err
+		}
+		return t.listVersion(ctx, kept)
 	})
 	if err != nil {
 		return registry.Version{}, err
 	}
 	return kept, nil
+}
+
+// listVersion has the logged model that a version is list it.
+func (t *tx) listVersion(ctx context.Context, v registry.Version) error {
+	if v.ModelID == "" {
+		return nil
+	}
+	var seq int64
+	var value string
+	// This also keeps the model's other registrations waiting.
+	err := t.row(ctx, `UPDATE logged_models SET updated = updated WHERE model_id = $1 AND deleted = 0 RETURNING seq`, string(v.ModelID)).Scan(&seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = t.row(ctx, `SELECT value FROM logged_model_tags WHERE model = $1 AND name = $2`, seq, registry.VersionsTag).Scan(&value)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	return t.tagLogged(ctx, seq, []experiment.Tag{{Key: registry.VersionsTag, Value: registry.AddToVersionsTag(value, v.Ref)}})
 }
 
 // NewestVersion is the version of a model with the highest number.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/experiment"
 	"flyball/fault"
 	"flyball/ident"
 	"flyball/model/registry"
@@ -205,6 +206,14 @@ func registeredVersions(t *testing.T, open Open) {
 	} {
 		says(t, err, fault.NotFound, "Model Version (name=hotel, version=2) not found")
 	}
+	check(t, db.CreateLoggedModel(ctx, experiment.LoggedModel{ID: "m-1", Name: "model", Status: experiment.ModelReady, Updated: 7}))
+	for range 2 {
+		must(db.RegisterVersion(ctx, registry.Version{Ref: ident.Ref{Model: "hotel"}, ModelID: "m-1", CreatedAt: noon}))(t)
+	}
+	logged := must(db.LoggedModel(ctx, "m-1", false))(t)
+	equal(t, "what the logged model lists", logged.Tags, []experiment.Tag{{Key: "mlflow.modelVersions", Value: `[{"name": "hotel", "version": 4}, {"name": "hotel", "version": 5}]`}})
+	equal(t, "when it changed", logged.Updated, int64(7))
+
 	base := must(db.AddVersion(ctx, version(registry.BaselineOf("hotel"), "k")))(t)
 	says(t, db.DeleteVersion(ctx, base.Ref, "bo", noon), fault.NotFound, "Model Version (name=hotel.baseline, version=1) not found")
 }

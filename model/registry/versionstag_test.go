@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"flyball/ident"
+)
+
+func TestALoggedModelListsItsVersions(t *testing.T) {
+	ref := ident.Ref{Model: `a "<ü>"`, Version: 7}
+	const entry = `{"name": "a \"<ü>\"", "version": 7}`
+	long := `["` + strings.Repeat("x", 99_990) + `"]`
+	for _, c := range []struct{ name, value, want string }{
+		{"the first", "", "[" + entry + "]"},
+		{"in an empty list", " [ ] ", "[" + entry + "]"},
+		{"after what the client added", `[{"name": "b", "version": "1"}]`, `[{"name": "b", "version": "1"}, ` + entry + "]"},
+		{"after spaces", "[1 ]\n", "[1, " + entry + "]"},
+		{"null is no list yet", "null", "[" + entry + "]"},
+		{"what is no list stays", `{"a":1}`, `{"a":1}`},
+		{"what is no JSON stays", `[1`, `[1`},
+		{"a list that is full stays", long, long},
+	} {
+		got := AddToVersionsTag(c.value, ref)
+		if got != c.want {
+			t.Errorf("%s: got %.100s, want %.100s", c.name, got, c.want)
+		}
+		if json.Valid([]byte(c.value)) != json.Valid([]byte(got)) && c.value != "" {
+			t.Errorf("%s: %.100s is no JSON any more", c.name, got)
+		}
+	}
+}
