@@ -25,9 +25,10 @@ type dialect struct {
 
 // sql is a statement in this dialect. {now} is the database's clock in microseconds;
 // {lock} keeps the rows read for this transaction; {skip} does so too and leaves out
-// rows that others keep. SQLite's one writer needs neither. {among} is a condition: one
-// of the numbers in $1 ({among2}: in $2), and {texts} is a table whose column value has the texts in $1;
-// set makes such a list.
+// rows that others keep; {share} only has others not change them. SQLite's one writer
+// needs none of them. {among} is a condition: one of the numbers in $1 ({among2}: in
+// $2), and {texts} is a table whose column value has the texts in $1; set makes such a
+// list.
 func (d dialect) sql(statement string) string { return d.words.Replace(statement) }
 
 func sqliteDialect() dialect {
@@ -42,6 +43,7 @@ func sqliteDialect() dialect {
 			"{now}", "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)",
 			"{lock}", "",
 			"{skip}", "",
+			"{share}", "",
 			"{list}", "json_group_array",
 			"{pair}", "json_array",
 			"{among}", "IN (SELECT value FROM json_each($1))",
@@ -64,6 +66,7 @@ func postgresDialect() dialect {
 			"{now}", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 			"{lock}", "FOR UPDATE",
 			"{skip}", "FOR UPDATE SKIP LOCKED",
+			"{share}", "FOR SHARE",
 			"{list}", "json_agg",
 			"{pair}", "json_build_array",
 			"{among}", "= ANY (CAST(translate($1, '[]', '{}') AS BIGINT[]))",

@@ -12,6 +12,8 @@ import (
 	"flyball/ident"
 )
 
+var _ experiment.Experiments = (*DB)(nil)
+
 // CreateExperiment keeps e; see experiment.Experiments.
 func (db *DB) CreateExperiment(ctx context.Context, e experiment.Experiment) (experiment.Experiment, error) {
 	var kept experiment.Experiment
@@ -106,19 +108,43 @@ func (db *DB) tagged(ctx context.Context, e experiment.Experiment) (experiment.E
 	return one[0], err
 }
 
-// alive keeps an experiment's row for this transaction and returns the experiment. One
-// that is not there is a NotFound fault, a deleted one an Invalid fault.
-func (t *tx) alive(ctx context.Context, id ident.ExperimentID) (experiment.Experiment, error) {
-	e, err := t.experiment(ctx, id)
-	if err == nil && e.Deleted {
-		err = fault.New(fault.Invalid, "The experiment %d must be in the 'active' state. Current state is deleted.", id)
+// alive keeps an experiment from being changed during this transaction. One that is not
+// there is a NotFound fault, a deleted one an Invalid fault.
+func (t *tx) alive(ctx context.Context, id ident.ExperimentID) error {
+	e, err := t.experiment(ctx, id, "{share}")
+	if err != nil {
+		return err
 	}
-	return e, err
+	return active(e)
 }
 
-func (t *tx) experiment(ctx context.Context, id ident.ExperimentID) (experiment.Experiment, error) {
-	e, err := scanExperiment(t.row(ctx, `SELECT `+experimentColumns+` FROM experiments e WHERE e.id = $1 {lock}`, id))
+func active(e experiment.Experiment) error {
+	if e.Deleted {
+		return fault.New(fault.Invalid, "The experiment %d must be in the 'active' state. Current state is deleted.", e.ID)
+	}
+	return nil
+}
+
+// experiment keeps an experiment's row, {lock} or {share}, and returns the experiment.
+func (t *tx) experiment(ctx context.Context, id ident.ExperimentID, keep string) (experiment.Experiment, error) {
+	e, err := scanExperiment(t.row(ctx, `SELECT `+experimentColumns+` FROM experiments e WHERE e.id = $1 `+keep, id))
 	return e, found(err, "the experiment cannot be read", "No Experiment with id=%d exists", id)
+}
+
+// changeExperiment runs do on an experiment that is active, and notes when.
+func (t *tx) changeExperiment(ctx context.Context, id ident.ExperimentID, now int64, do func() error) error {
+	e, err := t.experiment(ctx, id, "{lock}")
+	if err != nil {
+		return err
+	}
+	if err := active(e); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, `UPDATE experiments SET updated = $2 WHERE id = $1`, id, now)
+	return err
 }
 
 // RenameExperiment gives an experiment another name; see experiment.Experiments.
@@ -128,7 +154,7 @@ func (db *DB) RenameExperiment(ctx context.Context, id ident.ExperimentID, name 
 		if err := t.lockExperimentNames(ctx); err != nil {
 			return err
 		}
-		e, err := t.experiment(ctx, id)
+		e, err := t.experiment(ctx, id, "{lock}")
 		if err != nil {
 			return err
 		}
@@ -171,36 +197,21 @@ func (db *DB) SetExperimentDeleted(ctx context.Context, id ident.ExperimentID, d
 // SetExperimentTag writes a tag of an experiment; see experiment.Experiments.
 func (db *DB) SetExperimentTag(ctx context.Context, id ident.ExperimentID, tag experiment.Tag, now int64) error {
 	return db.atomic(ctx, "the tag was not written", func(t *tx) error {
-		if _, err := t.alive(ctx, id); err != nil {
-			return err
-		}
-		if err := t.tagExperiment(ctx, id, tag); err != nil {
-			return err
-		}
-		return t.touchExperiment(ctx, id, now)
+		return t.changeExperiment(ctx, id, now, func() error { return t.tagExperiment(ctx, id, tag) })
 	})
 }
 
 // DeleteExperimentTag deletes a tag of an experiment; see experiment.Experiments.
 func (db *DB) DeleteExperimentTag(ctx context.Context, id ident.ExperimentID, key string, now int64) error {
 	return db.atomic(ctx, "the tag was not deleted", func(t *tx) error {
-		if _, err := t.alive(ctx, id); err != nil {
+		return t.changeExperiment(ctx, id, now, func() error {
+			n, err := t.exec(ctx, `DELETE FROM experiment_tags WHERE experiment = $1 AND name = $2`, id, clean(key))
+			if err == nil && n == 0 {
+				err = fault.New(fault.NotFound, "No tag with name: %s", key)
+			}
 			return err
-		}
-		n, err := t.exec(ctx, `DELETE FROM experiment_tags WHERE experiment = $1 AND name = $2`, id, clean(key))
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return fault.New(fault.NotFound, "No tag with name: %s", key)
-		}
-		return t.touchExperiment(ctx, id, now)
+		})
 	})
-}
-
-func (t *tx) touchExperiment(ctx context.Context, id ident.ExperimentID, now int64) error {
-	_, err := t.exec(ctx, `UPDATE experiments SET updated = $2 WHERE id = $1`, id, now)
-	return err
 }
 
 // bit is a truth as it is kept.

@@ -13,6 +13,8 @@ import (
 	"flyball/ident"
 )
 
+var _ experiment.Imports = (*DB)(nil)
+
 // ImportRuns brings in runs; see experiment.Imports.
 func (db *DB) ImportRuns(ctx context.Context, runs []experiment.ImportedRun) (added int, err error) {
 	here, err := db.runsHere(ctx, runs)
@@ -32,7 +34,7 @@ func (db *DB) ImportRuns(ctx context.Context, runs []experiment.ImportedRun) (ad
 			e, ok := experiments[r.Experiment]
 			if !ok {
 				var err error
-				if e, err = t.experiment(ctx, r.Experiment); err != nil {
+				if e, err = t.experiment(ctx, r.Experiment, "{share}"); err != nil {
 					return err
 				}
 				experiments[r.Experiment] = e
@@ -181,7 +183,7 @@ func (db *DB) ImportLoggedModels(ctx context.Context, models []experiment.Logged
 			return err
 		}
 		for _, m := range models {
-			if _, err := t.experiment(ctx, m.Experiment); err != nil {
+			if _, err := t.experiment(ctx, m.Experiment, "{share}"); err != nil {
 				return err
 			}
 			var there int64

@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -41,9 +42,9 @@ func newInsertion(d dialect, into, then string) insertion {
 
 // insert adds rows, whose values are one after another in values.
 func (t *tx) insert(ctx context.Context, in insertion, values []any) error {
-	for size := len(in.texts) - 1; size >= 0; size-- {
+	for size, text := range slices.Backward(in.texts) {
 		for n := in.width << size; len(values) >= n; values = values[n:] {
-			if _, err := t.ExecContext(ctx, in.texts[size], values[:n]...); err != nil {
+			if _, err := t.ExecContext(ctx, text, values[:n]...); err != nil {
 				return err
 			}
 		}

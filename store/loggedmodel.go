@@ -10,12 +10,14 @@ import (
 	"flyball/ident"
 )
 
+var _ experiment.LoggedModels = (*DB)(nil)
+
 // CreateLoggedModel keeps m with its params and tags; see experiment.LoggedModels. A
 // model of the same id is a Conflict fault. A missing experiment is a NotFound fault,
 // a deleted one an Invalid fault.
 func (db *DB) CreateLoggedModel(ctx context.Context, m experiment.LoggedModel) error {
 	return db.atomic(ctx, "the logged model was not made", func(t *tx) error {
-		if _, err := t.alive(ctx, m.Experiment); err != nil {
+		if err := t.alive(ctx, m.Experiment); err != nil {
 			return err
 		}
 		return t.addLogged(ctx, m)

@@ -10,6 +10,8 @@ import (
 	"flyball/ident"
 )
 
+var _ experiment.Remains = (*DB)(nil)
+
 func scanDeleted[ID any](s scanner) (d experiment.Deleted[ID], err error) {
 	err = s.Scan(&d.ID, &d.Location, &d.At)
 	return d, err
@@ -127,7 +129,7 @@ func (db *DB) PurgeLoggedModel(ctx context.Context, id ident.ModelID) error {
 // runs and logged models must have been purged before.
 func (db *DB) PurgeExperiment(ctx context.Context, id ident.ExperimentID) error {
 	return db.atomic(ctx, "the experiment was not removed", func(t *tx) error {
-		e, err := t.experiment(ctx, id)
+		e, err := t.experiment(ctx, id, "{lock}")
 		if fault.Is(err, fault.NotFound) {
 			return nil
 		}

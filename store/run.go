@@ -12,11 +12,13 @@ import (
 	"flyball/ident"
 )
 
+var _ experiment.Runs = (*DB)(nil)
+
 // CreateRun keeps r with all that is in it; see experiment.Runs.
 func (db *DB) CreateRun(ctx context.Context, r experiment.Run) error {
 	ctx = context.WithoutCancel(ctx) // one short transaction: whether it happened must not depend on who hangs up
 	return db.atomic(ctx, "the run was not made", func(t *tx) error {
-		if _, err := t.alive(ctx, r.Experiment); err != nil {
+		if err := t.alive(ctx, r.Experiment); err != nil {
 			return err
 		}
 		return t.addRuns(ctx, []newRun{{ImportedRun: experiment.ImportedRun{Run: r}, deleted: bit(r.Deleted)}})

@@ -94,7 +94,8 @@ func importedModels(t *testing.T, open Open) {
 	ctx := t.Context()
 	m := wholeLogged()
 	m.Metrics = []experiment.Metric{
-		{Key: "acc", Value: 1, Step: 1, RunID: runA, ModelID: modA}, {Key: "acc", Value: math.NaN(), Step: 2, RunID: runA, ModelID: modA, DatasetName: "x", DatasetDigest: "d"},
+		{Key: "acc", Value: 1, Step: 1, RunID: runA, ModelID: modA},
+		{Key: "acc", Value: math.NaN(), Step: 2, RunID: runA, ModelID: modA, DatasetName: "x", DatasetDigest: "d"},
 		{Key: "acc", Value: 3, Step: 2, RunID: runA, ModelID: modA},
 	}
 	gone := experiment.LoggedModel{ID: "m-gone", Deleted: true, Updated: 4}

@@ -86,16 +86,22 @@ func batchRefused(t *testing.T, open Open) {
 		says   string
 	}{
 		{
-			"one param", []experiment.Param{{Key: "depth", Value: "7"}}, true,
+			"one param",
+			[]experiment.Param{{Key: "depth", Value: "7"}},
+			true,
 			"Changing param values is not allowed. Param with key='depth' was already logged with value='6' for run ID='" + string(runA) + "'. Attempted logging new value '7'.",
 		},
 		{
-			"params of a batch", []experiment.Param{{Key: "new", Value: "1"}, {Key: "depth", Value: "it's"}, {Key: "eta", Value: "0.1\n"}}, false,
+			"params of a batch",
+			[]experiment.Param{{Key: "new", Value: "1"}, {Key: "depth", Value: "it's"}, {Key: "eta", Value: "0.1\n"}},
+			false,
 			`Changing param values is not allowed. Params were already logged='[{'key': 'depth', 'old_value': '6', 'new_value': "it's"}, ` +
 				`{'key': 'eta', 'old_value': '0.3', 'new_value': '0.1\n'}]' for run ID='` + string(runA) + `'.`,
 		},
 		{
-			"a param twice in the batch", []experiment.Param{{Key: "new", Value: "1"}, {Key: "new", Value: "2"}}, false,
+			"a param twice in the batch",
+			[]experiment.Param{{Key: "new", Value: "1"}, {Key: "new", Value: "2"}},
+			false,
 			`Changing param values is not allowed. Params were already logged='[{'key': 'new', 'old_value': '1', 'new_value': '2'}]' for run ID='` + string(runA) + `'.`,
 		},
 	} {
