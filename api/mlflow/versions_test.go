@@ -10,9 +10,9 @@ import (
 )
 
 // made is a version of R in an answer.
-func made(n int, created, updated int64, stage, about, source, run, more string) string {
-	return fmt.Sprintf(`{"name":"R","version":"%d","creation_timestamp":%d,"last_updated_timestamp":%d,"current_stage":"%s","description":"%s","source":"%s","run_id":"%s","status":"READY"%s`,
-		n, created, updated, stage, about, source, run, more) + `}`
+func made(n int, created, updated int64, stage, about, source, more string) string {
+	return fmt.Sprintf(`{"name":"R","version":"%d","creation_timestamp":%d,"last_updated_timestamp":%d,"current_stage":"%s","description":"%s","source":"%s","run_id":"","status":"READY"%s`,
+		n, created, updated, stage, about, source, more) + `}`
 }
 
 const (
@@ -26,8 +26,8 @@ func many(vs ...string) string { return `{"model_versions":[` + strings.Join(vs,
 func TestModelVersions(t *testing.T) {
 	d := newDesk(t)
 	const p = "model-versions/"
-	v1 := made(1, 1003, 1003, "None", "dd", "s3://b/1", "", `,"tags":[{"key":"a","value":"b"}],"run_link":"http://ci/7"`)
-	v2 := made(2, 1004, 1004, "None", "", "s3://b/2", "", noLink)
+	v1 := made(1, 1003, 1003, "None", "dd", "s3://b/1", `,"tags":[{"key":"a","value":"b"}],"run_link":"http://ci/7"`)
+	v2 := made(2, 1004, 1004, "None", "", "s3://b/2", noLink)
 	d.play([]step{
 		{"R13 no such model", post, p + "create", `{"name":"R","source":"s3://b/1"}`, 404, notThere + "Registered Model with name=R not found"},
 		{"a model", post, "registered-models/create", `{"name":"R"}`, 200, `{"registered_model":{"name":"R","creation_timestamp":1002,"last_updated_timestamp":1002}}`},
@@ -42,21 +42,21 @@ func TestModelVersions(t *testing.T) {
 		{"R17 no such version", get, p + "get", "name=R&version=7", 404, notThere + "Model Version (name=R, version=7) not found"},
 		{"R17 no such model", get, p + "get", "name=Z&version=7", 404, notThere + "Model Version (name=Z, version=7) not found"},
 		{"R10 an alias", post, "registered-models/alias", `{"name":"R","alias":"best","version":"2"}`, 200, `{}`},
-		{"R17 with its alias", get, p + "get", "name=R&version=2", 200, one(made(2, 1004, 1004, "None", "", "s3://b/2", "", best))},
-		{"R14 a description", patch, p + "update", `{"name":"R","version":"2","description":"hi"}`, 200, one(made(2, 1004, 1015, "None", "hi", "s3://b/2", "", noLink))},
-		{"R14 no description keeps it", patch, p + "update", `{"name":"R","version":"2"}`, 200, one(made(2, 1004, 1015, "None", "hi", "s3://b/2", "", noLink))},
+		{"R17 with its alias", get, p + "get", "name=R&version=2", 200, one(made(2, 1004, 1004, "None", "", "s3://b/2", best))},
+		{"R14 a description", patch, p + "update", `{"name":"R","version":"2","description":"hi"}`, 200, one(made(2, 1004, 1015, "None", "hi", "s3://b/2", noLink))},
+		{"R14 no description keeps it", patch, p + "update", `{"name":"R","version":"2"}`, 200, one(made(2, 1004, 1015, "None", "hi", "s3://b/2", noLink))},
 		{"R14 no such version", patch, p + "update", `{"name":"R","version":"7","description":"hi"}`, 404, notThere + "Model Version (name=R, version=7) not found"},
 		{"R20 a tag", post, p + "set-tag", `{"name":"R","version":"2","key":"k","value":"v"}`, 200, `{}`},
 		{"R20 no such version", post, p + "set-tag", `{"name":"R","version":"7","key":"k","value":"v"}`, 404, notThere + "Model Version (name=R, version=7) not found"},
 		{"R20 no key", post, p + "set-tag", `{"name":"R","version":"2","value":"v"}`, 400, wrongValue + "Missing value for required parameter 'key'." + needed},
-		{"R17 with its tag", get, p + "get", "name=R&version=2", 200, one(made(2, 1004, 1015, "None", "hi", "s3://b/2", "", `,"tags":[{"key":"k","value":"v"}]`+best))},
+		{"R17 with its tag", get, p + "get", "name=R&version=2", 200, one(made(2, 1004, 1015, "None", "hi", "s3://b/2", `,"tags":[{"key":"k","value":"v"}]`+best))},
 		{"R21 the tag goes", del, p + "delete-tag", `{"name":"R","version":"2","key":"k"}`, 200, `{}`},
 		{"R21 a tag that is not there", del, p + "delete-tag", `{"name":"R","version":"2","key":"k"}`, 200, `{}`},
 		{"R21 no such version", del, p + "delete-tag", `{"name":"R","version":"7","key":"k"}`, 404, notThere + "Model Version (name=R, version=7) not found"},
 		{"R16 it goes", del, p + "delete", `{"name":"R","version":"2"}`, 200, `{}`},
 		{"R16 again", del, p + "delete", `{"name":"R","version":"2"}`, 404, notThere + "Model Version (name=R, version=2) not found"},
 		{"the model changed with it, not with its alias", get, "registered-models/get", "name=R", 200, `{"registered_model":{"name":"R","creation_timestamp":1002,"last_updated_timestamp":1025,"latest_versions":[` + v1 + `]}}`},
-		{"R13 the number is not used again", post, p + "create", `{"name":"R","source":"s3://b/3"}`, 200, one(made(3, 1028, 1028, "None", "", "s3://b/3", "", noLink))},
+		{"R13 the number is not used again", post, p + "create", `{"name":"R","source":"s3://b/3"}`, 200, one(made(3, 1028, 1028, "None", "", "s3://b/3", noLink))},
 		{"R19 where it lies", get, p + "get-download-uri", "name=R&version=3", 200, `{"artifact_uri":"s3://b/3"}`},
 		{"R19 no such version", get, p + "get-download-uri", "name=R&version=2", 404, notThere + "Model Version (name=R, version=2) not found"},
 	})
@@ -66,7 +66,7 @@ func TestStages(t *testing.T) {
 	d := newDesk(t)
 	const p = "model-versions/"
 	v := func(n int, created, updated int64, stage string) string {
-		return made(n, created, updated, stage, "", fmt.Sprintf("s3://b/%d", n), "", noLink)
+		return made(n, created, updated, stage, "", fmt.Sprintf("s3://b/%d", n), noLink)
 	}
 	d.play([]step{
 		{"a model", post, "registered-models/create", `{"name":"R"}`, 200, `{"registered_model":{"name":"R","creation_timestamp":1001,"last_updated_timestamp":1001}}`},
@@ -83,13 +83,13 @@ func TestStages(t *testing.T) {
 		{"R15 no such version", post, p + "transition-stage", `{"name":"R","version":"9","stage":"None"}`, 404, notThere + "Model Version (name=R, version=9) not found"},
 		{"R15 no stage", post, p + "transition-stage", `{"name":"R","version":"1"}`, 400, wrongValue + "Missing value for required parameter 'stage'." + needed},
 		{"R10 an alias", post, "registered-models/alias", `{"name":"R","alias":"best","version":"2"}`, 200, `{}`},
-		{"R7 of all stages", post, "registered-models/get-latest-versions", `{"name":"R"}`, 200, many(v(1, 1003, 1007, "Archived"), made(2, 1004, 1007, "Production", "", "s3://b/2", "", best), v(3, 1005, 1005, "None"))},
+		{"R7 of all stages", post, "registered-models/get-latest-versions", `{"name":"R"}`, 200, many(v(1, 1003, 1007, "Archived"), made(2, 1004, 1007, "Production", "", "s3://b/2", best), v(3, 1005, 1005, "None"))},
 		{"R7 of some", post, "registered-models/get-latest-versions", `{"name":"R","stages":["None","ARCHIVED"]}`, 200, many(v(1, 1003, 1007, "Archived"), v(3, 1005, 1005, "None"))},
-		{"R7 by GET", get, "registered-models/get-latest-versions", "name=R&stages=Production&stages=None", 200, many(made(2, 1004, 1007, "Production", "", "s3://b/2", "", best), v(3, 1005, 1005, "None"))},
+		{"R7 by GET", get, "registered-models/get-latest-versions", "name=R&stages=Production&stages=None", 200, many(made(2, 1004, 1007, "Production", "", "s3://b/2", best), v(3, 1005, 1005, "None"))},
 		{"R7 a stage that has none", post, "registered-models/get-latest-versions", `{"name":"R","stages":["Staging"]}`, 200, `{}`},
 		{"R7 a stage that is none", post, "registered-models/get-latest-versions", `{"name":"R","stages":["x"]}`, 400, wrongValue + "Invalid Model Version stage: x. Value must be one of None, Staging, Production, Archived."},
 		{"R7 no such model", post, "registered-models/get-latest-versions", `{"name":"Z"}`, 404, notThere + "Registered Model with name=Z not found"},
-		{"R15 with its alias", post, p + "transition-stage", `{"name":"R","version":"2","stage":"Staging"}`, 200, one(made(2, 1004, 1021, "Staging", "", "s3://b/2", "", best))},
+		{"R15 with its alias", post, p + "transition-stage", `{"name":"R","version":"2","stage":"Staging"}`, 200, one(made(2, 1004, 1021, "Staging", "", "s3://b/2", best))},
 		{"the model changed with it", get, "registered-models/get", "name=R", 200, `{"registered_model":{"name":"R","creation_timestamp":1001,"last_updated_timestamp":1021,"latest_versions":[` +
 			v(1, 1003, 1007, "Archived") + `,` + v(2, 1004, 1021, "Staging") + `,` + v(3, 1005, 1005, "None") + `],"aliases":[{"alias":"best","version":"2"}]}}`},
 	})
@@ -148,8 +148,10 @@ func TestSourcesOfVersions(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDesk(t)
 			d.furnish()
-			for _, s := range []string{`registered-models/create {"name":"R"}`, `registered-models/create {"name":"orig"}`,
-				`model-versions/create {"name":"orig","source":"` + inRun + `/model"}`, `registered-models/alias {"name":"orig","alias":"champion","version":"1"}`} {
+			for _, s := range []string{
+				`registered-models/create {"name":"R"}`, `registered-models/create {"name":"orig"}`,
+				`model-versions/create {"name":"orig","source":"` + inRun + `/model"}`, `registered-models/alias {"name":"orig","alias":"champion","version":"1"}`,
+			} {
 				path, body, _ := strings.Cut(s, " ")
 				if status, answer := d.send(post, path, body); status != 200 {
 					t.Fatalf("%s: %d %s", s, status, answer)

@@ -325,7 +325,7 @@ func FuzzSource(f *testing.F) {
 		if o.Location == "" {
 			return
 		}
-		for _, part := range strings.Split(o.Location, "/") {
+		for part := range strings.SplitSeq(o.Location, "/") {
 			if part == ".." || part == "." || strings.ContainsRune(part, 0) {
 				t.Fatalf("%q leads to %q", source, o.Location)
 			}
