@@ -124,19 +124,19 @@ func estimator(ctx context.Context, open Open, flavor map[string]any, class stri
 	if !filepath.IsLocal(name) {
 		return model.File{}, fault.New(fault.Invalid, "the flavor xgboost names the file %q", name)
 	}
-	ubj := strings.HasSuffix(name, ".ubj")
-	if !ubj && !strings.HasSuffix(name, ".json") {
-		return model.File{}, fault.New(fault.Refused, "the model is kept as %s, in a format that XGBoost itself gave up", name).
-			Do(`log it with model_format="json" or "ubj"`)
-	}
 	raw, err := read(ctx, open, name, maxModel)
 	if err != nil {
 		return model.File{}, err
 	}
-	if ubj {
+	switch formatOf(raw) {
+	case "json":
+	case "ubj":
 		if raw, err = xgboost.FromUBJSON(raw); err != nil {
 			return model.File{}, err
 		}
+	default:
+		return model.File{}, fault.New(fault.Refused, "%s is in the binary format that XGBoost itself gave up", name).
+			Do(`log it with model_format="json" or "ubj"`)
 	}
 	about, err := xgboost.ReadAbout(raw)
 	if err != nil {
@@ -148,6 +148,19 @@ func estimator(ctx context.Context, open Open, flavor map[string]any, class stri
 		}
 	}
 	return model.File{Name: "model.json", Bytes: raw}, nil
+}
+
+// formatOf tells JSON from UBJSON by how it begins, for what MLflow 2 calls model.xgb is
+// what the XGBoost at hand writes; empty: neither.
+func formatOf(raw []byte) string {
+	text := bytes.TrimLeft(raw, " \t\r\n")
+	switch {
+	case len(text) == 0 || text[0] != '{':
+		return ""
+	case len(text) > 1 && (text[1] == 'L' || text[1] == 'i' || text[1] == '#'):
+		return "ubj"
+	}
+	return "json"
 }
 
 // inputs are the columns of a signature, or else of the model file itself.

@@ -76,7 +76,7 @@ func TestAFolderThatCannotBeScoredSaysWhy(t *testing.T) {
 	}{
 		{"another flavor", "  xgboost:", "  sklearn:", dataset.Multiclass, fault.Refused, "flavor sklearn, python_function cannot be scored without Python"},
 		{"another kind", "", "", dataset.Binary, fault.Refused, "objective multi:softprob, and the model file predicts binary"},
-		{"an old format", "data: model.ubj\n    model_class", "data: model.xgb\n    model_class", dataset.Multiclass, fault.Refused, `model_format="json"`},
+		{"an old format", "data: model.ubj\n    model_class", "data: MLmodel\n    model_class", dataset.Multiclass, fault.Refused, `model_format="json"`},
 		{"a file outside of the folder", "data: model.ubj\n    model_class", "data: ../model.ubj\n    model_class", dataset.Multiclass, fault.Invalid, "names the file"},
 		{"a file that is not there", "data: model.ubj\n    model_class", "data: gone.ubj\n    model_class", dataset.Multiclass, fault.NotFound, "gone.ubj"},
 		{"a column that is text", `{"type": "double", "name": "sl"`, `{"type": "string", "name": "sl"`, dataset.Multiclass, fault.Refused, `"sl" is of the type string`},
@@ -101,6 +101,14 @@ func TestAModelWithoutASignatureHasTheColumnsOfItsTraining(t *testing.T) {
 	m, err := mlmodel.Read(ctx, files(fs), dataset.Multiclass)
 	if err != nil || len(m.Inputs) != 4 || m.Inputs[2].Name != "pl" || m.Examples != nil {
 		t.Errorf("got %+v, %v", m, err)
+	}
+}
+
+func TestAModelFileIsReadByWhatItHoldsAndNotByItsName(t *testing.T) {
+	fs := recorded(t, "xgb_booster", "data: model.ubj\n    model_class", "data: model.xgb\n    model_class")
+	fs["model.xgb"] = fs["model.ubj"] // MLflow 2 says xgb, XGBoost writes UBJSON
+	if m, err := mlmodel.Read(ctx, files(fs), dataset.Multiclass); err != nil || m.File.Name != "model.json" {
+		t.Errorf("got %s, %v", m.File.Name, err)
 	}
 }
 
