@@ -3,6 +3,7 @@
 package mlflow
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"flyball/fault"
 )
@@ -24,6 +26,7 @@ type args struct {
 	*request
 	where  string // before the name in messages: "", "metrics[0]."
 	fields map[string]any
+	mixed  bool // some name has a capital, so it may be camelCase; spelledOnce finds out
 }
 
 // request is what all arguments of a call share.
@@ -80,9 +83,15 @@ func contentType(s string) error {
 	return nil
 }
 
+// patience is how long a body of a JSON request may take, and hold a place meanwhile.
+const patience = time.Minute
+
 // body reads the whole body. One that is not small waits for its turn before the rest
 // is read, so that many at once cannot fill the memory.
 func (f *face) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Now().Add(patience))       // tests read from memory, which has no deadline
+	defer func() { _ = c.SetReadDeadline(time.Time{}) }() // the next request has its own
 	limited := http.MaxBytesReader(w, r.Body, f.MaxBody)
 	b, err := io.ReadAll(io.LimitReader(limited, smallBody))
 	if err == nil && len(b) == smallBody {
@@ -113,7 +122,7 @@ func bodyFault(err error) error {
 // object reads a body: an object, or what old clients and careless ones send for it:
 // nothing, null, [], or the object written into a JSON string.
 func object(body []byte) (map[string]any, error) {
-	if len(strings.TrimSpace(string(body[:min(len(body), 64)]))) == 0 && len(strings.TrimSpace(string(body))) == 0 {
+	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, nil
 	}
 	v, err := decode(body)
@@ -165,6 +174,12 @@ func (in *args) query(raw string) error {
 // them counts would depend on who reads.
 func (in *args) spelledOnce() error {
 	for name := range in.fields {
+		in.mixed = in.mixed || strings.ContainsFunc(name, func(r rune) bool { return r >= 'A' && r <= 'Z' })
+	}
+	if !in.mixed {
+		return nil
+	}
+	for name := range in.fields {
 		if other := camel(name); other != name {
 			if _, both := in.fields[other]; both {
 				return fault.New(fault.Invalid, "Request specifies both '%s' and '%s'; provide only one of them.", cut(name, 80), cut(other, 80))
@@ -197,10 +212,11 @@ func camel(name string) string {
 }
 
 func (in *args) value(name string) any {
-	if v, ok := in.fields[name]; ok {
-		return v
+	v, ok := in.fields[name]
+	if !ok && in.mixed {
+		return in.fields[camel(name)]
 	}
-	return in.fields[camel(name)]
+	return v
 }
 
 // scalar is the value of a field that is no list. A query may repeat it; then the
