@@ -76,10 +76,16 @@ func (d Draws) Bootstrap(seed uint64, statistic func(times []float64) float64) (
 	}
 	slices.Sort(values)
 	m := MeanOf(values)
-	return Spread{quantile(values, 0.025), quantile(values, 0.975), m.SE * math.Sqrt(float64(len(values)))}, true
+	return Spread{Quantile(values, 0.025), Quantile(values, 0.975), m.SE * math.Sqrt(float64(len(values)))}, true
 }
 
-func quantile(sorted []float64, p float64) float64 {
+// Quantile is the value below which a share p of the sorted values lies, between its
+// neighbours in proportion (Hyndman and Fan's type 7, NumPy's default). No values
+// give 0.
+func Quantile(sorted []float64, p float64) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
 	h := p * float64(len(sorted)-1)
 	i := int(h)
 	if i+1 >= len(sorted) {
