@@ -46,6 +46,11 @@ func (a *asking) among(column string, list []int64) string {
 	return column + " " + strings.ReplaceAll(a.dialect.sql("{among}"), "$1", a.arg(set(list)))
 }
 
+// listed is a table whose column value has the numbers of a list.
+func (a *asking) listed(list []int64) string {
+	return strings.ReplaceAll(a.dialect.sql("{texts}"), "$1", a.arg(set(list)))
+}
+
 // text is a comparison of a column of texts. A column that is NULL satisfies none.
 func (a *asking) text(column string, c search.Comparison) string {
 	switch c.Op {

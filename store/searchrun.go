@@ -17,6 +17,7 @@ type runTest struct {
 	// source is a statement that lists, in column run, the numbers of the runs that may
 	// pass: each once, none missing, from an index. Nil: there is none.
 	source func(a *asking) string
+	exact  bool // all that the source lists pass
 
 	// How many runs the source lists, as far as was looked.
 	more  int // certainly more than these
@@ -29,7 +30,7 @@ type runKey struct {
 	join  string // a table that the statement needs for it
 	index *runIndex
 	is    func(s spot) *runTest // that the key of a run is this
-	row   search.Order
+	key   int64                 // its number in table keys
 }
 
 // runIndex lists numbers of runs in the order of a key, within one experiment; numbers
@@ -42,13 +43,14 @@ type runIndex struct {
 
 // runSearch is a search of runs under way.
 type runSearch struct {
-	db    *DB
-	ids   []int64 // of experiments
-	view  experiment.View
-	keys  []runKey
-	tests []*runTest
-	names map[string]int64 // numbers of the keys that are named; 0: nothing has such a key
-	none  bool             // a test that nothing passes
+	db     *DB
+	ids    []int64 // of experiments
+	view   experiment.View
+	keys   []runKey
+	filter []*runTest
+	names  map[string]int64 // numbers of the keys that are named; 0: nothing has such a key
+	none   bool             // a test that nothing passes
+	all    int              // runs in the database, about
 }
 
 // SearchRuns finds runs; see experiment.Runs.
@@ -67,7 +69,7 @@ func (db *DB) SearchRuns(ctx context.Context, q experiment.Query) ([]experiment.
 		return nil, "", err
 	}
 	limit := clampPage(q.Limit)
-	hits, err := s.find(ctx, s.tests, 0, place, limit+1)
+	hits, err := s.find(ctx, leg{tests: s.filter, place: place, need: limit + 1})
 	if err != nil {
 		return nil, "", problem(err, what)
 	}
@@ -142,10 +144,13 @@ func (db *DB) newRunSearch(ctx context.Context, q experiment.Query) (*runSearch,
 	if err := db.numbers(ctx, s.names); err != nil {
 		return nil, err
 	}
-	for _, c := range q.Filter {
-		if t := s.newTest(c); t != nil {
-			s.tests = append(s.tests, t)
+	for _, group := range together(q.Filter) {
+		if t := s.newTest(group); t != nil {
+			s.filter = append(s.filter, t)
 		}
+	}
+	if err := db.row(ctx, `SELECT COALESCE(MAX(seq), 0) FROM runs`).Scan(&s.all); err != nil {
+		return nil, err
 	}
 	started := false
 	for _, o := range q.Order {
@@ -216,11 +221,12 @@ func (s *runSearch) within(a *asking, key int64) string {
 	return a.among("experiment", s.ids) + " AND key = " + a.arg(key)
 }
 
-// newTest makes a test of a comparison; nil: all runs pass.
-func (s *runSearch) newTest(c search.Comparison) *runTest {
+// newTest makes a test of comparisons of the same thing; nil: all runs pass.
+func (s *runSearch) newTest(group []search.Comparison) *runTest {
+	c := group[0]
 	switch c.Entity {
 	case search.Attribute:
-		return s.attribute(c)
+		return s.attribute(group)
 	case search.Dataset:
 		return s.dataset(c)
 	}
@@ -234,7 +240,7 @@ func (s *runSearch) newTest(c search.Comparison) *runTest {
 		return nil
 	}
 	if c.Entity == search.Metric {
-		return s.metric(key, c)
+		return s.metric(key, group)
 	}
 	return s.label(table(c.Entity), key, c)
 }
@@ -253,23 +259,48 @@ func newRunTest(test, source func(a *asking) string) *runTest {
 	return &runTest{test: test, source: source, count: -1}
 }
 
+func exactTest(test, source func(a *asking) string) *runTest {
+	return &runTest{test: test, source: source, exact: true, count: -1}
+}
+
+// together puts comparisons of one number beside each other: two of them are often the
+// ends of a range, which is narrower than either.
+func together(f search.Filter) [][]search.Comparison {
+	var groups [][]search.Comparison
+	for _, c := range f {
+		i := slices.IndexFunc(groups, func(g []search.Comparison) bool {
+			return c.IsNum && g[0].IsNum && g[0].Entity == c.Entity && g[0].Key == c.Key && c.Op != search.NotEqual && g[0].Op != search.NotEqual
+		})
+		if i < 0 {
+			groups = append(groups, []search.Comparison{c})
+		} else {
+			groups[i] = append(groups[i], c)
+		}
+	}
+	return groups
+}
+
 // metric compares the latest value. One that is not a number is unlike every number,
 // and neither more nor less.
-func (s *runSearch) metric(key int64, c search.Comparison) *runTest {
-	compare := func(a *asking, column string) string {
-		if c.Op == search.NotEqual {
-			return "(nan = 1 OR " + a.number(column, c) + ")"
+func (s *runSearch) metric(key int64, group []search.Comparison) *runTest {
+	compare := func(a *asking) string {
+		if group[0].Op == search.NotEqual {
+			return "(nan = 1 OR " + a.number("value", group[0]) + ")"
 		}
-		return "nan = 0 AND " + a.number(column, c)
+		text := "nan = 0"
+		for _, c := range group {
+			text += " AND " + a.number("value", c)
+		}
+		return text
 	}
-	return newRunTest(func(a *asking) string {
-		return "(SELECT 1 FROM latest_metrics WHERE run = r.seq AND key = " + a.arg(key) + " AND " + compare(a, "value") + ") = 1"
+	return exactTest(func(a *asking) string {
+		return "(SELECT 1 FROM latest_metrics WHERE run = r.seq AND key = " + a.arg(key) + " AND " + compare(a) + ") = 1"
 	}, func(a *asking) string {
 		from := "SELECT run FROM latest_metrics WHERE " + s.within(a, key)
-		if c.Op != search.NotEqual {
-			return from + " AND " + compare(a, "value")
+		if group[0].Op != search.NotEqual {
+			return from + " AND " + compare(a)
 		}
-		v := a.arg(finite(c.Number))
+		v := a.arg(finite(group[0].Number))
 		return from + " AND nan = 1 UNION ALL " + from + " AND nan = 0 AND value < " + v + " UNION ALL " + from + " AND nan = 0 AND value > " + v
 	})
 }
@@ -288,9 +319,11 @@ func (s *runSearch) label(table string, key int64, c search.Comparison) *runTest
 		if c.Op == search.IsNull {
 			return newRunTest(test, nil)
 		}
-		return newRunTest(test, from)
+		return exactTest(test, from)
 	case search.Equal:
-		return newRunTest(test, func(a *asking) string { return from(a) + " AND head = " + a.arg(cut) })
+		t := newRunTest(test, func(a *asking) string { return from(a) + " AND head = " + a.arg(cut) })
+		t.exact = !isCut(cut)
+		return t
 	case search.NotEqual:
 		return newRunTest(test, func(a *asking) string {
 			from := from(a)
@@ -324,36 +357,57 @@ func (a *asking) likeHead(c search.Comparison) string {
 }
 
 // attribute compares what a run is.
-func (s *runSearch) attribute(c search.Comparison) *runTest {
-	switch c.Key {
-	case "start_time":
-		return newRunTest(func(a *asking) string { return a.whole("r.started", c) }, func(a *asking) string {
-			return "SELECT seq AS run FROM runs WHERE " + a.among("experiment", s.ids) + " AND " + a.whole("started", c)
-		})
-	case "end_time":
-		return newRunTest(func(a *asking) string { return a.whole("r.ended", c) }, nil)
-	case "status":
-		return newRunTest(func(*asking) string { return inWords("r.status", c, runStatuses) }, nil)
-	case "run_id":
-		t := newRunTest(func(a *asking) string { return a.text("r.run_id", c) }, nil)
-		if c.Op == search.Equal || c.Op == search.In {
-			t.source = func(a *asking) string { return "SELECT seq AS run FROM runs WHERE " + a.text("run_id", c) }
+func (s *runSearch) attribute(group []search.Comparison) *runTest {
+	c := group[0]
+	column := runColumn(c.Key)
+	compare := func(a *asking, column string) string {
+		switch c.Key {
+		case "start_time", "end_time":
+			var all []string
+			for _, c := range group {
+				all = append(all, a.whole(column, c))
+			}
+			return strings.Join(all, " AND ")
+		case "status":
+			return inWords(column, c, runStatuses)
 		}
+		return a.text(column, c)
+	}
+	test := func(a *asking) string { return compare(a, "r."+column) }
+	listed := func(a *asking) string {
+		return "SELECT seq AS run FROM runs WHERE " + a.among("experiment", s.ids) + " AND " + compare(a, column)
+	}
+	switch {
+	case c.Key == "run_id" && (c.Op == search.Equal || c.Op == search.In): // each is one of a kind
+		return exactTest(test, func(a *asking) string { return "SELECT seq AS run FROM runs WHERE " + compare(a, column) })
+	case c.Key == "start_time", c.Key == "end_time", c.Key == "status":
+		return exactTest(test, listed)
+	case c.Key == "run_name" && c.Op == search.Equal:
+		t := newRunTest(test, func(a *asking) string {
+			return "SELECT seq AS run FROM runs WHERE " + a.among("experiment", s.ids) + " AND " + nameHead + " = " + a.arg(head(clean(c.Text)))
+		})
+		t.exact = !isCut(head(clean(c.Text)))
 		return t
 	}
-	return newRunTest(func(a *asking) string { return a.text(runColumn(c.Key), c) }, nil)
+	return newRunTest(test, nil)
 }
 
+// nameHead is what index runs_by_name has of a name.
+const nameHead = "substr(name, 1, 64)"
+
+// runColumn is the column of table runs that an attribute is.
 func runColumn(attribute string) string {
 	switch attribute {
+	case "start_time":
+		return "started"
+	case "end_time":
+		return "ended"
 	case "run_name":
-		return "r.name"
-	case "user_id":
-		return "r.user_id"
+		return "name"
 	case "artifact_uri":
-		return "r.location"
+		return "location"
 	}
-	return "r.run_id"
+	return attribute // status, user_id, run_id
 }
 
 // dataset compares datasets that a run read; one of them has to pass.
@@ -367,7 +421,7 @@ func (s *runSearch) dataset(c search.Comparison) *runTest {
 	if c.Key == "digest" {
 		column = "d.digest"
 	}
-	return newRunTest(func(a *asking) string {
+	return exactTest(func(a *asking) string {
 		return "(SELECT COUNT(*) FROM inputs i JOIN datasets d ON d.id = i.dataset WHERE i.run = r.seq AND " + a.text(column, c) + ") > 0"
 	}, func(a *asking) string {
 		return "SELECT DISTINCT i.run FROM datasets d JOIN inputs i ON i.dataset = d.id WHERE " + a.among("d.experiment", s.ids) + " AND " + a.text(column, c)
@@ -433,23 +487,29 @@ func like(word, pattern string) bool {
 
 // newKey makes a key to sort by.
 func (s *runSearch) newKey(o search.Order) runKey {
-	k := runKey{sortKey: sortKey{desc: o.Desc, kind: textKind}, row: o}
+	k := runKey{sortKey: sortKey{desc: o.Desc, kind: textKind}}
 	if named(o.Entity) {
 		return s.namedKey(k, o)
 	}
+	column := runColumn(o.Key)
+	k.value = "r." + column
+	index := &runIndex{table: "runs", run: "seq", value: column, where: func(*asking) string { return "" }}
 	switch o.Key {
 	case "start_time":
-		k.value, k.kind = "r.started", wholeKind
-		k.index = &runIndex{table: "runs", run: "seq", value: "started", where: func(*asking) string { return "" }}
-		k.is = func(v spot) *runTest {
-			return newRunTest(func(a *asking) string { return "r.started = " + a.arg(v.Whole) }, nil)
-		}
+		k.kind, k.index = wholeKind, index
 	case "end_time":
-		k.value, k.kind, k.class = "r.ended", wholeKind, "CASE WHEN r.ended IS NULL THEN 2 ELSE 0 END"
+		k.kind, k.index, k.class = wholeKind, index, "CASE WHEN r.ended IS NULL THEN 2 ELSE 0 END"
+		index.where = func(*asking) string { return " AND ended IS NOT NULL" }
 	case "status": // as MLflow's words are sorted
 		k.value, k.kind = "CASE r.status WHEN 4 THEN 1 WHEN 3 THEN 2 WHEN 5 THEN 3 WHEN 1 THEN 4 ELSE 5 END", wholeKind
-	default:
-		k.value = runColumn(o.Key)
+	case "run_name":
+		k.index, index.value, index.cut = index, nameHead, true
+	}
+	k.is = func(v spot) *runTest {
+		if v.Class != 0 {
+			return newRunTest(func(*asking) string { return "r." + column + " IS NULL" }, nil)
+		}
+		return newRunTest(func(a *asking) string { return "r." + column + " = " + a.arg(k.of(v)) }, nil)
 	}
 	return k
 }
@@ -458,6 +518,7 @@ func (s *runSearch) newKey(o search.Order) runKey {
 // statement, which may look at several.
 func (s *runSearch) namedKey(k runKey, o search.Order) runKey {
 	key := s.names[clean(o.Key)]
+	k.key = key
 	alias := "k" + string(rune('a'+len(s.keys)))
 	k.join = " LEFT JOIN " + table(o.Entity) + " " + alias + " ON " + alias + ".run = r.seq AND " + alias + ".key = "
 	where := func(a *asking) string { return " AND key = " + a.arg(key) }
@@ -482,11 +543,11 @@ func (s *runSearch) keyIs(e search.Entity, key int64, v spot) *runTest {
 	case v.Class == 2:
 		return newRunTest(func(a *asking) string { return one(a, "key") + " IS NULL" }, nil)
 	case v.Class == 1:
-		return newRunTest(func(a *asking) string { return one(a, "nan") + " = 1" }, func(a *asking) string {
+		return exactTest(func(a *asking) string { return one(a, "nan") + " = 1" }, func(a *asking) string {
 			return "SELECT run FROM latest_metrics WHERE " + s.within(a, key) + " AND nan = 1"
 		})
 	case e == search.Metric:
-		return s.metric(key, search.Comparison{Op: search.Equal, Number: v.Number})
+		return s.metric(key, []search.Comparison{{Op: search.Equal, Number: v.Number}})
 	}
 	return s.label(table(e), key, search.Comparison{Op: search.Equal, Text: v.Text})
 }

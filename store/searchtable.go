@@ -36,7 +36,7 @@ func (l *listing[T]) page(ctx context.Context, db *DB, what string) ([]T, string
 	if place != nil {
 		l.where = append(l.where, l.after(l.keys, place))
 	}
-	limit := min(max(l.limit, 1), mostListed)
+	limit := min(max(l.limit, 1), mostRows)
 	text := l.query
 	if len(l.where) > 0 {
 		text += " WHERE " + strings.Join(l.where, " AND ")
@@ -54,8 +54,8 @@ func (l *listing[T]) page(ctx context.Context, db *DB, what string) ([]T, string
 	return out, token{l.asked, l.at(out[limit-1])}.String(), nil
 }
 
-// mostListed is how many rows a page has at most, whatever is asked for.
-const mostListed = 200_000
+// mostRows is how many rows a page has at most, whatever is asked for.
+const mostRows = 200_000
 
 // labelled compares a tag or param of a row, which pick finds by its name.
 func (a *asking) labelled(table, pick string, c search.Comparison) string {

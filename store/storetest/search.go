@@ -103,6 +103,9 @@ func randomRun(draw *rand.Rand, ids []ident.ExperimentID, i int) experiment.Run 
 		ID: ident.RunID(fmt.Sprintf("%08x%024x", draw.Uint32(), i)), Experiment: ids[min(draw.IntN(6), 2)], Name: "run-" + strconv.Itoa(draw.IntN(40)), User: pick([]string{"ana", "bo", ""}),
 		Status: experiment.Status(1 + draw.IntN(5)), Start: int64(1000 + draw.IntN(500)), Location: "mlflow-artifacts:/" + strconv.Itoa(i),
 	}
+	if draw.IntN(4) == 0 {
+		r.Name = strings.Repeat("name", 16) + strconv.Itoa(draw.IntN(3)) // that an index does not hold whole
+	}
 	if draw.IntN(3) == 0 {
 		r.Start = 1200 // so many began at once
 	}
@@ -168,7 +171,7 @@ func randomQuery(draw *rand.Rand, ids []ident.ExperimentID) randomly {
 		case 8:
 			return "status " + pick("= 'FINISHED'", "!= 'RUNNING'", "LIKE 'F%'", "ILIKE '%ed'", "= 'x'", "LIKE '%I_E%'")
 		case 9:
-			return pick("run_name", "user_id", "artifact_uri", "run_id") + " " + pick("= 'ana'", "!= 'ana'", "LIKE '%1_'", "ILIKE 'RUN-%'", "= 'run-7'")
+			return pick("run_name", "user_id", "artifact_uri", "run_id") + " " + pick("= 'ana'", "!= 'ana'", "LIKE '%1_'", "ILIKE 'RUN-%'", "= 'run-7'", "= 'namenamenamenamenamenamenamenamenamenamenamenamenamenamenamename1'")
 		case 10:
 			return "datasets." + pick("name", "digest", "context") + " " + pick("= 'iris'", "!= 'd1'", "LIKE '%ai%'", "IN ('train', 'd2', 'wine')", "NOT IN ('iris', 'd1', 'Eval')")
 		}

@@ -41,6 +41,9 @@ CREATE TABLE runs (
 	deleted_at BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX runs_by_start ON runs (experiment, started DESC, run_id);
+CREATE INDEX runs_by_end ON runs (experiment, ended);
+CREATE INDEX runs_by_name ON runs (experiment, substr(name, 1, 64)); -- what an index can hold
+CREATE INDEX runs_by_status ON runs (experiment, status);
 
 -- Every point of every metric, in the order in which a history is read.
 CREATE TABLE metrics (
