@@ -167,6 +167,10 @@ func (d *decoder) text() (string, error) {
 	for d.at < len(d.in) && d.in[d.at] != '"' && d.in[d.at] != '\\' && d.in[d.at] >= ' ' {
 		d.at++
 	}
+	if d.at < len(d.in) && d.in[d.at] == '"' { // as most end
+		d.at++
+		return checkText(string(d.in[from : d.at-1]))
+	}
 	var b strings.Builder
 	b.Write(d.in[from:d.at])
 	for d.at < len(d.in) {

@@ -4,6 +4,7 @@ package mlflow
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"testing"
 )
 
@@ -37,6 +38,27 @@ func TestPathsOfThisFace(t *testing.T) {
 	} {
 		if got := Serves(path); got != want {
 			t.Errorf("Serves(%q) = %v", path, got)
+		}
+	}
+}
+
+func TestAPathThatLeadsElsewhereIsRefused(t *testing.T) {
+	h := Guard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	for path, want := range map[string]int{
+		"/api/2.0/mlflow-artifacts/artifacts/a/../b":     http.StatusBadRequest,
+		"/api/2.0/mlflow-artifacts/artifacts/../../../x": http.StatusBadRequest, // leads to /api/x
+		"/api/2.0/mlflow-artifacts/artifacts//b":         http.StatusBadRequest,
+		"/api/2.0/mlflow-artifacts/artifacts/./b":        http.StatusBadRequest,
+		"//api/2.0/mlflow/runs/get":                      http.StatusBadRequest,
+		"/ajax-api/2.0/mlflow/../x":                      http.StatusBadRequest,
+		"/api/2.0/mlflow-artifacts/artifacts/a%2Fb/":     http.StatusNoContent,
+		"/api/2.0/mlflow-artifacts/artifacts/a..b/.c":    http.StatusNoContent,
+		"/static/../v1/models":                           http.StatusNoContent, // not of this face
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPut, "http://localhost"+path, nil))
+		if w.Code != want {
+			t.Errorf("%s: %d %s, want %d", path, w.Code, w.Body, want)
 		}
 	}
 }
