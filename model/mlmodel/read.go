@@ -74,9 +74,9 @@ func Read(ctx context.Context, open Open, kind dataset.Kind) (Model, error) {
 	if err != nil {
 		return Model{}, err
 	}
-	if want := objectives[kind]; about.Objective != want {
+	if known := objectives[kind]; !slices.Contains(known, about.Objective) {
 		return Model{}, fault.New(fault.Refused, "the model was trained with the objective %s, and the model file predicts %s", about.Objective, kind).
-			Do("train it with %s", want)
+			Do("train it with %s", strings.Join(known, " or "))
 	}
 	if m.Inputs, err = inputs(d.Signature.Inputs, about.Features); err != nil {
 		return Model{}, err
@@ -86,8 +86,10 @@ func Read(ctx context.Context, open Open, kind dataset.Kind) (Model, error) {
 }
 
 // objectives are those of XGBoost whose scores are those of a kind.
-var objectives = map[dataset.Kind]string{
-	dataset.Binary: "binary:logistic", dataset.Multiclass: "multi:softprob", dataset.Regression: "reg:squarederror",
+var objectives = map[dataset.Kind][]string{
+	dataset.Binary:     {"binary:logistic"},
+	dataset.Multiclass: {"multi:softprob"},
+	dataset.Regression: {"reg:squarederror", "reg:absoluteerror", "reg:squaredlogerror", "reg:pseudohubererror"},
 }
 
 // read reads a whole file of a bounded size.

@@ -67,7 +67,7 @@ func Decode(b []byte) (model.Estimator, error) {
 	}
 	outputs, link := 1, tree.Identity
 	switch l.Objective.Name {
-	case "reg:squarederror":
+	case "reg:squarederror", "reg:absoluteerror", "reg:squaredlogerror", "reg:pseudohubererror":
 	case "binary:logistic":
 		link = tree.Logistic
 	case "multi:softprob":

@@ -18,22 +18,26 @@ func TestMarginsEqualThoseOfXGBoostBitForBit(t *testing.T) {
 	if _, err := exec.LookPath(python); err != nil {
 		t.Skip("no Python with xgboost: set FLYBALL_PYTHON or make .cache/venv")
 	}
-	for _, objective := range []string{"reg:squarederror", "binary:logistic", "multi:softprob"} {
+	objectives := []string{
+		"reg:squarederror", "reg:absoluteerror", "reg:squaredlogerror", "reg:pseudohubererror", "binary:logistic", "multi:softprob",
+	}
+	b, err := exec.CommandContext(t.Context(), python, append([]string{"testdata/margins.py"}, objectives...)...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]struct {
+		Model   json.RawMessage
+		UBJ     []byte
+		X       []uint32
+		Margins []uint32
+		First   []uint32 // of seven iterations of the twenty
+	}
+	if err := json.Unmarshal(b, &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, objective := range objectives {
 		t.Run(objective, func(t *testing.T) {
-			b, err := exec.Command(python, "testdata/margins.py", objective).Output()
-			if err != nil {
-				t.Fatal(err)
-			}
-			var d struct {
-				Model   json.RawMessage
-				UBJ     []byte
-				X       []uint32
-				Margins []uint32
-				First   []uint32 // of seven iterations of the twenty
-			}
-			if err := json.Unmarshal(b, &d); err != nil {
-				t.Fatal(err)
-			}
+			d := all[objective]
 			fromUBJ, err := FromUBJSON(d.UBJ)
 			if err != nil {
 				t.Fatal(err)
