@@ -57,6 +57,10 @@ func (t *tx) touch(ctx context.Context, name string, at time.Time) error {
 // history name it.
 func (db *DB) RenameModel(ctx context.Context, name, to, by string, at time.Time) error {
 	return db.atomic(ctx, "the model was not renamed", func(t *tx) error {
+		// The counter first, as whoever registers a version does.
+		if _, err := t.exec(ctx, `UPDATE heads SET seq = seq WHERE name = $1`, "version/"+name); err != nil {
+			return err
+		}
 		m, err := t.model(ctx, name)
 		if err != nil {
 			return err

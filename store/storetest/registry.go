@@ -245,6 +245,54 @@ func registeredAtOnce(t *testing.T, open Open) {
 	}
 }
 
+// Whoever comes too late finds nothing or a name that is taken; nothing breaks, and
+// nothing is left of what was deleted.
+func registryAtOnce(t *testing.T, open Open) {
+	db, raw := open(t)
+	ctx := t.Context()
+	register(t, db, "hotel", 4)
+	names := []string{"hotel", "inn"}
+	atOnce(8, func(i int) {
+		for n := range 6 {
+			name := names[(i+n)%2]
+			ref := ident.Ref{Model: name, Version: n + 1}
+			var err error
+			switch i % 8 {
+			case 0, 1:
+				_, err = db.RegisterVersion(ctx, registry.Version{Ref: ident.Ref{Model: name}, CreatedAt: noon})
+			case 2:
+				err = db.RenameModel(ctx, name, names[(i+n+1)%2], "ana", noon)
+			case 3:
+				err = db.SetStage(ctx, ref, registry.Production, true, noon)
+			case 4:
+				err = db.MoveAlias(ctx, name, "best", n+1, "ana", noon)
+			case 5:
+				err = db.DeleteVersion(ctx, ref, "ana", noon)
+			case 6:
+				err = db.SetVersionTag(ctx, ref, registry.Tag{Key: "k", Value: name})
+			case 7:
+				if n == 4 {
+					err = db.DeleteModel(ctx, name, "ana", noon)
+				} else {
+					err = db.SetModelTag(ctx, name, registry.Tag{Key: "k", Value: name})
+				}
+			}
+			if err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Conflict) {
+				t.Errorf("%d: got %v", i, err)
+			}
+		}
+	})
+	for _, name := range names {
+		if err := db.DeleteModel(ctx, name, "ana", noon); err != nil {
+			wants(t, err, fault.NotFound)
+		}
+	}
+	for _, table := range []string{"models", "model_tags", "versions", "version_tags", "aliases"} {
+		empty(t, raw, table)
+	}
+	must(db.VerifyAudit(ctx))(t)
+}
+
 func stages(t *testing.T, open Open) {
 	db, _ := open(t)
 	ctx := t.Context()
