@@ -234,19 +234,21 @@ func (db *DB) Artifacts(ctx context.Context, folder string) ([]artifact.Entry, e
 
 // RemoveArtifacts removes a file or a tree; empty: all. Nothing there is no error.
 func (db *DB) RemoveArtifacts(ctx context.Context, path string) error {
+	return db.atomic(ctx, "the artifacts were not removed", func(t *tx) error { return t.removeArtifacts(ctx, path) })
+}
+
+func (t *tx) removeArtifacts(ctx context.Context, path string) error {
 	statement, args := `DELETE FROM artifacts`, []any(nil)
 	if path != "" {
 		p := artifactPlaceOf(path)
 		statement += ` WHERE (dir = $1 AND name = $2) OR dir = $3 OR (dir > $4 AND dir < $5)`
 		args = []any{p.dir, p.name, path, path + "/", path + "0"} // 0 is what follows the slash
 	}
-	return db.atomic(ctx, "the artifacts were not removed", func(t *tx) error {
-		if err := t.holdArtifacts(ctx, artifact.OwnerOf(path)); err != nil {
-			return err
-		}
-		_, err := t.exec(ctx, statement, args...)
+	if err := t.holdArtifacts(ctx, artifact.OwnerOf(path)); err != nil {
 		return err
-	})
+	}
+	_, err := t.exec(ctx, statement, args...)
+	return err
 }
 
 // AllArtifacts yields every file of the tree with its whole path.

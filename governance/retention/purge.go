@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package retention
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"flyball/blob"
+	"flyball/experiment/artifact"
+	"flyball/fault"
+)
+
+// artifacts is how the location of files begins that are kept here.
+const artifacts = "mlflow-artifacts:/"
+
+// made is the folder of the files of versions that Flyball made.
+const made = "versions"
+
+// prepare finds out what may go.
+func (w *collection) prepare(ctx context.Context) error {
+	w.cutoff = w.began.Add(-w.policy.Grace)
+	work, err := w.opts.Store.OldestWork(ctx)
+	if err != nil {
+		return err
+	}
+	if !work.IsZero() && work.Before(w.cutoff) { // it may yet refer to what it put when it began
+		w.cutoff = work
+	}
+	used, there := map[string]bool{}, map[string]bool{}
+	for v, err := range w.opts.Store.KeptVersions(ctx) {
+		if err != nil {
+			return err
+		}
+		there[made+"/"+v.Model+"/"+strconv.Itoa(v.Ref.Version)] = true
+		if path, here := strings.CutPrefix(v.Location, artifacts); here {
+			for p := range folders(strings.Trim(path, "/")) {
+				used[p] = true
+			}
+		}
+	}
+	w.gone = map[string]bool{}
+	for e, err := range w.opts.Store.Expired(ctx, w.opts.Now().Add(-w.policy.Keep).UnixMilli()) {
+		if err != nil {
+			return err
+		}
+		e.Root = root(e)
+		if used[e.Root] {
+			w.result.Held++
+			continue
+		}
+		w.expired = append(w.expired, e)
+		if e.Root != "" {
+			w.gone[e.Root] = true
+		}
+	}
+	return w.oldVersions(ctx, there)
+}
+
+// oldVersions finds the folders of versions that were deleted.
+func (w *collection) oldVersions(ctx context.Context, there map[string]bool) error {
+	models, err := w.opts.Store.Artifacts(ctx, made)
+	if err != nil {
+		return err
+	}
+	for _, m := range models {
+		numbers, err := w.opts.Store.Artifacts(ctx, made+"/"+m.Path)
+		if err != nil {
+			return err
+		}
+		for _, n := range numbers {
+			path := made + "/" + m.Path + "/" + n.Path
+			if _, err := strconv.Atoi(n.Path); err == nil && n.Folder && !there[path] {
+				w.versions = append(w.versions, path)
+				w.gone[path] = true
+			}
+		}
+	}
+	return nil
+}
+
+// folders yields a path and the folders it lies in.
+func folders(path string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for path != "" && yield(path) {
+			path = path[:max(strings.LastIndexByte(path, '/'), 0)]
+		}
+	}
+}
+
+// root is the folder that is all of e's own. A location may be shared, or be the root
+// of everything: then nothing in it is removed with e.
+func root(e Expired) string {
+	path, here := strings.CutPrefix(e.Location, artifacts)
+	path = strings.Trim(path, "/")
+	switch {
+	case !here:
+		return ""
+	case e.Kind == Experiment:
+		if path == e.ID {
+			return path
+		}
+		return ""
+	}
+	if o := artifact.OwnerOf(path); o.ID == e.ID {
+		return o.Root
+	}
+	return ""
+}
+
+// purge removes what has expired, each with its files first: a purge that was stopped
+// in between finds it again.
+func (w *collection) purge(ctx context.Context) error {
+	for i, e := range w.expired {
+		w.tell(Step{"removing what was deleted", i, len(w.expired)})
+		err := w.remove(ctx, e)
+		if fault.Is(err, fault.Refused) {
+			w.result.Held++
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		w.result.count(e.Kind)
+		delete(w.gone, e.Root)
+	}
+	for _, path := range w.versions {
+		if err := w.opts.Store.RemoveArtifacts(ctx, path); err != nil {
+			return err
+		}
+		w.result.Versions++
+		delete(w.gone, path)
+	}
+	return nil
+}
+
+func (w *collection) remove(ctx context.Context, e Expired) error {
+	if e.Root != "" {
+		if err := w.opts.Store.DropArtifacts(ctx, e); err != nil {
+			return err
+		}
+	}
+	return w.opts.Store.Purge(ctx, e)
+}
+
+// sweep deletes blobs, unless somebody put or kept them since, and what uploads that
+// broke off have left.
+func (w *collection) sweep(ctx context.Context, old []blob.Info) error {
+	for i, b := range old {
+		if i%100 == 0 {
+			w.tell(Step{"deleting bytes", i, len(old)})
+		}
+		deleted, err := w.opts.Blobs.Delete(ctx, b.Digest, w.cutoff)
+		if err != nil {
+			return err
+		}
+		if deleted {
+			w.result.Blobs.add(b.Size)
+		}
+	}
+	var err error
+	w.result.Parts.Number, w.result.Parts.Bytes, err = w.opts.Blobs.Sweep(ctx, w.cutoff)
+	return err
+}
