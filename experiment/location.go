@@ -66,6 +66,9 @@ func within(location string, allowed []string) bool {
 	return false
 }
 
+// below is a place in a location, which may or may not end with a slash.
+func below(location, path string) string { return strings.TrimSuffix(location, "/") + "/" + path }
+
 // cleanPath says whether a path is absolute and has no segment that leads elsewhere,
 // written plainly or percent-encoded.
 func cleanPath(p string) bool {

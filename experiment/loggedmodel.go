@@ -48,7 +48,7 @@ func (t *Tracker) CreateLoggedModel(ctx context.Context, m LoggedModel) (LoggedM
 	m.ID, m.Status, m.StatusMessage, m.Deleted, m.Metrics = ident.NewModelID(), ModelPending, "", false, nil
 	m.Created = t.now()
 	m.Updated = m.Created
-	m.Location = e.Location + "/models/" + string(m.ID) + "/artifacts"
+	m.Location = below(e.Location, "models/"+string(m.ID)+"/artifacts")
 	return m, t.LoggedModels.CreateLoggedModel(ctx, m)
 }
 

@@ -38,7 +38,7 @@ func (t *Tracker) CreateRun(ctx context.Context, r Run) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
-	r.Location = e.Location + "/" + string(r.ID) + "/artifacts"
+	r.Location = below(e.Location, string(r.ID)+"/artifacts")
 	if err := t.Runs.CreateRun(ctx, r); err != nil {
 		return Run{}, err
 	}

@@ -21,7 +21,14 @@ func (f *face) discoveryRoutes() {
 	f.route(api.Open, http.MethodGet, "/3.0/mlflow/server-info", f.serverInfo)
 	f.page(api.Open, http.MethodGet, "/version", f.plainText(Release))
 	f.page(api.Open, http.MethodGet, "/health", f.plainText("OK"))
+	for _, path := range elsewhere {
+		f.page(api.Open, http.MethodPost, path, f.unknown)
+	}
 }
+
+// elsewhere are calls of MLflow that are not below the roots and not served: clients
+// that try them want to hear so in MLflow's way.
+var elsewhere = []string{"/v1/traces", "/v1/metrics", "/graphql", "/gateway/"}
 
 func (f *face) plainText(s string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {

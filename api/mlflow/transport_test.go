@@ -58,6 +58,10 @@ func TestWhatIsNoCallIsRefused(t *testing.T) {
 		{"features", "GET /api/3.0/mlflow/server-features", "", "", 404, "ENDPOINT_NOT_FOUND", "This server has no GET /api/3.0/mlflow/server-features"},
 		{"jobs of the web page", "GET /ajax-api/3.0/jobs/1", "", "", 404, "ENDPOINT_NOT_FOUND", "This server has no GET /ajax-api/3.0/jobs/1"},
 		{"a newer API", "POST /api/4.0/mlflow/runs/create", isJSON, "{}", 404, "ENDPOINT_NOT_FOUND", "This server has no POST /api/4.0/mlflow/runs/create"},
+		{"traces of OpenTelemetry", "POST /v1/traces", "application/x-protobuf", "x", 404, "ENDPOINT_NOT_FOUND", "This server has no POST /v1/traces"},
+		{"metrics of OpenTelemetry", "POST /v1/metrics", "application/x-protobuf", "x", 404, "ENDPOINT_NOT_FOUND", "This server has no POST /v1/metrics"},
+		{"the web page's other language", "POST /graphql", isJSON, "{}", 404, "ENDPOINT_NOT_FOUND", "This server has no POST /graphql"},
+		{"a model behind the gateway", "POST /gateway/chat/invocations", isJSON, "{}", 404, "ENDPOINT_NOT_FOUND", "This server has no POST /gateway/chat/invocations"},
 		{"nothing", "GET /api/", "", "", 404, "ENDPOINT_NOT_FOUND", "This server has no GET /api/"},
 		{"a long path", "GET /api/" + strings.Repeat("a", 500), "", "", 404, "ENDPOINT_NOT_FOUND", "This server has no GET /api/" + strings.Repeat("a", 195) + "…"},
 	} {
