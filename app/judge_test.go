@@ -105,27 +105,69 @@ func trained(t *testing.T, raw []byte) (folder string, predictions []uint32) {
 	return folder, predictions
 }
 
-// register puts the folder's model into the tree and registers it, as a client would.
-func register(t *testing.T, a *App, folder string) registry.Version {
+// server is a server with a model that is live, and its clock.
+type server struct {
+	*App
+	*client.Client
+	at time.Time
+}
+
+// begin starts a server at which a version of the model, trained on the first rows, is
+// live; the later rows are not due then, and are when it returns.
+func begin(t *testing.T, raw []byte) *server {
 	t.Helper()
-	ctx, id := t.Context(), ident.RunID(strings.Repeat("a", 32))
-	model, err := os.ReadFile(filepath.Join(folder, "model.ubj"))
+	cfg := config(t)
+	cfg.Manual, cfg.Start = true, first.Add(650*time.Hour)
+	a := start(t, cfg)
+	s := &server{App: a, Client: client.New(a.URL(), "", http.DefaultClient), at: cfg.Start}
+	up, err := s.Upload(t.Context(), bytes.NewReader(raw))
 	if err != nil {
 		t.Fatal(err)
 	}
-	root := "0/" + string(id) + "/artifacts"
-	run := experiment.Run{ID: id, Status: experiment.Finished, Location: "mlflow-artifacts:/" + root}
-	seen := registry.Tag{Key: control.SeenUntilTag, Value: first.Add(710 * time.Hour).Format(time.RFC3339)}
-	if err := a.store.CreateRun(ctx, run); err != nil {
+	data := map[string]registry.DataFile{"a.csv": {Digest: blob.Digest(up.Digest), Size: up.Size}}
+	if _, err := s.Apply(t.Context(), wire.ApplyRequest{Name: "model.yaml", File: modelFile, Data: data}); err != nil {
 		t.Fatal(err)
 	}
-	for name, b := range map[string][]byte{"MLmodel": []byte(description), "model.ubj": model} {
-		if _, err := a.artifacts.Put(ctx, root+"/model/"+name, bytes.NewReader(b)); err != nil {
+	s.pass(t, 6)
+	if st, err := s.Status(t.Context(), "demand"); err != nil || st.Live != 1 || st.Phase != "steady" {
+		t.Fatalf("before: %+v, %v", st, err)
+	}
+	s.at = first.Add(1004 * time.Hour)
+	s.pass(t, 1)
+	return s
+}
+
+// pass lets hours pass.
+func (s *server) pass(t *testing.T, hours int) {
+	t.Helper()
+	for range hours {
+		s.at = s.at.Add(time.Hour)
+		if err := s.Client.Advance(t.Context(), s.at); err != nil {
 			t.Fatal(err)
 		}
 	}
-	v, err := registry.New(registry.Options{Store: a.store, Now: a.clock.now}).CreateVersion(ctx, registry.Version{
-		Ref: ident.Ref{Model: "demand"}, Source: run.Location + "/model", RunID: id, CreatedBy: "ana", Tags: []registry.Tag{seen},
+}
+
+// register logs a model folder to a run of its own and registers it, as a client
+// would; another source may be named.
+func (s *server) register(t *testing.T, files map[string][]byte, source string, tags ...registry.Tag) registry.Version {
+	t.Helper()
+	id := ident.NewRunID()
+	root := "0/" + string(id) + "/artifacts"
+	run := experiment.Run{ID: id, Status: experiment.Finished, Location: "mlflow-artifacts:/" + root}
+	if err := s.store.CreateRun(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range files {
+		if _, err := s.artifacts.Put(t.Context(), root+"/model/"+name, bytes.NewReader(b)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if source == "" {
+		source = run.Location + "/model"
+	}
+	v, err := registry.New(registry.Options{Store: s.store, Now: s.clock.now, Schemes: []string{"s3"}}).CreateVersion(t.Context(), registry.Version{
+		Ref: ident.Ref{Model: "demand"}, Source: source, RunID: id, CreatedBy: "ana", Tags: tags,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -133,80 +175,112 @@ func register(t *testing.T, a *App, folder string) registry.Version {
 	return v
 }
 
+// judged asks for a judging, and returns its job when it is over.
+func (s *server) judged(t *testing.T, v registry.Version) job.Job {
+	t.Helper()
+	asked, err := s.Judge(t.Context(), "demand", v.Version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := s.Judge(t.Context(), "demand", v.Version); err != nil || again.Job != asked.Job {
+		t.Errorf("asked again: %+v, %v; want the same job", again, err)
+	}
+	s.pass(t, 1)
+	j, err := s.Job(t.Context(), asked.Job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
 func TestAModelThatXGBoostTrainedIsJudgedReleasedAndServed(t *testing.T) {
 	raw := table(t, 1000)
 	folder, want := trained(t, raw)
-	cfg := config(t)
-	cfg.Manual, cfg.Start = true, first.Add(650*time.Hour) // later rows are not due yet
-	a := start(t, cfg)
-	ctx, c := t.Context(), client.New(a.URL(), "", http.DefaultClient)
-	now := cfg.Start
-	advance := func() {
-		t.Helper()
-		now = now.Add(time.Hour)
-		if err := c.Advance(ctx, now); err != nil {
-			t.Fatal(err)
-		}
-	}
-	up, err := c.Upload(ctx, bytes.NewReader(raw))
+	s := begin(t, raw)
+	model, err := os.ReadFile(filepath.Join(folder, "model.ubj"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Apply(ctx, wire.ApplyRequest{
-		Name: "model.yaml", File: modelFile, Data: map[string]registry.DataFile{"a.csv": {Digest: blob.Digest(up.Digest), Size: up.Size}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 6 {
-		advance()
-	}
-	if st, err := c.Status(ctx, "demand"); err != nil || st.Live != 1 || st.Phase != "steady" {
-		t.Fatalf("before: %+v, %v", st, err)
-	}
-
-	now = first.Add(1004 * time.Hour)
-	advance()
-	v := register(t, a, folder)
-	if _, err := c.Release(ctx, "demand", v.Version, ""); !fault.Is(err, fault.Refused) {
+	seen := registry.Tag{Key: control.SeenUntilTag, Value: first.Add(710 * time.Hour).Format(time.RFC3339)}
+	v := s.register(t, map[string][]byte{"MLmodel": []byte(description), "model.ubj": model}, "", seen)
+	if _, err := s.Release(t.Context(), "demand", v.Version, ""); !fault.Is(err, fault.Refused) {
 		t.Errorf("the release of what was not judged: %v", err)
 	}
-	asked, err := c.Judge(ctx, "demand", v.Version)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again, err := c.Judge(ctx, "demand", v.Version); err != nil || again.Job != asked.Job {
-		t.Errorf("asked again: %+v, %v; want the same job", again, err)
-	}
-	advance()
-	j, err := c.Job(ctx, asked.Job)
-	if err != nil || j.State != job.Done {
-		t.Fatalf("the judging: %+v, %v", j, err)
-	}
+	j := s.judged(t, v)
 	var res training.Result
-	if err := json.Unmarshal(j.Result, &res); err != nil {
-		t.Fatal(err)
+	if err := json.Unmarshal(j.Result, &res); err != nil || j.State != job.Done {
+		t.Fatalf("the judging: %+v, %v", j, err)
 	}
 	if !res.Verdict.Pass || len(res.Verdict.Differences) != 2 || res.Test != 240 {
 		t.Fatalf("the verdict: %+v", res.Verdict)
 	}
-	if _, err := c.Judge(ctx, "demand", v.Version); !fault.Is(err, fault.Conflict) {
+	if _, err := s.Judge(t.Context(), "demand", v.Version); !fault.Is(err, fault.Conflict) {
 		t.Errorf("judged twice: %v", err)
 	}
 
-	if _, err := c.Release(ctx, "demand", v.Version, "the team's own"); err != nil {
+	if _, err := s.Release(t.Context(), "demand", v.Version, "the team's own"); err != nil {
 		t.Fatal(err)
 	}
-	for range 6 {
-		advance()
-	}
-	st, err := c.Status(ctx, "demand")
+	s.pass(t, 6)
+	st, err := s.Status(t.Context(), "demand")
 	if err != nil || st.Live != v.Version || st.Phase != "steady" || st.Release.Baseline != res.Baseline || res.Baseline != 2 {
 		t.Fatalf("after: %+v, %v", st, err)
 	}
-	same(t, c, raw, want)
-	if _, err := c.Reproduce(ctx, "demand", v.Version); !fault.Is(err, fault.Refused) {
+	if st.Release.By != "local" || st.Release.Cause != "hand" {
+		t.Errorf("the release is by %s for %s", st.Release.By, st.Release.Cause)
+	}
+	same(t, s.Client, raw, want)
+	if _, err := s.Client.Reproduce(t.Context(), "demand", v.Version); !fault.Is(err, fault.Refused) {
 		t.Errorf("made again: %v", err)
+	}
+	if _, err := s.Release(t.Context(), "demand", v.Version, ""); !fault.Is(err, fault.Conflict) {
+		t.Errorf("released when it is live: %v", err)
+	}
+	if _, err := s.Release(t.Context(), "demand", 1, "we liked it more"); err != nil {
+		t.Fatal(err)
+	}
+	s.pass(t, 6)
+	if st, err := s.Status(t.Context(), "demand"); err != nil || st.Live != 1 {
+		t.Errorf("v1 again: %+v, %v", st, err)
+	}
+}
+
+// weak is a model that says the same of every row.
+const weak = `{"learner":{"attributes":{},"feature_names":["x","z"],"gradient_booster":{"name":"gbtree","model":{"tree_info":[0],"trees":[{
+"left_children":[-1],"right_children":[-1],"split_indices":[0],"split_conditions":[0.5],"default_left":[0],"split_type":[0],
+"tree_param":{"size_leaf_vector":"1"}}]}},"learner_model_param":{"base_score":"[9E0]","num_class":"0","num_feature":"2","num_target":"1"},
+"objective":{"name":"reg:squarederror"}}}`
+
+func TestAModelThatCannotBeReadOrIsNotGoodEnoughStaysOut(t *testing.T) {
+	s := begin(t, table(t, 1000))
+	sklearn := s.register(t, map[string][]byte{"MLmodel": []byte("flavors: {sklearn: {pickled_model: model.pkl}}"), "model.pkl": []byte("x")}, "")
+	for range 2 { // what failed may be asked for again
+		if j := s.judged(t, sklearn); j.State != job.Failed || !strings.Contains(j.Error, "flavor sklearn, python_function cannot be scored without Python") {
+			t.Errorf("another flavor: %s %s", j.State, j.Error)
+		}
+	}
+	if got, err := s.store.Version(t.Context(), sklearn.Ref); err != nil || got.Verdict != "" || got.Made() {
+		t.Errorf("it was changed: %+v, %v", got, err)
+	}
+
+	bucket := s.register(t, nil, "s3://bucket/model")
+	if _, err := s.Judge(t.Context(), "demand", bucket.Version); !fault.Is(err, fault.Refused) || !strings.Contains(err.Error(), "not kept here") {
+		t.Errorf("a model in a bucket: %v", err)
+	}
+	later := registry.Tag{Key: control.SeenUntilTag, Value: "2030-01-01"}
+	if _, err := s.Judge(t.Context(), "demand", s.register(t, nil, "", later).Version); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "in the future") {
+		t.Errorf("trained on what is to come: %v", err)
+	}
+
+	dull := s.register(t, map[string][]byte{"MLmodel": []byte(description), "model.ubj": []byte(weak)}, "") // JSON, whatever its name
+	if j := s.judged(t, dull); j.State != job.Done {
+		t.Fatalf("the judging: %+v", j)
+	}
+	if v, err := s.store.Version(t.Context(), dull.Ref); err != nil || v.Verdict != "fail" {
+		t.Errorf("the verdict is %q, %v", v.Verdict, err)
+	}
+	if _, err := s.Release(t.Context(), "demand", dull.Version, "please"); !fault.Is(err, fault.Refused) || !strings.Contains(err.Error(), "keeps demand@") {
+		t.Errorf("the release of what failed: %v", err)
 	}
 }
 
