@@ -22,8 +22,10 @@ import (
 
 	"flyball/blob"
 	"flyball/control"
+	"flyball/experiment"
 	"flyball/experiment/artifact"
 	"flyball/fault"
+	"flyball/governance/retention"
 	"flyball/job"
 	"flyball/loop"
 	"flyball/serving"
@@ -42,6 +44,9 @@ type Config struct {
 	Version  string
 	Hosts    []string // names besides localhost under which the server is asked, as by a proxy
 
+	Quota int64         // bytes of files of one run or logged model; 0: no bound
+	Keep  time.Duration // deleted runs are removed for good after this; 0: only when somebody asks for it
+
 	// Manual has the clock move only by request (POST /v1/clock), and the loop and its
 	// jobs with it: for replays of history. Start is where it begins when the data
 	// folder tells nothing later.
@@ -58,6 +63,7 @@ type App struct {
 	store     *store.DB
 	blobs     *blob.Bucket
 	artifacts *artifact.Tree
+	tracker   *experiment.Tracker
 	log       *predictionlog.Log
 	serving   *serving.Server
 	loop      *loop.Loop
@@ -115,9 +121,13 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 // build puts the parts together.
 func (a *App) build() {
 	decoders := learner.Decoders()
-	a.artifacts = artifact.New(artifact.Options{Blobs: a.blobs, Store: a.store, Now: a.clock.now})
+	a.artifacts = artifact.New(artifact.Options{Blobs: a.blobs, Store: a.store, Quota: a.cfg.Quota, Now: a.clock.now})
+	a.collector = retention.New(retention.Options{Store: a.store, Blobs: a.blobs, Now: a.clock.now})
 	a.serving = serving.New(serving.Options{Log: a.log, Now: a.clock.now, Metrics: a.metrics})
-	trainer := &training.Trainer{Blobs: a.blobs, Log: a.log, Decoders: decoders, Logger: a.cfg.Logger}
+	a.tracker = experiment.NewTracker(experiment.TrackerOptions{Experiments: a.store, Runs: a.store, LoggedModels: a.store, Now: a.clock.now})
+	trainer := &training.Trainer{
+		Blobs: a.blobs, Log: a.log, Decoders: decoders, Logger: a.cfg.Logger, Tracker: trials{tracker: a.tracker, artifacts: a.artifacts},
+	}
 	judge := &training.Judge{Trainer: trainer, Folder: a.folder}
 	a.worker = job.New(job.Options{
 		Store: a.store, Now: a.clock.now, Logger: a.cfg.Logger,
@@ -183,6 +193,7 @@ func (a *App) work(ctx context.Context) error {
 	if !a.cfg.Manual {
 		g.Go(func() error { return a.loop.Run(ctx) })
 		g.Go(func() error { return a.worker.Run(ctx) })
+		g.Go(func() error { return a.collect(ctx) })
 	}
 	return g.Wait()
 }

@@ -6,16 +6,13 @@ import (
 	"net/http"
 
 	"flyball/api/mlflow"
-	"flyball/experiment"
 	"flyball/model/registry"
 )
 
 // tracking adds MLflow's API.
 func (a *App) tracking(mux *http.ServeMux) {
 	mlflow.New(mux, mlflow.Options{
-		Tracker: experiment.NewTracker(experiment.TrackerOptions{
-			Experiments: a.store, Runs: a.store, LoggedModels: a.store, Now: a.clock.now,
-		}),
+		Tracker:   a.tracker,
 		Registry:  registry.New(registry.Options{Store: a.store, Now: a.clock.now, Folder: a.versionFolder}),
 		Artifacts: a.artifacts,
 		Now:       a.clock.now, Version: a.cfg.Version, Logger: a.cfg.Logger,

@@ -109,4 +109,6 @@ type Result struct {
 	Shift      *float64          `json:"shift,omitempty"` // mean absolute move of the refit's predictions
 	Problems   []dataset.Problem `json:"problems,omitempty"`
 	Seconds    float64           `json:"seconds"`
+
+	said said // what the judged version and its opponents said of the test rows
 }

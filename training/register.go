@@ -41,9 +41,10 @@ func (t *Trainer) Handler(reg Registry) func(context.Context, job.Job, func(stri
 		if err != nil {
 			return nil, err
 		}
-		if err := register(ctx, reg, r, &res); err != nil {
+		if err := t.register(ctx, reg, r, &res); err != nil {
 			return nil, err
 		}
+		t.track(ctx, r, res)
 		return json.Marshal(res)
 	}
 }
@@ -60,7 +61,7 @@ func opponent(ctx context.Context, reg Registry, r Request) (*Opponent, error) {
 	return &Opponent{Bundle: v.Bundle, SeenUntil: v.SeenUntil}, nil
 }
 
-func register(ctx context.Context, reg Registry, r Request, res *Result) error {
+func (t *Trainer) register(ctx context.Context, reg Registry, r Request, res *Result) error {
 	report, err := json.Marshal(res.Verdict)
 	if err != nil {
 		return fmt.Errorf("encode the gate's report: %w", err)
@@ -69,6 +70,9 @@ func register(ctx context.Context, reg Registry, r Request, res *Result) error {
 		Ref: ident.Ref{Model: r.Recipe.Model}, Bundle: res.Bundle, Judged: res.Judged, Snapshot: res.Snapshot, Record: res.Record,
 		SeenUntil: res.SeenUntil, Verdict: verdictWord(res), Report: report, Cause: r.Cause,
 		CreatedAt: r.Now, CreatedBy: r.By, Key: r.Key,
+	}
+	if t.Tracker != nil {
+		v.RunID = RunOf(r.Key)
 	}
 	kept, err := reg.AddVersion(ctx, v, trainedEvent(r, res))
 	if err != nil {

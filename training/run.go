@@ -32,6 +32,7 @@ type Trainer struct {
 	Decoders model.Decoders
 	Workers  int // 0: one per CPU
 	Logger   *slog.Logger
+	Tracker  Tracker // nil: trainings leave no run
 }
 
 // Run makes a version of a request and judges it against live, the bundle that
@@ -52,7 +53,7 @@ func (t *Trainer) Run(ctx context.Context, r Request, live *Opponent, progress f
 			return w.result, err
 		}
 	}
-	w.result.Seconds = time.Since(began).Seconds()
+	w.result.Seconds, w.result.said = time.Since(began).Seconds(), w.said
 	return w.result, nil
 }
 
@@ -75,6 +76,7 @@ type work struct {
 	candidate, floor *model.Bundle // fitted on the training rows, for the gate
 	rebuilt          *bool
 	values           map[string]float64
+	said             said
 	result           Result
 }
 
@@ -307,6 +309,7 @@ func (w *work) evaluate(ctx context.Context) error {
 	if err := w.measure(test); err != nil {
 		return err
 	}
+	w.said = said{sample: s, keys: w.keys(test), values: w.values}
 	w.result.Verdict = w.recipe.Gate.Judge(gate.Input{Sample: s, Groups: groups, First: w.live == nil, Values: w.values, Rebuilt: w.rebuilt})
 	return nil
 }

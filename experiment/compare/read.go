@@ -29,6 +29,9 @@ const (
 	PredictionsFileZip = "evaluation/predictions.csv.gz"
 )
 
+// OtherFile is where a run keeps what another version said of the same rows.
+func OtherFile(version string) string { return "evaluation/others/" + version + ".csv.gz" }
+
 // The bounds of an evaluation.
 const (
 	MaxManifest    = 64 << 10
@@ -152,17 +155,17 @@ func (b *bounded) Read(p []byte) (int, error) {
 // reader is one reading of predictions.
 type reader struct {
 	*Evaluation
-	name                              string
-	in                                *csv.Reader
-	bytes                             *bounded
-	key, label, score, weight, block  int // the columns' places; −1: absent
-	cut                               []int
-	known                             []map[string]string // texts of slices, each kept once
-	blocks                            map[string]uint64
-	lone                              uint64 // blocks of rows that have none, from the top
-	yes, no                           string // labels seen
-	positive                          float64
-	positiveIsNumber, seenYes, seenNo bool
+	name                             string
+	in                               *csv.Reader
+	bytes                            *bounded
+	key, label, score, weight, block int // the columns' places; −1: absent
+	cut                              []int
+	known                            []map[string]string // texts of slices, each kept once
+	blocks                           map[string]uint64
+	lone                             uint64 // blocks of rows that have none, from the top
+	no                               string // the other label
+	positive                         float64
+	positiveIsNumber                 bool
 }
 
 func (p *reader) all() error {

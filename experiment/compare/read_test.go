@@ -56,7 +56,7 @@ func TestANumberIsALabelHoweverItIsWritten(t *testing.T) {
 func TestWhatIsNotAnEvaluationIsToldWithItsPlace(t *testing.T) {
 	const head = "key,label,prediction\n"
 	for _, c := range []struct{ name, manifest, predictions, want string }{
-		{"a misspelt key", `{"format":1,"kind":"binary","postive":"1"}`, "", `evaluation/evaluation.json is not what docs/formats/evaluation.md says`},
+		{"an unknown key", `{"format":1,"kind":"binary","positives":"1"}`, "", `evaluation/evaluation.json is not what docs/formats/evaluation.md says`},
 		{"a newer format", `{"format":2,"kind":"binary"}`, "", "evaluation/evaluation.json has format 2, and this program reads 1"},
 		{"several classes", `{"format":1,"kind":"multiclass"}`, "", `evaluation/evaluation.json: kind is binary or regression, not "multiclass"`},
 		{"a threshold of a number", `{"format":1,"kind":"regression","threshold":0.5}`, "", "evaluation/evaluation.json: a regression has no positive and no threshold"},

@@ -8,6 +8,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -30,7 +31,11 @@ func (e *Evaluation) Write() (manifest, predictions []byte, err error) {
 		head = append(head, "block")
 	}
 	for _, c := range e.Slices {
-		head = append(head, c.Name)
+		name := c.Name
+		if slices.Contains([]string{"key", "label", "prediction", "weight", "block"}, name) {
+			name = "slice " + name
+		}
+		head = append(head, name)
 	}
 	if err := w.Write(head); err != nil {
 		return nil, nil, fmt.Errorf("write predictions: %w", err)

@@ -41,6 +41,20 @@ func Measure(metric string, s Sample, role string, seed uint64) (Estimate, error
 	return e, told(metric, ok && finite(e.Value))
 }
 
+// Value is the metric of one role's scores without an interval, in one pass. It fails
+// as Measure does.
+func Value(metric string, s Sample, role string) (float64, error) {
+	if err := check(metric, s, role); err != nil {
+		return 0, err
+	}
+	if x, ok := s.losses(metric, role); ok {
+		return s.mean(x).Value, nil
+	}
+	d := stat.DrawsOf(len(s.Truth), nil)
+	v := s.statistic(metric, role, d)(once(d))
+	return v, told(metric, finite(v))
+}
+
 // manyDraws makes a t interval a normal one.
 const manyDraws = 1e9
 

@@ -42,6 +42,9 @@ func TestMetricsAgreeWithScikitLearn(t *testing.T) {
 				if !(math.Abs(e.Value-want) <= 1e-10*max(1, math.Abs(want))) {
 					t.Errorf("%s: got %.15g, want %.15g", metric, e.Value, want)
 				}
+				if v, err := Value(metric, s, "candidate"); err == nil && !(math.Abs(v-want) <= 1e-10*max(1, math.Abs(want))) || err != nil && metric != "mape" {
+					t.Errorf("%s without an interval: got %.15g, %v, want %.15g", metric, v, err, want)
+				}
 				checked++
 			}
 			for _, metric := range ForKind(c.Kind) {
