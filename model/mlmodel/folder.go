@@ -19,6 +19,7 @@ import (
 	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/data/pipeline"
+	"flyball/experiment/artifact"
 	"flyball/fault"
 	"flyball/model"
 	"flyball/model/registry"
@@ -29,8 +30,10 @@ var loader []byte
 
 // Tree is where files are put under paths. Package artifact implements it.
 type Tree interface {
-	// Link puts the blob of a digest under a path; when it lies there already, nothing
-	// happens.
+	// Stat is the file under a path; a NotFound fault when there is none.
+	Stat(ctx context.Context, path string) (artifact.Entry, error)
+
+	// Link puts the blob of a digest under a path, in the place of what is there.
 	Link(ctx context.Context, path string, d blob.Digest, size int64) error
 }
 
@@ -60,13 +63,17 @@ type golden struct {
 
 // Folder writes a version that Flyball made as an MLflow model folder, and returns
 // where it lies in the tree: versions/<model>/<number>. The same version gives the
-// same bytes, so that writing it again changes nothing. A version without a bundle,
-// and one with an expression that the loader cannot work out, is a Refused fault.
+// same bytes, and a folder that lies there with this loader is not written again. A
+// version without a bundle, and one with an expression that the loader cannot work out,
+// is a Refused fault.
 func Folder(ctx context.Context, blobs blob.Store, tree Tree, v registry.Version) (string, error) {
 	if v.Bundle == "" {
 		return "", fault.New(fault.Refused, "%s has no bundle", v.Ref).Do("load it from where it was logged")
 	}
 	w := writer{blobs: blobs, tree: tree, at: path.Join("versions", v.Model, fmt.Sprint(v.Version))}
+	if there, err := w.there(ctx); there || err != nil {
+		return w.at, err
+	}
 	raw, err := blob.ReadAll(ctx, blobs, v.Bundle, maxFile)
 	if err != nil {
 		return "", err
@@ -109,6 +116,25 @@ type writer struct {
 	err   error
 }
 
+// The files by which a folder is known to be whole: the loader, and MLmodel, which is
+// written last.
+const (
+	loaderPath  = "code/flyball_model.py"
+	mlmodelPath = "MLmodel"
+)
+
+// there reports whether the whole folder lies there already, with this loader.
+func (w *writer) there(ctx context.Context) (bool, error) {
+	code, err := w.tree.Stat(ctx, path.Join(w.at, loaderPath))
+	if err == nil {
+		_, err = w.tree.Stat(ctx, path.Join(w.at, mlmodelPath))
+	}
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil && code.Digest == blob.Sum(loader), err
+}
+
 func (w *writer) link(ctx context.Context, name string, d blob.Digest, size int64) {
 	if w.err == nil {
 		w.err = w.tree.Link(ctx, path.Join(w.at, name), d, size)
@@ -148,7 +174,7 @@ func (w *writer) write(ctx context.Context, v registry.Version, m model.Manifest
 		return fmt.Errorf("encode loader.json: %w", err)
 	}
 	w.put(ctx, "flyball/loader.json", content)
-	w.put(ctx, "code/flyball_model.py", loader)
+	w.put(ctx, loaderPath, loader)
 	w.environment(ctx)
 	example, err := split(m.Inputs, rows.Slice(0, min(exampleRows, rows.Rows())))
 	if err != nil {
@@ -160,7 +186,7 @@ func (w *writer) write(ctx context.Context, v registry.Version, m model.Manifest
 	if err != nil {
 		return err
 	}
-	w.put(ctx, "MLmodel", text)
+	w.put(ctx, mlmodelPath, text)
 	return w.err
 }
 

@@ -21,6 +21,8 @@ import (
 	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/data/pipeline"
+	"flyball/experiment/artifact"
+	"flyball/fault"
 	"flyball/ident"
 	"flyball/model"
 	"flyball/model/mlmodel"
@@ -46,6 +48,14 @@ func python(t *testing.T) string {
 
 // tree is paths in memory.
 type tree map[string]blob.Digest
+
+func (tr tree) Stat(_ context.Context, path string) (artifact.Entry, error) {
+	d, ok := tr[path]
+	if !ok {
+		return artifact.Entry{}, fault.New(fault.NotFound, "there is no %s", path)
+	}
+	return artifact.Entry{Path: path, Digest: d}, nil
+}
 
 func (tr tree) Link(_ context.Context, path string, d blob.Digest, _ int64) error {
 	tr[path] = d
@@ -390,18 +400,53 @@ func TestTheSameVersionIsTheSameFolder(t *testing.T) {
 	train := table(300, 0)
 	blobs := blob.Memory()
 	b := bundle(t, blobs, dataset.Binary, "builtin/constant", pipeline.Spec{Inputs: train.Fields()[:2]}, train, make([]float64, train.Rows()))
-	first, again := tree{}, tree{}
-	for _, tr := range []tree{first, again} {
+	write := func(tr tree) {
+		t.Helper()
 		if _, err := mlmodel.Folder(ctx, blobs, tr, version(b)); err != nil {
 			t.Fatal(err)
 		}
 	}
+	first, again := tree{}, tree{}
+	write(first)
+	write(again)
 	if len(first) != 12 {
 		t.Errorf("the folder has %d files: %v", len(first), first)
 	}
 	for path, d := range first {
 		if again[path] != d {
 			t.Errorf("%s differs", path)
+		}
+	}
+
+	const at = "versions/hotel-cancel/7/"
+	delete(again, at+"conda.yaml")
+	if write(again); again[at+"conda.yaml"] != "" {
+		t.Error("a whole folder was written again")
+	}
+	for name, half := range map[string]string{"a folder that broke off": "MLmodel", "a folder with an older loader": "code/flyball_model.py"} {
+		again[at+half] = blob.Sum([]byte("older"))
+		if half == "MLmodel" {
+			delete(again, at+half)
+		}
+		if write(again); again[at+half] != first[at+half] || again[at+"conda.yaml"] == "" {
+			t.Errorf("%s was not written again", name)
+		}
+		delete(again, at+"conda.yaml")
+	}
+}
+
+func TestAVersionThatHasNoFolderSaysWhy(t *testing.T) {
+	train := table(300, 0)
+	blobs := blob.Memory()
+	steps := pipeline.Spec{Inputs: train.Fields()[:3], Steps: []pipeline.Step{
+		{Op: "expr", As: "z", Expr: `city matches "^L" ? 1 : 0`}, {Op: "one_hot", In: []string{"city"}},
+	}}
+	b := bundle(t, blobs, dataset.Binary, "builtin/constant", steps, train, make([]float64, train.Rows()))
+	registered := version(b)
+	registered.Bundle = ""
+	for says, v := range map[string]registry.Version{"cannot be worked out in Python": version(b), "has no bundle": registered} {
+		if _, err := mlmodel.Folder(ctx, blobs, tree{}, v); !fault.Is(err, fault.Refused) || !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v, want %q", err, says)
 		}
 	}
 }
