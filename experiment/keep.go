@@ -32,28 +32,3 @@ type Imports interface {
 	// points are added. It returns how many were new.
 	ImportLoggedModels(ctx context.Context, models []LoggedModel) (added int, err error)
 }
-
-// Deleted is something that was deleted and is still kept.
-type Deleted[ID any] struct {
-	ID       ID
-	Location string // of its artifacts
-	At       int64  // when it was deleted; ms since 1970
-}
-
-// Remains is what is left of deleted things, until it is removed for good: list what
-// was deleted before a moment, remove its artifacts, then purge it. Each step may be
-// repeated. Purging what is not there is nothing; what is not deleted, or holds
-// something that is not, is a Refused fault. Package store implements it.
-type Remains interface {
-	// Lists are the longest deleted first, at most limit (and 10,000).
-	DeletedRuns(ctx context.Context, before int64, limit int) ([]Deleted[ident.RunID], error)
-	PurgeRun(ctx context.Context, id ident.RunID) error
-
-	// DeletedLoggedModels has those of deleted experiments too.
-	DeletedLoggedModels(ctx context.Context, before int64, limit int) ([]Deleted[ident.ModelID], error)
-	PurgeLoggedModel(ctx context.Context, id ident.ModelID) error
-
-	// DeletedExperiments leaves out the default one, which always is.
-	DeletedExperiments(ctx context.Context, before int64, limit int) ([]Deleted[ident.ExperimentID], error)
-	PurgeExperiment(ctx context.Context, id ident.ExperimentID) error
-}

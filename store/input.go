@@ -25,7 +25,26 @@ func (db *DB) LogInputs(ctx context.Context, id ident.RunID, in []experiment.Inp
 	})
 }
 
+// holdDatasets keeps datasets from being removed during this transaction, and lets
+// others add them; when alone, nobody else does either.
+func (t *tx) holdDatasets(ctx context.Context, alone bool) error {
+	statement := t.dialect.hold
+	if alone {
+		statement = t.dialect.alone
+	}
+	if statement == "" {
+		return nil
+	}
+	_, err := t.exec(ctx, statement, "datasets")
+	return err
+}
+
 func (t *tx) addInputs(ctx context.Context, to target, in []experiment.Input, models []ident.ModelID) error {
+	if len(in) > 0 {
+		if err := t.holdDatasets(ctx, false); err != nil {
+			return err
+		}
+	}
 	for _, i := range in {
 		dataset, err := t.dataset(ctx, to.experiment, i.Dataset)
 		if err != nil {

@@ -10,57 +10,33 @@ import (
 	"flyball/ident"
 )
 
-var _ experiment.Remains = (*DB)(nil)
-
-func scanDeleted[ID any](s scanner) (d experiment.Deleted[ID], err error) {
-	err = s.Scan(&d.ID, &d.Location, &d.At)
-	return d, err
-}
-
-// DeletedRuns are runs deleted before a moment; see experiment.Remains.
-func (db *DB) DeletedRuns(ctx context.Context, before int64, limit int) ([]experiment.Deleted[ident.RunID], error) {
-	return all(ctx, db, "the deleted runs cannot be read", scanDeleted[ident.RunID], `SELECT run_id, location, deleted_at FROM runs
-		WHERE deleted <> 0 AND deleted_at < $1 ORDER BY deleted_at, seq LIMIT $2`, before, clamp(limit))
-}
-
-// DeletedLoggedModels are logged models deleted before a moment, by themselves or with
-// their experiment; see experiment.Remains.
-func (db *DB) DeletedLoggedModels(ctx context.Context, before int64, limit int) ([]experiment.Deleted[ident.ModelID], error) {
-	return all(ctx, db, "the deleted logged models cannot be read", scanDeleted[ident.ModelID], `SELECT model_id, location, at FROM (
-			SELECT m.seq, m.model_id, m.location, CASE WHEN m.deleted <> 0 THEN m.updated ELSE e.updated END AS at
-			FROM logged_models m JOIN experiments e ON e.id = m.experiment WHERE m.deleted <> 0 OR e.deleted <> 0) AS gone
-		WHERE at < $1 ORDER BY at, seq LIMIT $2`, before, clamp(limit))
-}
-
-// DeletedExperiments are experiments deleted before a moment; see experiment.Remains.
-func (db *DB) DeletedExperiments(ctx context.Context, before int64, limit int) ([]experiment.Deleted[ident.ExperimentID], error) {
-	return all(ctx, db, "the deleted experiments cannot be read", scanDeleted[ident.ExperimentID], `SELECT id, location, updated FROM experiments
-		WHERE deleted <> 0 AND id <> $1 AND updated < $2 ORDER BY updated, id LIMIT $3`, experiment.Default, before, clamp(limit))
-}
-
-// PurgeRun removes a deleted run for good; see experiment.Remains. What it logged to
-// logged models stays with them. A long history goes in parts, so that others can write
-// between.
+// PurgeRun removes a deleted run for good, and the datasets that only it read. What it
+// logged to logged models stays with them. A run that is not there is nothing, one that
+// is not deleted a Refused fault. A long history goes in parts, so that others can write
+// between; whoever is interrupted may purge again.
 func (db *DB) PurgeRun(ctx context.Context, id ident.RunID) error {
 	for more := true; more; {
 		err := db.atomic(ctx, "the run was not removed", func(t *tx) error {
 			more = false
-			var seq int64
-			var deleted bool
-			err := t.row(ctx, `SELECT seq, deleted FROM runs WHERE run_id = $1 {lock}`, id).Scan(&seq, flag{&deleted})
+			r, err := scanRun(t.row(ctx, `SELECT `+runColumns+` FROM runs r WHERE r.run_id = $1 {lock}`, id))
 			if none(err) {
 				return nil
 			}
 			if err != nil {
 				return err
 			}
-			if !deleted {
+			if !r.Deleted {
 				return fault.New(fault.Refused, "run %s is not deleted", id)
 			}
-			if more, err = t.purgePoints(ctx, seq); err != nil || more {
+			if more, err = t.purgePoints(ctx, r.seq); err != nil || more {
 				return err
 			}
-			return t.execAll(ctx, seq,
+			if err := t.holdDatasets(ctx, true); err != nil {
+				return err
+			}
+			return t.execAll(ctx, r.seq,
+				`DELETE FROM datasets WHERE id IN (SELECT dataset FROM inputs WHERE run = $1)
+					AND NOT EXISTS (SELECT 1 FROM inputs o WHERE o.dataset = datasets.id AND o.run <> $1)`,
 				`DELETE FROM latest_metrics WHERE run = $1`, `DELETE FROM params WHERE run = $1`, `DELETE FROM tags WHERE run = $1`,
 				`DELETE FROM inputs WHERE run = $1`, `DELETE FROM run_models WHERE run = $1`, `DELETE FROM runs WHERE seq = $1`)
 		})
@@ -101,7 +77,8 @@ func (t *tx) execAll(ctx context.Context, arg any, statements ...string) error {
 	return nil
 }
 
-// PurgeLoggedModel removes a deleted logged model for good; see experiment.Remains.
+// PurgeLoggedModel removes a logged model for good that was deleted, or whose experiment
+// was. One that is not there is nothing, one that is not deleted a Refused fault.
 func (db *DB) PurgeLoggedModel(ctx context.Context, id ident.ModelID) error {
 	return db.atomic(ctx, "the logged model was not removed", func(t *tx) error {
 		var seq int64
@@ -125,8 +102,9 @@ func (db *DB) PurgeLoggedModel(ctx context.Context, id ident.ModelID) error {
 	})
 }
 
-// PurgeExperiment removes a deleted experiment for good; see experiment.Remains. Its
-// runs and logged models must have been purged before.
+// PurgeExperiment removes a deleted experiment for good. One that is not there is
+// nothing; one that is not deleted, still holds runs or logged models, or is the default
+// one is a Refused fault.
 func (db *DB) PurgeExperiment(ctx context.Context, id ident.ExperimentID) error {
 	return db.atomic(ctx, "the experiment was not removed", func(t *tx) error {
 		e, err := t.experiment(ctx, id, "{lock}")

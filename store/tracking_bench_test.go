@@ -189,3 +189,27 @@ func BenchmarkMillionPoints(b *testing.B) {
 		})
 	})
 }
+
+// BenchmarkImportRuns brings in 200 runs at a time, each with 20 metrics of 10 points
+// and 20 params; it reports the cost of one run.
+func BenchmarkImportRuns(b *testing.B) {
+	db := benchmarkDB(b)
+	const together = 200
+	cost(b, func(int) error {
+		var runs []experiment.ImportedRun
+		for range together {
+			r := experiment.ImportedRun{Run: experiment.Run{ID: ident.NewRunID(), Name: "able-mole-1", Status: experiment.Finished, Start: 1}}
+			full(&r.Run)
+			for i := range 200 {
+				r.History = append(r.History, experiment.Metric{Key: fmt.Sprintf("m%d", i%20), Value: float64(i) / 7, Timestamp: int64(i), Step: int64(i)})
+			}
+			runs = append(runs, r)
+		}
+		n, err := db.ImportRuns(context.Background(), runs)
+		if n != together {
+			b.Fatalf("%d runs were new", n)
+		}
+		return err
+	})
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*together), "µs/run")
+}

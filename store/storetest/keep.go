@@ -22,7 +22,7 @@ func keeping(t *testing.T, open Open) {
 		{"an import that conflicts brings in nothing", importRefused},
 		{"deleted runs are brought in deleted, and come back with their experiment", importedDeleted},
 		{"logged models are brought in with all their points, twice as once", importedModels},
-		{"what was deleted before a moment is listed, the oldest first", deletedListed},
+		{"a run was deleted when that was said first", deletedOnce},
 		{"what is purged leaves nothing behind, and the rest as it was", purged},
 		{"what is not deleted is not purged", purgeRefused},
 		{"a long history is purged too", purgedLong},
@@ -114,41 +114,25 @@ func importedModels(t *testing.T, open Open) {
 	says(t, err, fault.NotFound, "Logged model with ID 'm-new' not found.")
 }
 
-func deletedListed(t *testing.T, open Open) {
+func deletedOnce(t *testing.T, open Open) {
 	db, _ := open(t)
 	ctx := t.Context()
-	e := must(db.CreateExperiment(ctx, experiment.Experiment{Name: "e"}))(t)
-	for _, id := range []ident.RunID{"late", "early", "kept"} {
-		check(t, db.CreateRun(ctx, experiment.Run{ID: id, Location: "at " + string(id)}))
+	oneRun(t, db, runA)
+	for _, now := range []int64{100, 900} {
+		check(t, db.SetRunDeleted(ctx, runA, true, now))
 	}
-	check(t, db.CreateRun(ctx, experiment.Run{ID: "with", Experiment: e.ID}))
-	check(t, db.CreateLoggedModel(ctx, experiment.LoggedModel{ID: "m-with", Experiment: e.ID, Updated: 1}))
-	check(t, db.CreateLoggedModel(ctx, experiment.LoggedModel{ID: "m-gone", Location: "l"}))
-	check(t, db.CreateLoggedModel(ctx, experiment.LoggedModel{ID: "m-kept"}))
-	check(t, db.SetRunDeleted(ctx, "late", true, 300))
-	check(t, db.SetRunDeleted(ctx, "early", true, 100))
-	check(t, db.SetRunDeleted(ctx, "early", true, 900)) // deleted already
-	check(t, db.SetExperimentDeleted(ctx, e.ID, true, 200))
-	check(t, db.SetExperimentDeleted(ctx, experiment.Default, true, 50))
-	check(t, db.SetExperimentDeleted(ctx, experiment.Default, false, 50))
-	check(t, db.DeleteLoggedModel(ctx, "m-gone", 250))
-
-	type gone = experiment.Deleted[ident.RunID]
-	same(t, "runs", must(db.DeletedRuns(ctx, 1000, 10))(t), []gone{{ID: "early", Location: "at early", At: 100}, {ID: "with", At: 200}, {ID: "late", Location: "at late", At: 300}})
-	same(t, "runs before a moment", must(db.DeletedRuns(ctx, 200, 10))(t), []gone{{ID: "early", Location: "at early", At: 100}})
-	same(t, "one run", must(db.DeletedRuns(ctx, 1000, 1))(t), []gone{{ID: "early", Location: "at early", At: 100}})
-	same(t, "logged models", must(db.DeletedLoggedModels(ctx, 1000, 10))(t),
-		[]experiment.Deleted[ident.ModelID]{{ID: "m-with", At: 200}, {ID: "m-gone", Location: "l", At: 250}})
-	same(t, "experiments", must(db.DeletedExperiments(ctx, 1000, 10))(t),
-		[]experiment.Deleted[ident.ExperimentID]{{ID: e.ID, Location: "mlflow-artifacts:/1", At: 200}})
-	check(t, db.SetExperimentDeleted(ctx, experiment.Default, true, 10))
-	if got := must(db.DeletedExperiments(ctx, 1000, 10))(t); len(got) != 1 {
-		t.Errorf("the default experiment is listed: %v", got)
+	expired := func(before int64) (ids []string) {
+		for e, err := range db.Expired(ctx, before) {
+			check(t, err)
+			ids = append(ids, e.ID)
+		}
+		return ids
 	}
-	check(t, db.SetRunDeleted(ctx, "early", false, 0))
-	if got := must(db.DeletedRuns(ctx, 150, 10))(t); len(got) != 1 || got[0].ID != "kept" {
-		t.Errorf("got %v, want only the run that was deleted with the default experiment", got)
-	}
+	same(t, "before it", expired(100), []string(nil))
+	same(t, "after it", expired(101), []string{string(runA)})
+	check(t, db.SetRunDeleted(ctx, runA, false, 0))
+	check(t, db.SetRunDeleted(ctx, runA, true, 500))
+	same(t, "deleted anew", expired(101), []string(nil))
 }
 
 // counts are how many rows each table of tracking has.
@@ -175,6 +159,13 @@ func purged(t *testing.T, open Open) {
 	check(t, db.Log(ctx, experiment.Batch{Run: runA, Metrics: []experiment.Metric{point}}, true))
 	before := counts(t, raw)
 	wantRun, wantModel := must(db.Run(ctx, runA))(t), must(db.LoggedModel(ctx, modA, false))(t)
+
+	other := wholeRun("other", experiment.Default) // reads one dataset of its own, and one that the first run reads
+	other.Inputs[1].Dataset.Digest = "d3"
+	check(t, db.CreateRun(ctx, other))
+	check(t, db.SetRunDeleted(ctx, "other", true, 1))
+	check(t, db.PurgeRun(ctx, "other"))
+	equal(t, "rows without the other run", counts(t, raw), before)
 
 	e := must(db.CreateExperiment(ctx, experiment.Experiment{Name: "e", Tags: []experiment.Tag{{Key: "a"}}}))(t)
 	check(t, db.CreateRun(ctx, wholeRun(runB, e.ID)))
