@@ -63,6 +63,7 @@ type App struct {
 	store     *store.DB
 	blobs     *blob.Bucket
 	artifacts *artifact.Tree
+	collector *retention.Collector
 	tracker   *experiment.Tracker
 	log       *predictionlog.Log
 	serving   *serving.Server

@@ -31,6 +31,7 @@ func (a *App) handler() http.Handler {
 	rest.New(mux, rest.Options{
 		Control: a.control, Serving: a.serving, Store: a.store, Log: a.log, Blobs: a.blobs, Now: a.clock.now,
 		Kept: a.store, Importer: &archive.Importer{Store: a.store, Now: a.clock.now},
+		Collector: a.collector, Retention: a.retention(),
 		Advance: advance, Version: a.cfg.Version, Logger: a.cfg.Logger,
 	})
 	if err := web.New(mux, web.Options{

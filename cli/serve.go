@@ -15,6 +15,7 @@ import (
 	"flyball/data/frame"
 	"flyball/spec"
 	"flyball/store"
+	"flyball/unit"
 )
 
 // version is of this build: the module's, or the commit it was built from.
@@ -54,7 +55,7 @@ func dataDir() string {
 
 func serveCommand(e *env) *cobra.Command {
 	var cfg app.Config
-	var clock, level string
+	var clock, level, quota, keep string
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the server: the loop, predictions, pages", Args: cobra.NoArgs,
 		Example: "  flyball serve\n  flyball serve --data /var/lib/flyball --listen 127.0.0.1:7180\n  FLYBALL_DATABASE='host=/run/postgresql dbname=flyball' flyball serve",
@@ -72,6 +73,9 @@ func serveCommand(e *env) *cobra.Command {
 				}
 				cfg.Manual, cfg.Start = true, time.UnixMicro(us).UTC()
 			}
+			if err := limits(&cfg, quota, keep); err != nil {
+				return err
+			}
 			a, err := app.New(cmd.Context(), cfg)
 			if err != nil {
 				return err
@@ -87,9 +91,30 @@ func serveCommand(e *env) *cobra.Command {
 	c.Flags().StringVar(&cfg.Data, "data", dataDir(), "folder of everything that is kept (FLYBALL_DATA)")
 	c.Flags().StringVar(&cfg.Listen, "listen", "127.0.0.1:7180", "address to answer at, of this machine only")
 	c.Flags().StringArrayVar(&cfg.Hosts, "host", nil, "another name of the server, as a proxy before it asks for (may be repeated)")
+	c.Flags().StringVar(&quota, "artifact-quota", "", "most bytes of files of one run or logged model, such as 20GB (default no bound)")
+	c.Flags().StringVar(&keep, "keep-deleted", "", "remove for good, every day, what was deleted longer ago than this, such as 30d (default only by flyball gc)")
 	c.Flags().StringVar(&clock, "clock", "", "for replays of history: begin at this time, and move only by POST /v1/clock")
 	c.Flags().StringVar(&level, "log", "info", "debug, info, warn or error")
 	return c
+}
+
+// limits reads what is bounded: the files of a run, and how long deleted things stay.
+func limits(cfg *app.Config, quota, keep string) error {
+	if quota != "" {
+		n, err := unit.ParseBytes(quota)
+		if err != nil || n <= 0 {
+			return fmt.Errorf("invalid argument %q for --artifact-quota: a size such as 500MB or 20GB", quota)
+		}
+		cfg.Quota = int64(n)
+	}
+	if keep != "" {
+		d, err := unit.ParseDuration(keep)
+		if err != nil || d <= 0 {
+			return fmt.Errorf("invalid argument %q for --keep-deleted: a time such as 30d", keep)
+		}
+		cfg.Keep = d.D()
+	}
+	return nil
 }
 
 func schemaCommand(e *env) *cobra.Command {

@@ -26,6 +26,7 @@ import (
 	"flyball/event"
 	"flyball/experiment/archive"
 	"flyball/governance/audit"
+	"flyball/governance/retention"
 	"flyball/job"
 	"flyball/model/registry"
 	"flyball/monitoring"
@@ -51,18 +52,20 @@ type Store interface {
 
 // Options are what the face is built from.
 type Options struct {
-	Control  *control.Service
-	Serving  *serving.Server
-	Store    Store
-	Log      prediction.Log
-	Blobs    blob.Store
-	Kept     archive.Kept      // what an export reads
-	Importer *archive.Importer // what an import goes through
-	Now      func() time.Time
-	Advance  func(ctx context.Context, now time.Time, turn bool) error // moves a manual clock; nil: the clock is the machine's
-	Version  string
-	Logger   *slog.Logger
-	MaxBody  int64 // of a request; 0: 32 MiB. Data files may be 8 GiB
+	Control   *control.Service
+	Serving   *serving.Server
+	Store     Store
+	Log       prediction.Log
+	Blobs     blob.Store
+	Kept      archive.Kept      // what an export reads
+	Importer  *archive.Importer // what an import goes through
+	Collector *retention.Collector
+	Retention retention.Policy // what a collection keeps when its caller says nothing
+	Now       func() time.Time
+	Advance   func(ctx context.Context, now time.Time, turn bool) error // moves a manual clock; nil: the clock is the machine's
+	Version   string
+	Logger    *slog.Logger
+	MaxBody   int64 // of a request; 0: 32 MiB. Data files may be 8 GiB
 }
 
 // face is the routes and what they answer from.
@@ -89,6 +92,7 @@ func New(mux *http.ServeMux, opts Options) {
 	raw(mux, api.Read, "GET /v1/events", f.events)
 	raw(mux, api.Track, "POST /v1/import", f.bringIn)
 	raw(mux, api.Rows, "GET /v1/export", f.takeOut)
+	raw(mux, api.Operate, "POST /v1/gc", f.collect)
 }
 
 // schemaName names a type in the OpenAPI document: by itself when it is the API's own,
