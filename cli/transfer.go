@@ -113,7 +113,7 @@ func (t *transfer) bringIn(ctx context.Context) error {
 		t.say("%s; it was left as it is", d)
 	}
 	for why, n := range t.skipped {
-		t.say("the files of %d runs and models were left out: %s", n, why)
+		t.say("the files of %d of the runs and models were left out: %s", n, why)
 	}
 	for _, n := range done.Kinds {
 		if n.Differ > 0 {
