@@ -25,15 +25,23 @@ type Ask struct {
 // The longest pages.
 const (
 	MaxSearch  = 50_000
-	MaxHistory = 25_000 // points of several runs in one answer
-	MaxSample  = 2500   // points of each run
-	maxRuns    = 100    // whose points are asked for at once
-	maxShown   = 20     // experiments whose datasets are asked for at once
-	maxSeen    = 1000   // datasets in one answer
+	MaxHistory = 25_000  // points of several runs in one answer
+	MaxSample  = 2500    // points of each run
+	maxRuns    = 100     // whose points are asked for at once
+	maxShown   = 20      // experiments whose datasets are asked for at once
+	maxSeen    = 1000    // datasets in one answer
+	maxFilter  = 1 << 20 // bytes
 )
 
 func notPositive(n int) error {
 	return fault.New(fault.Invalid, "Invalid value %d for parameter 'max_results' supplied. It must be a positive integer", n)
+}
+
+func checkFilter(filter string) error {
+	if len(filter) > maxFilter {
+		return fault.New(fault.Invalid, "The filter has %d bytes, and %d are the most", len(filter), maxFilter)
+	}
+	return nil
 }
 
 // SearchExperiments finds experiments; next is empty on the last page.
@@ -43,6 +51,9 @@ func (t *Tracker) SearchExperiments(ctx context.Context, a Ask) (found []Experim
 	}
 	if a.Limit > MaxSearch {
 		return nil, "", fault.New(fault.Invalid, "Invalid value %d for parameter 'max_results' supplied. It must be at most %d", a.Limit, MaxSearch)
+	}
+	if err := checkFilter(a.Filter); err != nil {
+		return nil, "", err
 	}
 	q := Query{View: a.View, Page: a.Page}
 	if q.Filter, err = search.Experiments(a.Filter); err != nil {
@@ -61,6 +72,9 @@ func (t *Tracker) SearchRuns(ctx context.Context, a Ask) (found []Run, next stri
 	}
 	if a.Limit > MaxSearch {
 		return nil, "", fault.New(fault.Invalid, "Invalid value %d for parameter 'max_results' supplied:  Hint: Value was of type 'int'. See the API docs for more information about request parameters.", a.Limit)
+	}
+	if err := checkFilter(a.Filter); err != nil {
+		return nil, "", err
 	}
 	q := Query{Experiments: a.Experiments, View: a.View, Page: a.Page}
 	if q.Filter, err = search.Runs(a.Filter); err != nil {

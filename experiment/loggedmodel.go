@@ -141,6 +141,9 @@ func (t *Tracker) SearchLoggedModels(ctx context.Context, a AskModels) (found []
 	if a.Limit <= 0 {
 		return nil, "", notPositive(a.Limit)
 	}
+	if err := checkFilter(a.Filter); err != nil {
+		return nil, "", err
+	}
 	a.Limit = min(a.Limit, maxLoggedSearch)
 	q := Query{Experiments: a.Experiments, Datasets: a.Datasets, Page: a.Page}
 	if q.Filter, err = search.LoggedModels(a.Filter); err != nil {

@@ -238,6 +238,7 @@ func TestRunsAreSearched(t *testing.T) {
 		{"a length of 0", "POST runs/search", `{"experiment_ids":["0"],"max_results":0}`, 400, "Invalid value 0 for parameter 'max_results' supplied. It must be a positive integer"},
 		{"too long a page", "POST runs/search", `{"experiment_ids":["0"],"max_results":50001}`, 400, wrong("50001", "max_results", "int")},
 		{"OR", "POST runs/search", `{"experiment_ids":["0"],"filter":"metrics.a > 1 OR params.b = '1'"}`, 400, "Invalid clause(s) in filter string: 'OR'"},
+		{"an endless filter", "POST runs/search", `{"experiment_ids":["0"],"filter":"` + strings.Repeat(" ", 1<<20) + `a"}`, 400, "The filter has 1048577 bytes, and 1048576 are the most"},
 		{"a token that is none", "POST runs/search", `{"experiment_ids":["0"],"page_token":"?"}`, 400, "Invalid page token, could not base64-decode"},
 	})
 }
