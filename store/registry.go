@@ -312,6 +312,15 @@ func (db *DB) ModelRoot(ctx context.Context, id ident.ModelID) (r registry.Resou
 	return db.resource(ctx, `SELECT location, source_run FROM logged_models WHERE model_id = $1 AND deleted = 0`, string(id))
 }
 
+// LoggedByRun is the newest logged model of a name that a run made; empty when there is
+// none.
+func (db *DB) LoggedByRun(ctx context.Context, run ident.RunID, name string) (ident.ModelID, error) {
+	var id ident.ModelID
+	err := db.row(ctx, `SELECT model_id FROM logged_models WHERE experiment = (SELECT experiment FROM runs WHERE run_id = $1)
+		AND name = $2 AND source_run = $1 AND deleted = 0 ORDER BY created DESC, seq DESC LIMIT 1`, string(run), clean(name)).Scan(&id)
+	return id, problem(ignore(err, sql.ErrNoRows), "the logged models cannot be read")
+}
+
 func (db *DB) resource(ctx context.Context, statement, id string) (r registry.Resource, there bool, err error) {
 	if id == "" {
 		return r, false, nil

@@ -55,7 +55,12 @@ func (r *Registrar) settle(ctx context.Context, c Claim) (Origin, error) {
 			k.Runs[id] = res
 		}
 	}
-	for _, id := range []ident.ModelID{s.ModelID, s.Model} {
+	if s.Run != "" && s.Name != "" {
+		if k.Logged, err = r.opts.Store.LoggedByRun(ctx, s.Run, s.Name); err != nil {
+			return Origin{}, err
+		}
+	}
+	for _, id := range []ident.ModelID{s.ModelID, s.Model, k.Logged} {
 		if res, there, err := r.opts.Store.ModelRoot(ctx, id); err != nil {
 			return Origin{}, err
 		} else if there {
@@ -144,7 +149,8 @@ const maxCopies = 16
 
 // DownloadURI is where a client finds the files of a version: what its source was
 // resolved to when it was registered, else the folder of what Flyball made, else the
-// source as it was said, which is then for the client to follow.
+// source as it was said, which is then for the client to follow. A path of a run is for
+// the client in any case, as in MLflow.
 func (r *Registrar) DownloadURI(ctx context.Context, ref ident.Ref) (string, error) {
 	v, err := r.Version(ctx, ref)
 	if err != nil {
@@ -152,6 +158,9 @@ func (r *Registrar) DownloadURI(ctx context.Context, ref ident.Ref) (string, err
 	}
 	of := v
 	for range maxCopies {
+		if strings.HasPrefix(of.Source, "runs:") {
+			return of.Source, nil
+		}
 		if of.Location != "" {
 			return of.Location, nil
 		}

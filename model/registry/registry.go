@@ -93,7 +93,7 @@ type Version struct {
 	Key       string          `json:"key"` // of the job that made it; registering the same key twice is once
 
 	Source    string        `json:"source,omitempty"`   // where its files lie, as the client said it; never opened as it is
-	Location  string        `json:"location,omitempty"` // the same, resolved when it was registered: below mlflow-artifacts:/ or an object store; empty: unknown
+	Location  string        `json:"location,omitempty"` // the same, resolved when it was registered: below mlflow-artifacts:/, or an address that is not ours; empty: unknown
 	RunID     ident.RunID   `json:"run_id,omitempty"`   // the run that made it; it may be unknown here
 	ModelID   ident.ModelID `json:"model_id,omitempty"` // the logged model that it is; it may be unknown here
 	RunLink   string        `json:"run_link,omitempty"`

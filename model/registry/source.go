@@ -31,8 +31,10 @@ type Source struct {
 	Model   ident.ModelID // the logged model that the source names; empty: none
 	Version *VersionName  // the version that the source names; nil: none
 
+	Name string // of what Run logged: the first segment of the path below it
+
 	kind kind
-	path []string // of an artifact: its decoded segments below mlflow-artifacts:/
+	path []string // decoded segments: of an artifact below mlflow-artifacts:/, of a run below its root
 }
 
 // VersionName names a version as models:/ URIs do: by number, by alias or by stage.
@@ -65,6 +67,7 @@ type Resource struct {
 type Known struct {
 	Runs    map[ident.RunID]Resource
 	Models  map[ident.ModelID]Resource
+	Logged  ident.ModelID // the logged model of Source.Run that has Source.Name, which is in Models; empty: none
 	Version Version
 }
 
@@ -179,10 +182,11 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // parseRuns reads the rest of runs:/….
 func (s *Source) parseRuns(host, rest string) error {
 	run, path, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
-	if host != "" || !strings.HasPrefix(rest, "/") || !runID.MatchString(run) || path == "" {
+	s.path = segments(decoded(path))
+	if host != "" || !strings.HasPrefix(rest, "/") || !runID.MatchString(run) || len(s.path) == 0 {
 		return s.wrong("run_id")
 	}
-	s.kind, s.Run = isRun, ident.RunID(run)
+	s.kind, s.Run, s.Name = isRun, ident.RunID(run), s.path[0]
 	return nil
 }
 
@@ -222,9 +226,7 @@ func CheckSource(s Source, k Known) (Origin, error) {
 		if s.RunID != "" && s.RunID != s.Run {
 			return Origin{}, s.wrong("run_id")
 		}
-		if _, there := k.Runs[s.Run]; there {
-			o.RunID = s.Run
-		}
+		s.fillRun(&o, k)
 		err = s.known(k)
 	case isLogged:
 		if s.ModelID != "" && s.ModelID != s.Model {
@@ -257,6 +259,21 @@ func (o *Origin) fill(id ident.ModelID, k Known) {
 	if m, there := k.Models[id]; there {
 		o.ModelID, o.Location = id, m.Location
 	}
+}
+
+// fillRun has o be what the run logged, if the run exists: a logged model of that name,
+// else a folder of the run's artifacts.
+func (s Source) fillRun(o *Origin, k Known) {
+	r, there := k.Runs[s.Run]
+	if !there {
+		return
+	}
+	o.RunID = s.Run
+	rest := s.path
+	if m, there := k.Models[k.Logged]; there && (s.ModelID == "" || s.ModelID == k.Logged) {
+		r, rest, o.ModelID = m, s.path[1:], k.Logged
+	}
+	o.Location = strings.Join(append([]string{strings.TrimSuffix(r.Location, "/")}, rest...), "/")
 }
 
 // checkArtifact has the source lie inside what the client says, or says it for it.

@@ -39,6 +39,9 @@ func settled(c Claim, k Known) (Origin, error) {
 	if err != nil {
 		return Origin{}, err
 	}
+	if s.Run == run && s.Name == "model" {
+		k.Logged = logged
+	}
 	return CheckSource(s, k)
 }
 
@@ -95,14 +98,24 @@ func TestWhatASourceMeans(t *testing.T) {
 			Origin{Source: "models:/demo/3", Location: inModel, RunID: run, ModelID: logged},
 		},
 		{
-			"a path of a run is for the client to follow",
-			Claim{Source: "runs:/" + string(run) + "/model", RunID: run},
-			Origin{Source: "runs:/" + string(run) + "/model", RunID: run},
+			"a path of a run lies among its artifacts",
+			Claim{Source: "runs:/" + string(other) + "/model", RunID: other},
+			Origin{Source: "runs:/" + string(other) + "/model", Location: "mlflow-artifacts:/6/" + string(other) + "/artifacts/model", RunID: other},
 		},
 		{
 			"a run that only the source names is filled in",
-			Claim{Source: "runs:/" + string(run) + "/a/b"},
-			Origin{Source: "runs:/" + string(run) + "/a/b", RunID: run},
+			Claim{Source: "runs:/" + string(other) + "/a/b%20c"},
+			Origin{Source: "runs:/" + string(other) + "/a/b%20c", Location: "mlflow-artifacts:/6/" + string(other) + "/artifacts/a/b c", RunID: other},
+		},
+		{
+			"a model that the run logged is where that lies",
+			Claim{Source: "runs:/" + string(run) + "/model"},
+			Origin{Source: "runs:/" + string(run) + "/model", Location: inModel, RunID: run, ModelID: logged},
+		},
+		{
+			"a part of it",
+			Claim{Source: "runs:/" + string(run) + "/model/data", ModelID: logged},
+			Origin{Source: "runs:/" + string(run) + "/model/data", Location: inModel + "/data", RunID: run, ModelID: logged},
 		},
 		{
 			"a run that is not here leads nowhere",

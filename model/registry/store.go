@@ -66,4 +66,6 @@ type Aliases interface {
 type Sources interface {
 	RunRoot(ctx context.Context, id ident.RunID) (r Resource, there bool, err error)
 	ModelRoot(ctx context.Context, id ident.ModelID) (r Resource, there bool, err error) // deleted ones are not there
+	// LoggedByRun is the newest logged model of that name that a run made; empty: none.
+	LoggedByRun(ctx context.Context, run ident.RunID, name string) (ident.ModelID, error)
 }

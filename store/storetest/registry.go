@@ -412,4 +412,7 @@ func sources(t *testing.T, open Open) {
 			t.Errorf("%s%s: got %+v, %v, %v; want %+v, %v", c.run, c.model, got, there, err, c.want, c.there)
 		}
 	}
+	for what, want := range map[[2]string]ident.ModelID{{"r1", "n"}: "m-1", {"r1", "x"}: "", {"r2", "n"}: ""} {
+		equal(t, "the logged model of "+what[0]+" named "+what[1], must(db.LoggedByRun(ctx, ident.RunID(what[0]), what[1]))(t), want)
+	}
 }
