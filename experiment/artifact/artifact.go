@@ -101,7 +101,14 @@ func (t *Tree) Put(ctx context.Context, path string, r io.Reader) (Entry, error)
 	if e.Digest, e.Size, err = t.opts.Blobs.Put(ctx, r); err != nil {
 		return Entry{}, err
 	}
-	return e, t.opts.Store.PutArtifact(ctx, e, o, t.opts.Quota)
+	if err := t.opts.Store.PutArtifact(ctx, e, o, t.opts.Quota); err != nil {
+		return Entry{}, err
+	}
+	ok, err := t.opts.Blobs.Keep(ctx, e.Digest)
+	if err == nil && !ok { // a collection without any grace came between the bytes and their row
+		err = fault.New(fault.Unavailable, "the bytes of '%s' were collected while it was put", path).Do("put it again")
+	}
+	return e, err
 }
 
 // Over is the fault of an owner whose files would take more than quota bytes.

@@ -325,6 +325,32 @@ func TestATreeIsWalkedAndCopied(t *testing.T) {
 	}
 }
 
+// hasty collects bytes as soon as they are put.
+type hasty struct{ *blob.Bucket }
+
+func (h hasty) Put(ctx context.Context, r io.Reader) (blob.Digest, int64, error) {
+	d, n, err := h.Bucket.Put(ctx, r)
+	if err == nil {
+		_, err = h.Delete(ctx, d, time.Now().Add(time.Hour))
+	}
+	return d, n, err
+}
+
+func TestAFileWhoseBytesWereCollectedMeanwhileIsToBePutAgain(t *testing.T) {
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "flyball.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blobs := hasty{blob.Memory()}
+	tr := artifact.New(artifact.Options{Blobs: blobs, Store: db})
+	if _, err := tr.Put(t.Context(), run+"/a", strings.NewReader("a")); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("got %v, want unavailable", err)
+	}
+	if err := errors.Join(db.Close(), blobs.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
 // lossy loses blobs.
 type lossy struct{ *blob.Bucket }
 
