@@ -25,11 +25,11 @@ type Experiment struct {
 	Tags     []Tag  // by key
 }
 
-// Tag is a label that may change. Param is a setting of a run; it is written once.
-type (
-	Tag   struct{ Key, Value string }
-	Param struct{ Key, Value string }
-)
+// Tag is a label that may change.
+type Tag struct{ Key, Value string }
+
+// Param is a setting of a run; it is written once.
+type Param struct{ Key, Value string }
 
 // Metric is one point of a metric.
 type Metric struct {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"mime"
 	"net/http"
@@ -65,9 +66,7 @@ func (f *face) read(w http.ResponseWriter, r *http.Request) (*args, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, v := range fields {
-		in.fields[name] = v
-	}
+	maps.Copy(in.fields, fields)
 	return in, in.spelledOnce()
 }
 

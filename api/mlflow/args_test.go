@@ -197,8 +197,8 @@ func FuzzRequest(f *testing.F) {
 	}
 	face := bare(Options{MaxBody: 1 << 20})
 	face.route(api.Track, http.MethodPost, "all", func(_ context.Context, in *args) (any, error) {
-		_, _, _, _ = in.runID(), in.tags("tags"), in.params("params"), in.page(10)
-		_, _, _ = in.experimentID("experiment_id"), in.experimentIDs("experiment_ids"), in.curves("run_ids", 5)
+		_, _, _, _ = in.runID(), in.tags(), in.params(), in.page(10)
+		_, _, _ = in.experimentID(), in.experimentIDs(), in.curves("run_ids", 5)
 		for _, m := range in.list("metrics") {
 			m.metric()
 		}

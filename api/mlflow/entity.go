@@ -200,8 +200,9 @@ func wholeRun(r experiment.Run) runEntity {
 	return out
 }
 
-// experimentID is an argument that names an experiment. Some clients send a number.
-func (in *args) experimentID(name string) ident.ExperimentID {
+// experimentID is the experiment that a call is about. Some clients send a number.
+func (in *args) experimentID() ident.ExperimentID {
+	const name = "experiment_id"
 	in.must(name)
 	if in.err() != nil {
 		return 0
@@ -216,10 +217,10 @@ func (in *args) experimentID(name string) ident.ExperimentID {
 	return id
 }
 
-// experimentIDs is a list of them.
-func (in *args) experimentIDs(name string) []ident.ExperimentID {
+// experimentIDs are the experiments that a call is about.
+func (in *args) experimentIDs() []ident.ExperimentID {
 	var out []ident.ExperimentID
-	for _, s := range in.texts(name) {
+	for _, s := range in.texts("experiment_ids") {
 		id, err := experiment.ParseExperimentID(s)
 		in.fail(err)
 		out = append(out, id)
@@ -236,17 +237,18 @@ func (in *args) runID() ident.RunID {
 }
 
 // tags are a list of keys with values.
-func (in *args) tags(name string) []experiment.Tag {
+func (in *args) tags() []experiment.Tag {
 	var out []experiment.Tag
-	for _, t := range in.list(name) {
+	for _, t := range in.list("tags") {
 		out = append(out, experiment.Tag{Key: t.need("key"), Value: t.text("value")})
 	}
 	return out
 }
 
-func (in *args) params(name string) []experiment.Param {
+// params are the same, and are written once.
+func (in *args) params() []experiment.Param {
 	var out []experiment.Param
-	for _, t := range in.list(name) {
+	for _, t := range in.list("params") {
 		out = append(out, experiment.Param{Key: t.need("key"), Value: t.text("value")})
 	}
 	return out

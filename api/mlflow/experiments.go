@@ -26,7 +26,7 @@ func (f *face) experimentRoutes() {
 }
 
 func (f *face) createExperiment(ctx context.Context, in *args) (any, error) {
-	name, location, tags := in.need("name"), in.text("artifact_location"), in.tags("tags")
+	name, location, tags := in.need("name"), in.text("artifact_location"), in.tags()
 	if err := in.err(); err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ type experimentAnswer struct {
 }
 
 func (f *face) getExperiment(ctx context.Context, in *args) (any, error) {
-	id := in.experimentID("experiment_id")
+	id := in.experimentID()
 	if err := in.err(); err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (f *face) searchExperiments(ctx context.Context, in *args) (any, error) {
 }
 
 func (f *face) updateExperiment(ctx context.Context, in *args) (any, error) {
-	id, name := in.experimentID("experiment_id"), in.need("new_name")
+	id, name := in.experimentID(), in.need("new_name")
 	if err := in.err(); err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (f *face) updateExperiment(ctx context.Context, in *args) (any, error) {
 }
 
 func (f *face) deleteExperiment(ctx context.Context, in *args) (any, error) {
-	id := in.experimentID("experiment_id")
+	id := in.experimentID()
 	if err := in.err(); err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (f *face) deleteExperiment(ctx context.Context, in *args) (any, error) {
 }
 
 func (f *face) restoreExperiment(ctx context.Context, in *args) (any, error) {
-	id := in.experimentID("experiment_id")
+	id := in.experimentID()
 	if err := in.err(); err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (f *face) restoreExperiment(ctx context.Context, in *args) (any, error) {
 
 func (f *face) setExperimentTag(ctx context.Context, in *args) (any, error) {
 	in.given("value")
-	id, tag := in.experimentID("experiment_id"), experiment.Tag{Key: in.need("key"), Value: in.text("value")}
+	id, tag := in.experimentID(), experiment.Tag{Key: in.need("key"), Value: in.text("value")}
 	if err := in.err(); err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (f *face) setExperimentTag(ctx context.Context, in *args) (any, error) {
 }
 
 func (f *face) deleteExperimentTag(ctx context.Context, in *args) (any, error) {
-	id, key := in.experimentID("experiment_id"), in.need("key")
+	id, key := in.experimentID(), in.need("key")
 	if err := in.err(); err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (f *face) deleteExperimentTag(ctx context.Context, in *args) (any, error) {
 }
 
 func (f *face) searchDatasets(ctx context.Context, in *args) (any, error) {
-	ids := in.experimentIDs("experiment_ids")
+	ids := in.experimentIDs()
 	if err := in.err(); err != nil {
 		return nil, err
 	}

@@ -25,8 +25,10 @@ func TestExperiments(t *testing.T) {
 		{"a blank name", "POST experiments/create", `{"name":"   "}`, 400, "Invalid experiment name: '   '"},
 		{"a long name", "POST experiments/create", `{"name":"` + strings.Repeat("ż", 501) + `"}`, 400, "'name' exceeds the maximum length of 500 characters"},
 		{"the longest name", "POST experiments/create", `{"name":"` + strings.Repeat("ż", 500) + `"}`, 200, `{"experiment_id":"2"}`},
-		{"a tag with a bad key", "POST experiments/create", `{"name":"e3","tags":[{"key":"a$","value":""}]}`, 400,
-			`Invalid value "a$" for parameter 'tags[0].key' supplied: Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/).`},
+		{
+			"a tag with a bad key", "POST experiments/create", `{"name":"e3","tags":[{"key":"a$","value":""}]}`, 400,
+			`Invalid value "a$" for parameter 'tags[0].key' supplied: Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/).`,
+		},
 
 		{"set a tag", "POST experiments/set-experiment-tag", `{"experiment_id":"1","key":"k","value":""}`, 200, `{}`},
 		{"set it again", "POST experiments/set-experiment-tag", `{"experiment_id":"1","key":"k","value":"v"}`, 200, `{}`},
@@ -135,8 +137,10 @@ func TestExperimentsAreSearched(t *testing.T) {
 		{"a length of 0", "POST experiments/search", `{"max_results":0}`, 400, "Invalid value 0 for parameter 'max_results' supplied. It must be a positive integer"},
 		{"too long a page", "POST experiments/search", `{"max_results":50001}`, 400, "Invalid value 50001 for parameter 'max_results' supplied. It must be at most 50000"},
 		{"a token that is none", "POST experiments/search", `{"max_results":1,"page_token":"?"}`, 400, "Invalid page token, could not base64-decode"},
-		{"an unknown view", "POST experiments/search", `{"max_results":1,"view_type":"SOME"}`, 400,
-			`Invalid value "SOME" for parameter 'view_type' supplied:  Hint: Value was of type 'str'. See the API docs for more information about request parameters.`},
+		{
+			"an unknown view", "POST experiments/search", `{"max_results":1,"view_type":"SOME"}`, 400,
+			`Invalid value "SOME" for parameter 'view_type' supplied:  Hint: Value was of type 'str'. See the API docs for more information about request parameters.`,
+		},
 		{"datasets of no experiment", "POST experiments/search-datasets", `{}`, 400, "SearchDatasets request must specify at least one experiment_id."},
 		{"datasets of too many", "POST experiments/search-datasets", `{"experiment_ids":[` + strings.Repeat(`"1",`, 20) + `"1"]}`, 400, "SearchDatasets request cannot specify more than 20 experiment_ids. Received 21 experiment_ids."},
 		{"no datasets", "POST experiments/search-datasets", `{"experiment_ids":["1"]}`, 200, `{}`},

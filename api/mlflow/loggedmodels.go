@@ -99,7 +99,7 @@ func (f *face) loggedModelRoutes() {
 		return nil, f.Tracker.DeleteLoggedModel(ctx, id)
 	})
 	f.loggedRoute(api.Track, http.MethodPatch, one+"/tags", func(ctx context.Context, id ident.ModelID, in *args) (any, error) {
-		tags := in.tags("tags")
+		tags := in.tags()
 		if err := in.err(); err != nil {
 			return nil, err
 		}
@@ -113,7 +113,7 @@ func (f *face) loggedModelRoutes() {
 		return nil, f.Tracker.DeleteLoggedModelTag(ctx, id, key)
 	})
 	f.loggedRoute(api.Track, http.MethodPost, one+"/params", func(ctx context.Context, id ident.ModelID, in *args) (any, error) {
-		params := in.params("params")
+		params := in.params()
 		if err := in.err(); err != nil {
 			return nil, err
 		}
@@ -134,9 +134,9 @@ func (f *face) loggedRoute(p api.Permission, verb, path string, do func(ctx cont
 
 func (f *face) createLogged(ctx context.Context, in *args) (any, error) {
 	m := experiment.LoggedModel{
-		Experiment: in.experimentID("experiment_id"),
+		Experiment: in.experimentID(),
 		Name:       in.text("name"), Type: in.text("model_type"), SourceRun: ident.RunID(in.text("source_run_id")),
-		Params: in.params("params"), Tags: in.tags("tags"),
+		Params: in.params(), Tags: in.tags(),
 	}
 	if err := in.err(); err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ const someLogged = 50
 
 func (f *face) searchLogged(ctx context.Context, in *args) (any, error) {
 	in.must("experiment_ids")
-	a := experiment.AskModels{Experiments: in.experimentIDs("experiment_ids"), Filter: in.text("filter"), Page: in.page(someLogged)}
+	a := experiment.AskModels{Experiments: in.experimentIDs(), Filter: in.text("filter"), Page: in.page(someLogged)}
 	for _, o := range in.list("order_by") {
 		by := search.OrderBy{Field: o.text("field_name"), DatasetName: o.text("dataset_name"), DatasetDigest: o.text("dataset_digest")}
 		by.Desc = o.has("ascending") && !o.bool("ascending")

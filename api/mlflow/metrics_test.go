@@ -101,8 +101,10 @@ func TestWhatAPointIs(t *testing.T) {
 		{"the same again", "POST runs/log-metric", point(`"value":1,"timestamp":5,"step":0`), 200, `{}`},
 		{"not a number, twice", "POST runs/log-batch", `{"run_id":"$1","metrics":[{"key":"k","value":"NaN","timestamp":5},{"key":"k","value":"NaN","timestamp":5}]}`, 200, `{}`},
 		{"a step below zero", "POST runs/log-metric", point(`"value":9,"timestamp":9,"step":-3`), 200, `{}`},
-		{"each is kept once, in order, NaN after numbers", "GET metrics/get-history?run_id=$1&metric_key=k", "", 200,
-			`{"metrics":[{"key":"k","value":1,"timestamp":5,"step":0},{"key":"k","value":"NaN","timestamp":5,"step":0},{"key":"k","value":9,"timestamp":9,"step":-3}]}`},
+		{
+			"each is kept once, in order, NaN after numbers", "GET metrics/get-history?run_id=$1&metric_key=k", "", 200,
+			`{"metrics":[{"key":"k","value":1,"timestamp":5,"step":0},{"key":"k","value":"NaN","timestamp":5,"step":0},{"key":"k","value":9,"timestamp":9,"step":-3}]}`,
+		},
 		{"a later step", "POST runs/log-metric", point(`"value":0.5,"timestamp":1,"step":7`), 200, `{}`},
 		{"the latest is the one of the greatest step", "GET runs/get?run_id=$1", "", 200, latest(`{"key":"k","value":0.5,"timestamp":1,"step":7}`)},
 		{"then of the latest time", "POST runs/log-metric", point(`"value":0.25,"timestamp":2,"step":7`), 200, `{}`},

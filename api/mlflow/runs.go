@@ -34,9 +34,9 @@ type runAnswer struct {
 }
 
 func (f *face) createRun(ctx context.Context, in *args) (any, error) {
-	r := experiment.Run{Name: in.text("run_name"), User: in.text("user_id"), Start: in.int64("start_time", 0), Tags: in.tags("tags")}
+	r := experiment.Run{Name: in.text("run_name"), User: in.text("user_id"), Start: in.int64("start_time", 0), Tags: in.tags()}
 	if in.has("experiment_id") && in.scalar("experiment_id") != "" {
-		r.Experiment = in.experimentID("experiment_id")
+		r.Experiment = in.experimentID()
 	}
 	if err := in.err(); err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (f *face) getRun(ctx context.Context, in *args) (any, error) {
 
 func (f *face) searchRuns(ctx context.Context, in *args) (any, error) {
 	ask := experiment.Ask{
-		Experiments: in.experimentIDs("experiment_ids"), Filter: in.text("filter"), Order: in.texts("order_by"),
+		Experiments: in.experimentIDs(), Filter: in.text("filter"), Order: in.texts("order_by"),
 		View: experiment.View(in.enum("run_view_type", viewNames...)), Page: in.page(1000),
 	}
 	if err := in.err(); err != nil {
@@ -128,7 +128,7 @@ func (f *face) logParameter(ctx context.Context, in *args) (any, error) {
 }
 
 func (f *face) logBatch(ctx context.Context, in *args) (any, error) {
-	b := experiment.Batch{Run: in.runID(), Params: in.params("params"), Tags: in.tags("tags")}
+	b := experiment.Batch{Run: in.runID(), Params: in.params(), Tags: in.tags()}
 	for _, m := range in.list("metrics") {
 		b.Metrics = append(b.Metrics, m.metric())
 	}
@@ -158,7 +158,7 @@ func (f *face) logInputs(ctx context.Context, in *args) (any, error) {
 	id := in.runID()
 	var inputs []experiment.Input
 	for _, d := range in.list("datasets") {
-		input := experiment.Input{Tags: d.tags("tags")}
+		input := experiment.Input{Tags: d.tags()}
 		if set := d.object("dataset"); set != nil {
 			input.Dataset = experiment.Dataset{
 				Name: set.need("name"), Digest: set.need("digest"), SourceType: set.text("source_type"), Source: set.text("source"),

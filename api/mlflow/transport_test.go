@@ -137,12 +137,18 @@ func TestWhatCarelessClientsSendIsUnderstood(t *testing.T) {
 			{"key":"whole","value":1,"timestamp":1,"step":20}],
 			"params":[{"key":"old","value":"1"}],"tags":[{"key":"mlflow.runName","value":"r"}]}`, `,"outputs":{}`) + `}`},
 
-		{"Java creates a run", "POST runs/create", `{"experiment_id":"0","user_id":"","run_name":"j","start_time":"123"}`, 200,
-			`{"run":` + aRun("$2", "j", `"user_id":"","status":"RUNNING","start_time":123,`, `{"tags":[{"key":"mlflow.runName","value":"j"}]}`, "") + `}`},
-		{"R ends it", "POST runs/update", `{"run_uuid":"$2","run_id":"$2","status":"FINISHED","end_time":"456"}`, 200,
-			`{"run_info":{"run_id":"$2","run_uuid":"$2","run_name":"j","experiment_id":"0","user_id":"","status":"FINISHED","start_time":123,"end_time":456,"artifact_uri":"mlflow-artifacts:/0/$2/artifacts","lifecycle_stage":"active"}}`},
-		{"a state as the text of its number", "POST runs/update", `{"run_id":"$2","status":"4"}`, 200,
-			`{"run_info":{"run_id":"$2","run_uuid":"$2","run_name":"j","experiment_id":"0","user_id":"","status":"FAILED","start_time":123,"end_time":456,"artifact_uri":"mlflow-artifacts:/0/$2/artifacts","lifecycle_stage":"active"}}`},
+		{
+			"Java creates a run", "POST runs/create", `{"experiment_id":"0","user_id":"","run_name":"j","start_time":"123"}`, 200,
+			`{"run":` + aRun("$2", "j", `"user_id":"","status":"RUNNING","start_time":123,`, `{"tags":[{"key":"mlflow.runName","value":"j"}]}`, "") + `}`,
+		},
+		{
+			"R ends it", "POST runs/update", `{"run_uuid":"$2","run_id":"$2","status":"FINISHED","end_time":"456"}`, 200,
+			`{"run_info":{"run_id":"$2","run_uuid":"$2","run_name":"j","experiment_id":"0","user_id":"","status":"FINISHED","start_time":123,"end_time":456,"artifact_uri":"mlflow-artifacts:/0/$2/artifacts","lifecycle_stage":"active"}}`,
+		},
+		{
+			"a state as the text of its number", "POST runs/update", `{"run_id":"$2","status":"4"}`, 200,
+			`{"run_info":{"run_id":"$2","run_uuid":"$2","run_name":"j","experiment_id":"0","user_id":"","status":"FAILED","start_time":123,"end_time":456,"artifact_uri":"mlflow-artifacts:/0/$2/artifacts","lifecycle_stage":"active"}}`,
+		},
 		{"R searches", "POST runs/search", `{"experiment_ids":["0"],"filter":"","run_view_type":"DELETED_ONLY","max_results":"1","order_by":["start_time DESC"]}`, 200, `{}`},
 		{"a list of numbers for ids", "POST runs/search", `{"experiment_ids":[99]}`, 200, `{}`},
 		{"a list of one as R writes it", "POST runs/search", `{"experiment_ids":"99"}`, 200, `{}`},
