@@ -32,7 +32,10 @@ func (db *DB) fillRuns(ctx context.Context, runs []experiment.Run, seqs []int64)
 	if len(runs) == 0 {
 		return nil
 	}
-	f := filler{db: db, runs: make(map[int64]*experiment.Run, len(runs)), seqs: set(seqs), names: map[int64]string{}}
+	f := filler{db: db, runs: make(map[int64]*experiment.Run, len(runs)), which: "{among}", seqs: set(seqs), names: map[int64]string{}}
+	if len(seqs) == 1 { // which is faster than a list of one
+		f.which, f.seqs = "= $1", seqs[0]
+	}
 	for i, seq := range seqs {
 		f.runs[seq] = &runs[i]
 	}
@@ -48,7 +51,8 @@ func (db *DB) fillRuns(ctx context.Context, runs []experiment.Run, seqs []int64)
 type filler struct {
 	db    *DB
 	runs  map[int64]*experiment.Run // by number
-	seqs  string                    // their numbers, for {among}
+	which string                    // is the condition that a number is one of theirs
+	seqs  any                       // its argument
 	names map[int64]string          // of the keys seen
 }
 
@@ -66,7 +70,7 @@ func (f filler) metrics(ctx context.Context) error {
 		f.names[r.key] = ""
 		found = append(found, r)
 		return err
-	}, `SELECT run, key, at, step, nan, value FROM latest_metrics WHERE run {among}`, f.seqs)
+	}, `SELECT run, key, at, step, nan, value FROM latest_metrics WHERE run `+f.which, f.seqs)
 	if err != nil {
 		return err
 	}
@@ -86,7 +90,7 @@ func (f filler) metrics(ctx context.Context) error {
 func (f filler) params(ctx context.Context) error {
 	err := f.labels(ctx, func(run int64, key, value string) {
 		f.runs[run].Params = append(f.runs[run].Params, experiment.Param{Key: key, Value: value})
-	}, `SELECT run, key, value FROM params WHERE run {among}`)
+	}, `SELECT run, key, value FROM params WHERE run `+f.which)
 	for _, r := range f.runs {
 		slices.SortFunc(r.Params, func(a, b experiment.Param) int { return cmp.Compare(a.Key, b.Key) })
 	}
@@ -96,7 +100,7 @@ func (f filler) params(ctx context.Context) error {
 func (f filler) tags(ctx context.Context) error {
 	err := f.labels(ctx, func(run int64, key, value string) {
 		f.runs[run].Tags = append(f.runs[run].Tags, experiment.Tag{Key: key, Value: value})
-	}, `SELECT run, key, value FROM tags WHERE run {among}`)
+	}, `SELECT run, key, value FROM tags WHERE run `+f.which)
 	for _, r := range f.runs {
 		slices.SortFunc(r.Tags, func(a, b experiment.Tag) int { return cmp.Compare(a.Key, b.Key) })
 	}
@@ -143,7 +147,7 @@ func (f filler) inputs(ctx context.Context) error {
 		datasets[r.dataset] = experiment.Dataset{}
 		found = append(found, r)
 		return err
-	}, `SELECT run, dataset, tags FROM inputs WHERE run {among} ORDER BY run, seq, dataset`, f.seqs)
+	}, `SELECT run, dataset, tags FROM inputs WHERE run `+f.which+` ORDER BY run, seq, dataset`, f.seqs)
 	if err != nil || len(found) == 0 {
 		return err
 	}
@@ -178,7 +182,7 @@ func (f filler) models(ctx context.Context) error {
 			r.Models = append(r.Models, o.ModelID)
 		}
 		return nil
-	}, `SELECT run, output, model, step FROM run_models WHERE run {among} ORDER BY run, output, step, model`, f.seqs)
+	}, `SELECT run, output, model, step FROM run_models WHERE run `+f.which+` ORDER BY run, output, step, model`, f.seqs)
 }
 
 // loggedColumns are what scanLogged reads of logged_models, which a statement calls m.
