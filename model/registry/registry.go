@@ -27,7 +27,8 @@ const (
 const Newest = "latest"
 
 // BaselineOf is the name under which the baseline's versions of a model are
-// registered. No user can take it: a model's name has no dot.
+// registered. Nobody can take it: in a model file a name has no dot, and CheckName
+// refuses it.
 func BaselineOf(model string) string { return model + ".baseline" }
 
 // Model is a model of the registry. One that was applied has a file and is under
