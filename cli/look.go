@@ -166,14 +166,17 @@ func versionsCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t := table{head: []string{"version", "alias", "gate", "made", "cause", "seen until", "source", "run", "stage", "tags", "by", "bundle"}, short: 7}
+			t := table{head: []string{"version", "alias", "gate", "made", "cause", "seen until", "source", "run", "tags", "stage", "by", "bundle"}, short: 6}
 			for _, v := range vs {
+				if v.Source != "" {
+					t.short = 9 // where it comes from
+				}
 				tags := make([]string, len(v.Tags))
 				for i, tag := range v.Tags {
 					tags[i] = tag.Key + "=" + tag.Value
 				}
 				t.add(v.Ref.String(), strings.Join(v.Aliases, ","), v.Verdict, when(v.CreatedAt), causeOf(v), when(v.SeenUntil),
-					v.Source, string(v.RunID), string(v.Stage), strings.Join(tags, " "), v.CreatedBy, string(v.Bundle))
+					v.Source, string(v.RunID), strings.Join(tags, " "), string(v.Stage), v.CreatedBy, string(v.Bundle))
 			}
 			return e.show(vs, t)
 		},
