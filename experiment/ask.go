@@ -111,23 +111,16 @@ type Curves struct {
 	Limit int       // points: of each run in Sample, of all together in HistoryBulk
 }
 
-func (c Curves) check(call string) error {
-	switch {
-	case len(c.Runs) == 0:
-		return fault.New(fault.Invalid, "%s request must specify at least one run_id.", call)
-	case len(c.Runs) > maxRuns:
-		return fault.New(fault.Invalid, "%s request cannot specify more than %d run_ids. Received %d run_ids.", call, maxRuns, len(c.Runs))
-	case c.Key == "":
-		return fault.New(fault.Invalid, "%s request must specify a metric_key.", call)
-	}
-	return nil
-}
-
 // Sample is what a chart shows: of each run at most Limit points, spread evenly over
 // its points by step, always with the last.
 func (t *Tracker) Sample(ctx context.Context, c Curves) ([]Metric, error) {
-	if err := c.check("GetMetricHistoryBulkInterval"); err != nil {
-		return nil, err
+	switch {
+	case len(c.Runs) == 0:
+		return nil, missing("run_ids")
+	case len(c.Runs) > maxRuns:
+		return nil, fault.New(fault.Invalid, "GetMetricHistoryBulkInterval request must specify at most %d run_ids. Received %d run_ids.", maxRuns, len(c.Runs))
+	case c.Key == "":
+		return nil, missing("metric_key")
 	}
 	if c.Limit < 1 || c.Limit > MaxSample {
 		return nil, fault.New(fault.Invalid, "max_results must be between 1 and %d.", MaxSample)
@@ -143,10 +136,14 @@ func (t *Tracker) Sample(ctx context.Context, c Curves) ([]Metric, error) {
 // HistoryBulk is the first points of each run by time, run after run by their ids, up
 // to Limit together.
 func (t *Tracker) HistoryBulk(ctx context.Context, c Curves) ([]Metric, error) {
-	if err := c.check("GetMetricHistoryBulk"); err != nil {
-		return nil, err
-	}
-	if c.Limit <= 0 {
+	switch {
+	case len(c.Runs) == 0:
+		return nil, fault.New(fault.Invalid, "GetMetricHistoryBulk request must specify at least one run_id.")
+	case len(c.Runs) > maxRuns:
+		return nil, fault.New(fault.Invalid, "GetMetricHistoryBulk request cannot specify more than %d run_ids. Received %d run_ids.", maxRuns, len(c.Runs))
+	case c.Key == "":
+		return nil, fault.New(fault.Invalid, "GetMetricHistoryBulk request must specify a metric_key.")
+	case c.Limit <= 0:
 		return nil, notPositive(c.Limit)
 	}
 	return t.curves(slices.Sorted(slices.Values(c.Runs)), func(id ident.RunID, have int) ([]Metric, error) {

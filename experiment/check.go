@@ -144,14 +144,14 @@ func checkTag(at string, t Tag) (Tag, error) {
 }
 
 // checkExperimentTag checks a tag of an experiment.
-func checkExperimentTag(at string, t Tag) error {
-	if err := checkKey(at+"key", t.Key); err != nil {
+func checkExperimentTag(t Tag) error {
+	if err := checkKey("key", t.Key); err != nil {
 		return err
 	}
-	if err := checkLength(at+"key", MaxKey, t.Key); err != nil {
+	if err := checkLength("key", MaxKey, t.Key); err != nil {
 		return err
 	}
-	return checkLength(at+"value", MaxExperimentTag, t.Value)
+	return checkLength("value", MaxExperimentTag, t.Value)
 }
 
 // checkBatch checks what one request logs and gives it as it is kept.
@@ -199,12 +199,13 @@ func checkAmounts(metrics, params, tags int) error {
 
 // checkOnce refuses a param that is given twice in one batch.
 func checkOnce(params []Param) error {
-	seen := make(map[string]int, len(params))
+	seen := make(map[string]bool, len(params))
 	var twice []string
 	for _, p := range params {
-		if seen[p.Key]++; seen[p.Key] == 2 {
+		if seen[p.Key] {
 			twice = append(twice, "'"+p.Key+"'")
 		}
+		seen[p.Key] = true
 	}
 	if len(twice) > 0 {
 		return fault.New(fault.Invalid, "Duplicate parameter keys have been submitted: [%s]. Please ensure the request contains only one param value per param key.", strings.Join(twice, ", "))

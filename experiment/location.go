@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"flyball/fault"
 )
@@ -24,8 +25,8 @@ func checkLocation(location string, allowed []string) error {
 	if location == "" {
 		return nil
 	}
-	if err := checkLength("artifact_location", MaxLocation, location); err != nil {
-		return err
+	if utf8.RuneCountInString(location) > MaxLocation {
+		return fault.New(fault.Invalid, "Invalid artifact path length. The length of the artifact path cannot be greater than %d characters.", MaxLocation)
 	}
 	u, err := url.Parse(location)
 	if err != nil {
@@ -35,7 +36,7 @@ func checkLocation(location string, allowed []string) error {
 		return fault.New(fault.Invalid, "'artifact_location' URL can't include fragments or params.")
 	}
 	if query, err := url.QueryUnescape(u.RawQuery); err != nil || strings.Contains(query, "..") {
-		return fault.New(fault.Invalid, "Invalid query string: %s", clip(u.RawQuery))
+		return fault.New(fault.Invalid, "Invalid query string")
 	}
 	if u.Scheme == "runs" {
 		return fault.New(fault.Invalid, "Artifact location cannot be a runs:/ URI. Given: '%s'", clip(location))

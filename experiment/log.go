@@ -88,9 +88,13 @@ func (t *Tracker) LogOutputs(ctx context.Context, id ident.RunID, out []Output) 
 
 func checkModelID(id ident.ModelID) error {
 	if id == "" {
-		return fault.New(fault.Invalid, "Missing value for required parameter 'model_id'. See the API docs for more information about request parameters.")
+		return missing("model_id")
 	}
 	return checkLength("model_id", MaxKey, string(id))
+}
+
+func missing(field string) error {
+	return fault.New(fault.Invalid, "Missing value for required parameter '%s'. See the API docs for more information about request parameters.", field)
 }
 
 // modelHistoryTag lists the models that a run logged, as clients before MLflow 3 want

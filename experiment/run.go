@@ -18,11 +18,17 @@ const NameTag = "mlflow.runName"
 // location are the server's.
 func (t *Tracker) CreateRun(ctx context.Context, r Run) (Run, error) {
 	r.ID, r.Status, r.End, r.Deleted = ident.NewRunID(), Running, 0, false
-	b, err := checkBatch(Batch{Run: r.ID, Metrics: r.Metrics, Params: r.Params, Tags: r.Tags})
+	b, err := checkBatch(Batch{Run: r.ID, Metrics: r.Metrics, Params: r.Params})
 	if err != nil {
 		return Run{}, err
 	}
-	r.Metrics, r.Params, r.Tags = b.Metrics, b.Params, lastOfEach(b.Tags)
+	r.Metrics, r.Params, r.Tags = b.Metrics, b.Params, lastOfEach(r.Tags)
+	for i := range r.Tags { // here MLflow takes keys of any characters
+		if err := checkLength("key", MaxKey, r.Tags[i].Key); err != nil {
+			return Run{}, err
+		}
+		r.Tags[i].Value = cut(r.Tags[i].Value, MaxTagValue)
+	}
 	if err := checkLength("user_id", MaxUser, r.User); err != nil {
 		return Run{}, err
 	}

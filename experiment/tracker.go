@@ -47,8 +47,8 @@ func (t *Tracker) CreateExperiment(ctx context.Context, name, location string, t
 	if err := checkLocation(location, t.Locations); err != nil {
 		return Experiment{}, err
 	}
-	for i, tag := range tags {
-		if err := checkExperimentTag(at("tags", i), tag); err != nil {
+	for _, tag := range tags {
+		if err := checkExperimentTag(tag); err != nil {
 			return Experiment{}, err
 		}
 	}
@@ -86,7 +86,7 @@ func (t *Tracker) RestoreExperiment(ctx context.Context, id ident.ExperimentID) 
 
 // SetExperimentTag writes a tag of an experiment that is not deleted.
 func (t *Tracker) SetExperimentTag(ctx context.Context, id ident.ExperimentID, tag Tag) error {
-	if err := checkExperimentTag("", tag); err != nil {
+	if err := checkExperimentTag(tag); err != nil {
 		return err
 	}
 	return t.Experiments.SetExperimentTag(ctx, id, tag, t.now())

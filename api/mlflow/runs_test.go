@@ -73,6 +73,8 @@ func TestNamesOfRuns(t *testing.T) {
 			"both, and unequal", "POST runs/create", `{"run_name":"a","tags":[{"key":"mlflow.runName","value":"b"}]}`, 400,
 			"Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values (run_name='a', mlflow.runName='b').",
 		},
+		{"a key of any characters, for MLflow takes it here", "POST runs/create", `{"run_name":"c","tags":[{"key":"a@b/../c","value":"` + strings.Repeat("x", 8001) + `"}]}`, 200, anew("$6", "c", `{"key":"a@b/../c","value":"`+strings.Repeat("x", 8000)+`"},`)},
+		{"a long key", "POST runs/create", `{"tags":[{"key":"` + strings.Repeat("k", 251) + `","value":""}]}`, 400, "'key' exceeds the maximum length of 250 characters"},
 		{"an experiment that is not there", "POST runs/create", `{"experiment_id":"99"}`, 404, "No Experiment with id=99 exists"},
 		{"an experiment that is no number", "POST runs/create", `{"experiment_id":"x"}`, 400, "Invalid experiment ID 'x'. Experiment ID must be a valid integer."},
 		{"a tag without a key", "POST runs/create", `{"tags":[{"value":"b"}]}`, 400, need("tags[0].key")},
@@ -97,7 +99,7 @@ func TestParamsAreWrittenOnce(t *testing.T) {
 		},
 		{
 			"one key twice", "POST runs/log-batch", `{"run_id":"$1","params":[{"key":"d","value":"1"},{"key":"d","value":"1"},{"key":"d","value":"1"}]}`, 400,
-			"Duplicate parameter keys have been submitted: ['d']. Please ensure the request contains only one param value per param key.",
+			"Duplicate parameter keys have been submitted: ['d', 'd']. Please ensure the request contains only one param value per param key.",
 		},
 		{"of tags the last", "POST runs/log-batch", `{"run_id":"$1","tags":[{"key":"t","value":"1"},{"key":"t","value":"2"}]}`, 200, `{}`},
 		{"a long value is cut", "POST runs/log-parameter", `{"run_id":"$1","key":"long","value":"` + strings.Repeat("é", 6001) + `"}`, 200, `{}`},
