@@ -272,7 +272,20 @@ func TestAModelThatCannotBeReadOrIsNotGoodEnoughStaysOut(t *testing.T) {
 		t.Errorf("trained on what is to come: %v", err)
 	}
 
-	dull := s.register(t, map[string][]byte{"MLmodel": []byte(description), "model.ubj": []byte(weak)}, "") // JSON, whatever its name
+	knows := s.register(t, map[string][]byte{"MLmodel": []byte(description), "model.ubj": []byte(weak)}, "") // JSON, whatever its name
+	ours, err := s.store.Version(t.Context(), ident.Ref{Model: "demand", Version: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := experiment.Input{Dataset: experiment.Dataset{Name: "demand", Digest: "1", SourceType: "flyball", Source: fmt.Sprintf(`{"snapshot":%q}`, ours.Snapshot)}}
+	if err := s.store.LogInputs(t.Context(), knows.RunID, []experiment.Input{read}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if j := s.judged(t, knows); j.State != job.Failed || !strings.Contains(j.Error, "no truth fell due since") {
+		t.Errorf("a model that was trained on all there is: %s %s", j.State, j.Error)
+	}
+
+	dull := s.register(t, map[string][]byte{"MLmodel": []byte(description), "model.ubj": []byte(weak)}, "")
 	if j := s.judged(t, dull); j.State != job.Done {
 		t.Fatalf("the judging: %+v", j)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"flyball/blob"
 	"flyball/event"
+	"flyball/experiment"
 	"flyball/governance/audit"
 	"flyball/ident"
 	"flyball/job"
@@ -36,6 +37,7 @@ type Store interface {
 	Versions(ctx context.Context, model string) ([]registry.Version, error)
 	Alias(ctx context.Context, model, alias string) (ident.Ref, error)
 	Jobs(ctx context.Context, model string, limit int) ([]job.Job, error)
+	Run(ctx context.Context, id ident.RunID) (experiment.Run, error)
 }
 
 // Options are what a Service is built from. All are needed.

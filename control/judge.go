@@ -6,10 +6,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"flyball/blob"
 	"flyball/data/frame"
+	"flyball/experiment"
 	"flyball/experiment/gate"
 	"flyball/fault"
 	"flyball/ident"
@@ -49,9 +52,15 @@ func (s *Service) Judge(ctx context.Context, name string, version int, by string
 	if err != nil {
 		return Changed{}, err
 	}
+	var snapshots []blob.Digest
+	if seen.IsZero() {
+		if snapshots, err = s.snapshotsOf(ctx, v.RunID); err != nil {
+			return Changed{}, err
+		}
+	}
 	r := training.Judging{
 		Request: training.Request{Recipe: m.Recipe, Files: m.Files, Now: now, Cause: loop.ByHand, By: by},
-		Version: version, Location: v.Location, Registered: v.CreatedAt, Trained: seen,
+		Version: version, Location: v.Location, Registered: v.CreatedAt, Trained: seen, Snapshots: snapshots,
 	}
 	if rel, any, err := s.opts.Store.Release(ctx, name); err != nil {
 		return Changed{}, err
@@ -91,6 +100,29 @@ func seenUntil(v registry.Version, now time.Time) (time.Time, error) {
 		return at, nil
 	}
 	return time.Time{}, nil
+}
+
+// snapshotsOf are the snapshots of ours that a run read to train: datasets whose source
+// is one, as a training of ours logs them.
+func (s *Service) snapshotsOf(ctx context.Context, id ident.RunID) ([]blob.Digest, error) {
+	if id == "" {
+		return nil, nil
+	}
+	run, err := s.opts.Store.Run(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	var out []blob.Digest
+	for _, in := range run.Inputs {
+		var source struct {
+			Snapshot blob.Digest `json:"snapshot"`
+		}
+		training := !slices.ContainsFunc(in.Tags, func(t experiment.Tag) bool { return t.Key == "mlflow.data.context" && t.Value != "training" })
+		if training && in.Dataset.SourceType == "flyball" && json.Unmarshal([]byte(in.Dataset.Source), &source) == nil && source.Snapshot != "" {
+			out = append(out, source.Snapshot)
+		}
+	}
+	return out, err
 }
 
 // judgeJobs is how many of a model's newest jobs are looked at for those that judged

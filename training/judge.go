@@ -6,9 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
+	"flyball/blob"
+	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/data/pipeline"
 	"flyball/event"
@@ -35,6 +38,10 @@ type Judging struct {
 	Location   string    `json:"location"`               // of its files
 	Registered time.Time `json:"registered"`             // when; it was trained before
 	Trained    time.Time `json:"trained_until,omitzero"` // rows whose truth was due by then were trained on, as its people say; zero: they do not say
+
+	// Snapshots are those that its run read, where Trained does not say: the labelled
+	// rows of them were trained on.
+	Snapshots []blob.Digest `json:"snapshots,omitempty"`
 }
 
 // ParseJudging reads a job's input. The error is an Invalid fault.
@@ -90,6 +97,12 @@ func (t *Judge) Run(ctx context.Context, r Judging, live *Opponent, progress fun
 		progress = func(string) {}
 	}
 	began := time.Now()
+	if r.Trained.IsZero() {
+		var err error
+		if r.Trained, err = newest(ctx, t.Blobs, r.Recipe.Task, r.Snapshots); err != nil {
+			return Result{}, err
+		}
+	}
 	w := &work{Trainer: t.Trainer, request: r.Request, recipe: r.Recipe, live: live, progress: progress, unseen: r.Trained}
 	if live != nil && live.SeenUntil.After(w.unseen) {
 		w.unseen = live.SeenUntil
@@ -119,6 +132,39 @@ func (t *Judge) Run(ctx context.Context, r Judging, live *Opponent, progress fun
 	})
 	w.result.Seconds = time.Since(began).Seconds()
 	return w.result, err
+}
+
+// newest is when the newest truth of the snapshots was due; zero without snapshots, and
+// where rows have no time. A snapshot that is not kept any more is passed over.
+func newest(ctx context.Context, blobs blob.Store, task dataset.Task, snapshots []blob.Digest) (time.Time, error) {
+	last := int64(math.MinInt64)
+	for _, d := range snapshots {
+		s, err := dataset.Open(ctx, blobs, d)
+		if fault.Is(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return time.Time{}, err
+		}
+		rows, err := s.Rows(ctx, blobs)
+		if err != nil {
+			return time.Time{}, err
+		}
+		due, err := task.Due(rows)
+		if err != nil {
+			return time.Time{}, err
+		}
+		label := rows.Column(task.Column)
+		for i, at := range due {
+			if label != nil && !label.Missing(i) {
+				last = max(last, at)
+			}
+		}
+	}
+	if last == math.MinInt64 {
+		return time.Time{}, nil
+	}
+	return time.UnixMicro(last).UTC(), nil
 }
 
 // foreign judges a model that was trained elsewhere, and makes the bundles of it and of
@@ -204,7 +250,11 @@ func (t *Judge) apart(r Judging, w *work) []gate.Reason {
 	switch from := w.part.TestFrom.Format(time.DateOnly); {
 	case !r.Trained.IsZero():
 		blind.Decision, blind.NotJudged = gate.NonInferior, false
-		blind.Text = fmt.Sprintf("trained until %s, as its people say; the rows fell due from %s on", r.Trained.Format(time.DateOnly), from)
+		who := "its people say"
+		if len(r.Snapshots) > 0 {
+			who = "the dataset of its run says"
+		}
+		blind.Text = fmt.Sprintf("trained until %s, as %s; the rows fell due from %s on", r.Trained.Format(time.DateOnly), who, from)
 	case w.part.TestFrom.After(r.Registered):
 		blind.Decision, blind.NotJudged = gate.NonInferior, false
 		blind.Text = fmt.Sprintf("registered on %s; the rows fell due from %s on", r.Registered.Format(time.DateOnly), from)

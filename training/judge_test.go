@@ -154,6 +154,34 @@ func TestWhatAVersionWasTrainedOnIsLeftOutOfItsJudging(t *testing.T) {
 	}
 }
 
+func TestTheSnapshotThatItsRunReadSaysWhatAVersionWasTrainedOn(t *testing.T) {
+	raw := table(t, 1000)
+	tr, files := trainer(t, raw)
+	early := Request{Recipe: recipe(), Files: files, Now: start.Add(780 * time.Hour), Key: "m/1"}
+	early.Files = map[string]registry.DataFile{}
+	var err error
+	if early.Files["a.csv"], err = SourceBytes(context.Background(), tr.Blobs, table(t, 770)); err != nil {
+		t.Fatal(err)
+	}
+	before, err := tr.Run(context.Background(), early, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Request{Recipe: recipe(), Files: files, Now: start.Add(1005 * time.Hour), Key: "judge m@3/1"}
+	gone := blob.Sum([]byte("a snapshot that is not kept"))
+	res, err := judge(tr, elsewhere(t, raw, "x")).Run(context.Background(),
+		Judging{Request: r, Version: 3, Registered: r.Now, Snapshots: []blob.Digest{gone, before.Snapshot}}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := start.Add((769 + 10) * time.Hour); !res.SeenUntil.Equal(want) || !res.TestFrom.After(want) || res.Test != 226 {
+		t.Errorf("seen until %v, %d rows from %v on; want %v", res.SeenUntil, res.Test, res.TestFrom, want)
+	}
+	if text, judged := reason(res.Verdict, "held-out rows"); !judged || !strings.Contains(text, "as the dataset of its run says") {
+		t.Errorf("got %v %q", judged, text)
+	}
+}
+
 // own is the bundle of a training of ours.
 func own(t *testing.T, tr *Trainer, r Request) blob.Digest {
 	t.Helper()

@@ -128,6 +128,10 @@ func (w *work) split(context.Context) (err error) {
 	w.result.Train, w.result.Test, w.result.Mature = len(p.Train), len(p.Test), len(p.Mature)
 	w.result.Unlabelled, w.result.Immature = p.MatureUnlabelled, p.Immature
 	w.result.TestFrom, w.result.TestTo = p.TestFrom, p.TestTo
+	if len(p.Test) == 0 && len(p.Mature) > 0 && !w.unseen.IsZero() {
+		return fault.New(fault.Refused, "no truth fell due since %s: the versions that are compared were trained on all of it", w.unseen.Format(time.DateTime)).
+			Do("wait for more truth")
+	}
 	if len(p.Train) == 0 || len(p.Test) == 0 {
 		return fault.New(fault.Refused, "%d mature rows: too few to train and to test (%d are not due yet)", len(p.Mature), p.Immature).
 			Do("wait for more truth, or make data.test.window shorter")
