@@ -33,3 +33,22 @@ func TestALoggedModelListsItsVersions(t *testing.T) {
 		}
 	}
 }
+
+func FuzzVersionsTag(f *testing.F) {
+	for _, s := range []string{"", "[]", `[{"name":"a"}]`, "[1,", "{}", " [\n] ", `["]"]`} {
+		f.Add(s, "m")
+	}
+	f.Fuzz(func(t *testing.T, value, model string) {
+		var before, after []json.RawMessage
+		got := AddToVersionsTag(value, ident.Ref{Model: model, Version: 1})
+		if got == value {
+			return
+		}
+		if value != "" && json.Unmarshal([]byte(value), &before) != nil {
+			t.Fatalf("%q became %q", value, got)
+		}
+		if err := json.Unmarshal([]byte(got), &after); err != nil || len(after) != len(before)+1 {
+			t.Fatalf("%q became %q: %v", value, got, err)
+		}
+	})
+}
