@@ -193,6 +193,31 @@ func (s *server) judged(t *testing.T, v registry.Version) job.Job {
 	return j
 }
 
+// watched has the version answer rows of two days, far from what it was trained on, and
+// checks that its windows and its drift are seen.
+func (s *server) watched(t *testing.T, version int) {
+	t.Helper()
+	for range 2 {
+		var rows []json.RawMessage
+		for i := range 250 {
+			at := s.at.Add(-time.Duration(i) * time.Minute).Format(time.RFC3339)
+			rows = append(rows, json.RawMessage(fmt.Sprintf(`{"id":"%s/%d","at":%q,"x":40,"z":0.5}`, at, i, at)))
+		}
+		if _, err := s.Predict(t.Context(), "demand", rows); err != nil {
+			t.Fatal(err)
+		}
+		s.pass(t, 24)
+	}
+	windows, err := s.store.Windows(t.Context(), "demand", first, s.at)
+	if err != nil || len(windows) == 0 || windows[len(windows)-1].Version != version {
+		t.Errorf("its windows: %+v, %v", windows, err)
+	}
+	found, err := s.Findings(t.Context(), "demand", false)
+	if err != nil || len(found) == 0 || !strings.Contains(found[0].Text, "x") {
+		t.Errorf("what was found: %+v, %v", found, err)
+	}
+}
+
 func TestAModelThatXGBoostTrainedIsJudgedReleasedAndServed(t *testing.T) {
 	raw := table(t, 1000)
 	folder, want := trained(t, raw)
@@ -230,6 +255,7 @@ func TestAModelThatXGBoostTrainedIsJudgedReleasedAndServed(t *testing.T) {
 		t.Errorf("the release is by %s for %s", st.Release.By, st.Release.Cause)
 	}
 	same(t, s.Client, raw, want)
+	s.watched(t, v.Version)
 	if _, err := s.Client.Reproduce(t.Context(), "demand", v.Version); !fault.Is(err, fault.Refused) {
 		t.Errorf("made again: %v", err)
 	}
