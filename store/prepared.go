@@ -58,8 +58,8 @@ type statement struct {
 }
 
 const (
-	mostStatements  = 150     // of one connection
-	longestPrepared = 1 << 16 // bytes of a statement that is worth keeping
+	mostStatements  = 100     // of one connection
+	longestPrepared = 1 << 14 // bytes of a statement that is worth keeping
 )
 
 // statement is the prepared statement of a text; nil when it must be run without one.

@@ -116,7 +116,7 @@ func historyOfNone(t *testing.T, open Open) {
 func historyStream(t *testing.T, open Open) {
 	db, _ := open(t)
 	oneRun(t, db, runA)
-	const n = 20_000
+	const n = 9_000
 	for from := 0; from < n; from += 1000 {
 		check(t, db.ImportPoints(t.Context(), runA, climb(from, 1000)))
 	}

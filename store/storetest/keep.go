@@ -207,7 +207,7 @@ func purgeRefused(t *testing.T, open Open) {
 func purgedLong(t *testing.T, open Open) {
 	db, raw := open(t)
 	oneRun(t, db, runA)
-	for i := range 25 {
+	for i := range 11 {
 		check(t, db.ImportPoints(t.Context(), runA, climb(i*1000, 1000)))
 	}
 	check(t, db.SetRunDeleted(t.Context(), runA, true, 1))
