@@ -271,7 +271,7 @@ func (t token) String() string {
 	if err != nil { // a number that JSON does not have: never, for those are classes
 		return ""
 	}
-	return base64.StdEncoding.EncodeToString(raw)
+	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
 // parseToken reads the place at which the page before ended; nil: the beginning.
@@ -279,7 +279,7 @@ func parseToken(text, query string, keys []sortKey) ([]spot, error) {
 	if text == "" {
 		return nil, nil
 	}
-	raw, err := base64.StdEncoding.DecodeString(text)
+	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "Invalid page token, could not base64-decode")
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	"flyball/experiment"
 	"flyball/experiment/search"
@@ -61,13 +62,13 @@ func (db *DB) SearchLoggedModels(ctx context.Context, q experiment.Query) ([]exp
 	if len(q.Datasets) > 0 && !measured {
 		l.where = append(l.where, "(SELECT 1 FROM logged_model_metrics p WHERE p.model = m.model_id"+l.onDatasets(q.Datasets)+" LIMIT 1) = 1")
 	}
-	columns := loggedColumns
-	for _, o := range append(q.Order[:len(q.Order):len(q.Order)], search.Order{Key: "creation_timestamp", Desc: true}, search.Order{Key: "model_id"}) {
+	columns := []string{loggedColumns}
+	for _, o := range append(slices.Clip(q.Order), search.Order{Key: "creation_timestamp", Desc: true}, search.Order{Key: "model_id"}) {
 		k := l.loggedKey(o, names)
-		columns += ", " + k.columns()
+		columns = append(columns, k.columns())
 		l.keys = append(l.keys, k)
 	}
-	l.query = "SELECT " + columns + " FROM logged_models m"
+	l.query = "SELECT " + strings.Join(columns, ", ") + " FROM logged_models m"
 	l.scan = func(row scanner) (h loggedHit, err error) {
 		h.at = make([]spot, len(l.keys))
 		h.loggedRow, err = scanLogged(reading{row, into(h.at, l.keys)})
@@ -101,25 +102,27 @@ func datasetText(datasets []experiment.Dataset) (s string) {
 
 // onDatasets limits points p to those on one of the datasets.
 func (a *asking) onDatasets(datasets []experiment.Dataset) string {
-	text := ""
-	for _, d := range datasets {
-		text += " OR p.dataset_name = " + a.arg(clean(d.Name))
-		if d.Digest != "" {
-			text += " AND p.dataset_digest = " + a.arg(clean(d.Digest))
-		}
-	}
-	if text == "" {
+	if len(datasets) == 0 {
 		return ""
 	}
-	return " AND (" + text[len(" OR "):] + ")"
+	those := make([]string, len(datasets))
+	for i, d := range datasets {
+		those[i] = "p.dataset_name = " + a.arg(clean(d.Name))
+		if d.Digest != "" {
+			those[i] += " AND p.dataset_digest = " + a.arg(clean(d.Digest))
+		}
+	}
+	return " AND (" + strings.Join(those, " OR ") + ")"
 }
 
 func (a *asking) logged(c search.Comparison, names map[string]int64, datasets []experiment.Dataset) string {
 	switch c.Entity {
 	case search.Metric:
-		compare := "p.nan = 0 AND " + a.number("p.value", c)
+		compare := a.number("p.value", c)
 		if c.Op == search.NotEqual {
-			compare = "(p.nan = 1 OR " + a.number("p.value", c) + ")"
+			compare = "(p.nan = 1 OR " + compare + ")"
+		} else {
+			compare += " AND p.nan = 0"
 		}
 		return "(SELECT 1 FROM logged_model_metrics p WHERE p.model = m.model_id AND p.key = " + a.arg(names[clean(c.Key)]) +
 			" AND " + compare + a.onDatasets(datasets) + " LIMIT 1) = 1"

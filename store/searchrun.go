@@ -287,11 +287,11 @@ func (s *runSearch) metric(key int64, group []search.Comparison) *runTest {
 		if group[0].Op == search.NotEqual {
 			return "(nan = 1 OR " + a.number("value", group[0]) + ")"
 		}
-		text := "nan = 0"
+		all := []string{"nan = 0"}
 		for _, c := range group {
-			text += " AND " + a.number("value", c)
+			all = append(all, a.number("value", c))
 		}
-		return text
+		return strings.Join(all, " AND ")
 	}
 	return exactTest(func(a *asking) string {
 		return "(SELECT 1 FROM latest_metrics WHERE run = r.seq AND key = " + a.arg(key) + " AND " + compare(a) + ") = 1"

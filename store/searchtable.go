@@ -87,7 +87,7 @@ func (db *DB) SearchExperiments(ctx context.Context, q experiment.Query) ([]expe
 	if len(order) == 0 {
 		order = []search.Order{{Key: "creation_time", Desc: true}, {Key: "experiment_id"}}
 	}
-	for _, o := range append(order[:len(order):len(order)], search.Order{Key: "experiment_id", Desc: true}) {
+	for _, o := range append(slices.Clip(order), search.Order{Key: "experiment_id", Desc: true}) {
 		k := sortKey{value: experimentColumn(o.Key), desc: o.Desc, kind: wholeKind}
 		if o.Key == "name" {
 			k.kind = textKind
@@ -184,7 +184,7 @@ func (db *DB) SearchModels(ctx context.Context, q registry.Query) ([]registry.Li
 			l.where = append(l.where, l.labelled("model_tags", "l.model = m.name", c))
 		}
 	}
-	for _, o := range append(q.Order[:len(q.Order):len(q.Order)], search.Order{Key: "name"}) {
+	for _, o := range append(slices.Clip(q.Order), search.Order{Key: "name"}) {
 		k := sortKey{value: "m.name", desc: o.Desc, kind: textKind}
 		switch o.Key {
 		case "last_updated_timestamp":
@@ -231,7 +231,7 @@ func (db *DB) SearchVersions(ctx context.Context, q registry.Query) ([]registry.
 	if len(order) == 0 {
 		order = []search.Order{{Key: "last_updated_timestamp", Desc: true}}
 	}
-	for _, o := range append(order[:len(order):len(order)], search.Order{Key: "name"}, search.Order{Key: "version_number", Desc: true}) {
+	for _, o := range append(slices.Clip(order), search.Order{Key: "name"}, search.Order{Key: "version_number", Desc: true}) {
 		k := sortKey{value: versionColumn(o.Key), desc: o.Desc, kind: wholeKind}
 		if o.Key == "name" {
 			k.kind = textKind

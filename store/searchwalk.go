@@ -36,7 +36,7 @@ const (
 	sortedRuns = 20_000  // at least, as for the next two
 	firstRuns  = 400     // or twice the page
 	mostFew    = 5_000   // and a fifth of it at least
-	mostWalked = 64      // experiments of one walk
+	mostWalked = 500     // experiments of one walk
 	mostListed = 400_000 // runs of a list
 	listCost   = 16      // runs that are listed in the time in which one is tried
 )

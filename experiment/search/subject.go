@@ -4,6 +4,8 @@ package search
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"flyball/fault"
@@ -37,9 +39,7 @@ func (f field) key() string { return f.names[0] }
 
 func tagged(more map[string]Entity) map[string]Entity {
 	all := map[string]Entity{"attribute": Attribute, "attributes": Attribute, "tag": Tag, "tags": Tag}
-	for name, e := range more {
-		all[name] = e
-	}
+	maps.Copy(all, more)
 	return all
 }
 
@@ -52,11 +52,15 @@ func runs() *subject {
 	entities["attr"], entities["run"] = Attribute, Attribute
 	entities["dataset"], entities["datasets"] = Dataset, Dataset
 	fields := []field{
-		{names: []string{"artifact_uri"}}, {names: []string{"run_id"}, list: true}, {names: []string{"status"}}, {names: []string{"user_id"}},
+		{names: []string{"artifact_uri"}},
+		{names: []string{"run_id"}, list: true},
+		{names: []string{"status"}},
+		{names: []string{"user_id"}},
 		{names: []string{"run_name", "run name", "Run name", "Run Name"}},
-		{names: []string{"start_time", "created", "Created"}, number: true}, {names: []string{"end_time"}, number: true},
+		{names: []string{"start_time", "created", "Created"}, number: true},
+		{names: []string{"end_time"}, number: true},
 	}
-	orders := append([]field{}, fields...)
+	orders := slices.Clone(fields)
 	orders[4].names = orders[4].names[:1]
 	return &subject{
 		entities: entities, fields: fields, orders: orders, listed: "['run_id']", quotes: true,
@@ -66,8 +70,10 @@ func runs() *subject {
 
 func experiments() *subject {
 	fields := []field{
-		{names: []string{"name"}}, {names: []string{"experiment_id"}, list: true, id: true},
-		{names: []string{"creation_time"}, number: true, whole: true}, {names: []string{"last_update_time"}, number: true, whole: true},
+		{names: []string{"name"}},
+		{names: []string{"experiment_id"}, list: true, id: true},
+		{names: []string{"creation_time"}, number: true, whole: true},
+		{names: []string{"last_update_time"}, number: true, whole: true},
 	}
 	return &subject{
 		entities: tagged(nil), fields: fields, orders: fields, listed: "['experiment_id']",
@@ -79,7 +85,8 @@ func models() *subject {
 	return &subject{
 		entities: tagged(nil), fields: []field{{names: []string{"name"}, list: true}},
 		orders: []field{
-			{names: []string{"name"}}, {names: []string{"last_updated_timestamp", "timestamp"}, number: true},
+			{names: []string{"name"}},
+			{names: []string{"last_updated_timestamp", "timestamp"}, number: true},
 			{names: []string{"creation_timestamp"}, number: true},
 		},
 		listed: "['name']", tables: true, noun: "registered model",
@@ -91,12 +98,16 @@ func versions() *subject {
 	return &subject{
 		entities: tagged(nil),
 		fields: []field{
-			{names: []string{"name"}, list: true}, {names: []string{"run_id"}, list: true}, {names: []string{"source_path"}},
+			{names: []string{"name"}, list: true},
+			{names: []string{"run_id"}, list: true},
+			{names: []string{"source_path"}},
 			{names: []string{"version_number"}, number: true, whole: true},
 		},
 		orders: []field{
-			{names: []string{"name"}}, {names: []string{"version_number"}, number: true},
-			{names: []string{"creation_timestamp"}, number: true}, {names: []string{"last_updated_timestamp"}, number: true},
+			{names: []string{"name"}},
+			{names: []string{"version_number"}, number: true},
+			{names: []string{"creation_timestamp"}, number: true},
+			{names: []string{"last_updated_timestamp"}, number: true},
 		},
 		listed: "['name', 'run_id']", tables: true, noun: "model version", numeric: "{'version_number'}",
 		text: "Expected a quoted string value or a list of quoted string values for attributes. Got value %s",
@@ -105,8 +116,12 @@ func versions() *subject {
 
 func loggedModels() *subject {
 	fields := []field{
-		{names: []string{"name"}, list: true}, {names: []string{"model_id"}, list: true}, {names: []string{"model_type"}, list: true},
-		{names: []string{"status"}, list: true}, {names: []string{"source_run_id"}, list: true}, {names: []string{"experiment_id"}, list: true},
+		{names: []string{"name"}, list: true},
+		{names: []string{"model_id"}, list: true},
+		{names: []string{"model_type"}, list: true},
+		{names: []string{"status"}, list: true},
+		{names: []string{"source_run_id"}, list: true},
+		{names: []string{"experiment_id"}, list: true},
 		{names: []string{"creation_timestamp", "creation_time", "creation_timestamp_ms"}, number: true},
 		{names: []string{"last_updated_timestamp", "last_updated_time", "last_updated_timestamp_ms"}, number: true},
 	}
@@ -153,10 +168,8 @@ func (s *subject) name(raw string, known []field) (Entity, string, *field, error
 	switch e {
 	case Attribute:
 		for i := range known {
-			for _, name := range known[i].names {
-				if name == key {
-					return e, known[i].key(), &known[i], nil
-				}
+			if slices.Contains(known[i].names, key) {
+				return e, known[i].key(), &known[i], nil
 			}
 		}
 		return 0, "", nil, fault.New(fault.Invalid, "Invalid attribute key '%s' specified. Valid keys are '%s'", clip(key), set(known))
