@@ -15,6 +15,7 @@ import (
 type logging struct {
 	batch   experiment.Batch
 	single  bool
+	size    int   // of the batch in memory, in bytes
 	refused error // why it alone is left out of the transaction
 	err     error // why it was not written
 	leads   bool  // it was told to write, or is about to be
@@ -28,24 +29,41 @@ type logging struct {
 type loggers struct {
 	mu      sync.Mutex
 	waiting []*logging
-	size    int  // of what waits, in points, params and tags
+	size    int  // of what waits, in bytes
 	writing bool // somebody writes
 }
 
-// What may wait, and what one transaction takes, in points, params and tags.
+// What may wait and what one transaction takes, in batches and in bytes.
 const (
 	mostWaiting     = 2048
-	mostWaitingSize = 200_000
+	mostWaitingSize = 32 << 20
 	mostGroup       = 64
-	mostGroupSize   = 4096
+	mostGroupSize   = 1 << 20
 )
 
-func size(b experiment.Batch) int { return len(b.Metrics) + len(b.Params) + len(b.Tags) }
+func newLogging(b experiment.Batch, single bool) *logging {
+	return &logging{batch: b, single: single, size: size(b), turn: make(chan bool, 1)}
+}
+
+// size is about how many bytes a batch takes in memory.
+func size(b experiment.Batch) int {
+	n := 128 * (len(b.Metrics) + len(b.Params) + len(b.Tags))
+	for _, m := range b.Metrics {
+		n += len(m.Key) + len(m.DatasetName)
+	}
+	for _, p := range b.Params {
+		n += len(p.Key) + len(p.Value)
+	}
+	for _, t := range b.Tags {
+		n += len(t.Key) + len(t.Value)
+	}
+	return n
+}
 
 // Log keeps a batch; see experiment.Runs. When more waits than memory should hold it
 // is an Exhausted fault, and nothing was written.
 func (db *DB) Log(ctx context.Context, b experiment.Batch, single bool) error {
-	l := &logging{batch: b, single: single, turn: make(chan bool, 1)}
+	l := newLogging(b, single)
 	leads, err := db.loggers.join(l)
 	if err != nil {
 		return err
@@ -96,7 +114,7 @@ func (g *loggers) join(l *logging) (leads bool, err error) {
 		return false, fault.New(fault.Exhausted, "more is logged at once than the database can write").Do("try again in a moment")
 	}
 	g.waiting = append(g.waiting, l)
-	g.size += size(l.batch)
+	g.size += l.size
 	l.leads = !g.writing
 	g.writing = true
 	return l.leads, nil
@@ -111,7 +129,7 @@ func (g *loggers) leave(l *logging) bool {
 		return false
 	}
 	g.waiting = slices.Delete(g.waiting, i, i+1)
-	g.size -= size(l.batch)
+	g.size -= l.size
 	return true
 }
 
@@ -119,10 +137,10 @@ func (g *loggers) leave(l *logging) bool {
 func (g *loggers) take() []*logging {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n, rows := 0, 0
+	n, bytes := 0, 0
 	for n < len(g.waiting) && n < mostGroup {
-		rows += size(g.waiting[n].batch)
-		if n > 0 && rows > mostGroupSize {
+		bytes += g.waiting[n].size
+		if n > 0 && bytes > mostGroupSize {
 			break
 		}
 		n++
@@ -131,7 +149,7 @@ func (g *loggers) take() []*logging {
 	g.waiting = slices.Delete(g.waiting, 0, n)
 	for _, l := range group {
 		l.err = errNotWritten
-		g.size -= size(l.batch)
+		g.size -= l.size
 	}
 	return group
 }

@@ -14,13 +14,12 @@ import (
 	"flyball/ident"
 )
 
-func batchOf(n int) experiment.Batch { return experiment.Batch{Metrics: make([]experiment.Metric, n)} }
-
-func waiting(b experiment.Batch) *logging { return &logging{batch: b, turn: make(chan bool, 1)} }
+// waiting is a batch of so many bytes.
+func waiting(size int) *logging { return &logging{size: size, turn: make(chan bool, 1)} }
 
 func TestTheFirstLeadsAndHandsTheLeadOn(t *testing.T) {
 	var g loggers
-	a, b, c := waiting(batchOf(1)), waiting(batchOf(1)), waiting(batchOf(1))
+	a, b, c := waiting(1), waiting(1), waiting(1)
 	for i, l := range []*logging{a, b} {
 		if leads, err := g.join(l); leads != (i == 0) || err != nil {
 			t.Fatalf("%d: got %v, %v", i, leads, err)
@@ -41,7 +40,7 @@ func TestTheFirstLeadsAndHandsTheLeadOn(t *testing.T) {
 		t.Error("who leads cannot leave")
 	}
 	g.done(c, g.take())
-	if d := waiting(batchOf(1)); g.size != 0 || len(g.waiting) != 0 {
+	if d := waiting(1); g.size != 0 || len(g.waiting) != 0 {
 		t.Errorf("%d of size %d wait, want none", len(g.waiting), g.size)
 	} else if leads, err := g.join(d); !leads || err != nil {
 		t.Errorf("got %v, %v: nobody leads", leads, err)
@@ -50,7 +49,7 @@ func TestTheFirstLeadsAndHandsTheLeadOn(t *testing.T) {
 
 func TestWhoGivesUpLeavesAndTheOthersStay(t *testing.T) {
 	var g loggers
-	lead, a, b := waiting(batchOf(1)), waiting(batchOf(2)), waiting(batchOf(3))
+	lead, a, b := waiting(1), waiting(2), waiting(3)
 	for _, l := range []*logging{lead, a, b} {
 		if _, err := g.join(l); err != nil {
 			t.Fatal(err)
@@ -80,7 +79,7 @@ func TestATransactionTakesABoundedGroup(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var g loggers
 			for _, n := range c.wait {
-				if _, err := g.join(waiting(batchOf(n))); err != nil {
+				if _, err := g.join(waiting(n)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -102,13 +101,13 @@ func TestMoreThanMemoryShouldHoldIsTurnedAway(t *testing.T) {
 		accepted int
 	}{
 		{"by number", 0, mostWaiting},
-		{"by size", 1000, mostWaitingSize/1000 + 1},
+		{"by size", 1 << 20, 33},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var g loggers
 			n := 0
 			for ; n < 10*mostWaiting; n++ {
-				if _, err := g.join(waiting(batchOf(c.size))); err != nil {
+				if _, err := g.join(waiting(c.size)); err != nil {
 					if !fault.Is(err, fault.Exhausted) {
 						t.Errorf("got %v, want exhausted", err)
 					}
@@ -122,6 +121,17 @@ func TestMoreThanMemoryShouldHoldIsTurnedAway(t *testing.T) {
 	}
 }
 
+func TestTheSizeOfABatchIsAboutWhatItTakes(t *testing.T) {
+	got := size(experiment.Batch{
+		Metrics: []experiment.Metric{{Key: "four", DatasetName: "wine"}},
+		Params:  []experiment.Param{{Key: "k", Value: "abc"}},
+		Tags:    []experiment.Tag{{Key: "k", Value: "abc"}, {}},
+	})
+	if want := 4*128 + 8 + 4 + 4; got != want {
+		t.Errorf("got %d, want %d", got, want)
+	}
+}
+
 func TestABatchThatBreaksTheTransactionTakesNoOtherAlong(t *testing.T) {
 	db, ctx := openFile(t), context.Background()
 	if err := db.CreateRun(ctx, experiment.Run{ID: "r"}); err != nil {
@@ -132,7 +142,9 @@ func TestABatchThatBreaksTheTransactionTakesNoOtherAlong(t *testing.T) {
 	}
 	var group []*logging
 	for i := range 20 {
-		group = append(group, waiting(experiment.Batch{Run: "r", Metrics: []experiment.Metric{{Key: "m", Step: int64(i)}}, Params: []experiment.Param{{Key: fmt.Sprint(i)}}}))
+		group = append(group, newLogging(experiment.Batch{
+			Run: "r", Metrics: []experiment.Metric{{Key: "m", Step: int64(i)}}, Params: []experiment.Param{{Key: fmt.Sprint(i)}},
+		}, false))
 	}
 	db.logGroup(ctx, group)
 	for i, l := range group {
