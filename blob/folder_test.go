@@ -120,8 +120,8 @@ func TestALargeBlobIsWrittenOnce(t *testing.T) {
 	dir := t.TempDir()
 	b := folder(t, dir)
 	seen := int64(0)
-	var watch io.Reader = iotest.OneByteReader(strings.NewReader(strings.Repeat("x", 10)))
-	watch = io.MultiReader(bytes.NewReader(make([]byte, 5<<20)), watch, readerFunc(func() {
+	slow := iotest.OneByteReader(strings.NewReader(strings.Repeat("x", 10)))
+	watch := io.MultiReader(bytes.NewReader(make([]byte, 5<<20)), slow, readerFunc(func() {
 		for _, n := range files(t, dir) {
 			seen = max(seen, n)
 		}
@@ -148,7 +148,7 @@ func TestAPutThatIsGivenUpLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	b := folder(t, dir)
 	ctx, cancel := context.WithCancel(t.Context())
-	endless := io.MultiReader(bytes.NewReader(make([]byte, 3<<20)), readerFunc2(cancel))
+	endless := io.MultiReader(bytes.NewReader(make([]byte, 3<<20)), endlessFunc(cancel))
 	if _, _, err := b.Put(ctx, endless); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was given up", err)
 	}
@@ -157,10 +157,10 @@ func TestAPutThatIsGivenUpLeavesNothing(t *testing.T) {
 	}
 }
 
-// readerFunc2 is called at each read, and never ends.
-type readerFunc2 func()
+// endlessFunc is called at each read, and never ends.
+type endlessFunc func()
 
-func (f readerFunc2) Read(p []byte) (int, error) { f(); return len(p), nil }
+func (f endlessFunc) Read(p []byte) (int, error) { f(); return len(p), nil }
 
 // TestAServerKilledAtAnyMomentKeepsWholeBlobsOnly kills a child that puts blobs, at
 // whatever it is doing.

@@ -189,7 +189,7 @@ func TestFilesThatCannotBeAreRefused(t *testing.T) {
 	}
 	for _, path := range []string{"../x", "a/../../x", "./x", "a//b", ".."} {
 		w := httptest.NewRecorder()
-		r := httptest.NewRequest("PUT", artifacts+path, strings.NewReader("x"))
+		r := httptest.NewRequest(http.MethodPut, artifacts+path, strings.NewReader("x"))
 		Straight(c.mux).ServeHTTP(w, r)
 		if w.Code != 400 || readProblem(t, w).Message != "Invalid path" {
 			t.Errorf("PUT %s: got %d %s, want Invalid path", path, w.Code, w.Body)
@@ -251,7 +251,7 @@ func TestTheWebPageReadsAndWritesFiles(t *testing.T) {
 	c.put("a%20b.txt", "abc")
 	made := readJSON(t, c.ask("POST logged-models", `{"experiment_id":"0","name":"m"}`).Body.String())
 	model, _ := made.(map[string]any)["model"].(map[string]any)["info"].(map[string]any)["model_id"].(string)
-	r := httptest.NewRequest("PUT", artifacts+"0/models/"+model+"/artifacts/data/MLmodel", strings.NewReader("flavors: {}"))
+	r := httptest.NewRequest(http.MethodPut, artifacts+"0/models/"+model+"/artifacts/data/MLmodel", strings.NewReader("flavors: {}"))
 	if w := c.do(r); w.Code != 200 {
 		t.Fatal(w.Body)
 	}
@@ -356,7 +356,7 @@ func TestAnUploadThatBreaksOffLeavesNothing(t *testing.T) {
 			}
 		}
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil || resp.StatusCode != 400 {
+		if err != nil || resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("got %v, %v; want 400", resp, err)
 		} else if err := resp.Body.Close(); err != nil {
 			t.Error(err)

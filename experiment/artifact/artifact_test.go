@@ -100,8 +100,15 @@ func TestFilesComeBackAsTheyWerePut(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ folder, want string }{
-		{"", "4/"}, {"/", "4/"}, {"4", "a06/"}, {run, "d.json data/"}, {run + "/data", "empty.txt name with space é.txt sub/"},
-		{run + "/data/", "empty.txt name with space é.txt sub/"}, {run + "/d.json", ""}, {run + "/nope", ""}, {run + "/data/sub", "g.bin"},
+		{"", "4/"},
+		{"/", "4/"},
+		{"4", "a06/"},
+		{run, "d.json data/"},
+		{run + "/data", "empty.txt name with space é.txt sub/"},
+		{run + "/data/", "empty.txt name with space é.txt sub/"},
+		{run + "/d.json", ""},
+		{run + "/nope", ""},
+		{run + "/data/sub", "g.bin"},
 	} {
 		if got := listed(t, tr, c.folder); got != c.want {
 			t.Errorf("list %q: got %q, want %q", c.folder, got, c.want)
@@ -305,7 +312,9 @@ func TestATreeIsWalkedAndCopied(t *testing.T) {
 	}
 	for _, c := range []struct{ path, want string }{
 		{"1/r/artifacts/m/again", "1/r/artifacts/m/again/MLmodel 1/r/artifacts/m/again/b 1/r/artifacts/m/again/data/a"},
-		{"2", "2/z"}, {"2/z", "2/z"}, {"3", ""},
+		{"2", "2/z"},
+		{"2/z", "2/z"},
+		{"3", ""},
 		{"", "1/r/artifacts/m/MLmodel 1/r/artifacts/m/again/MLmodel 1/r/artifacts/m/again/b 1/r/artifacts/m/again/data/a 1/r/artifacts/m/b 1/r/artifacts/m/data/a 1/r/artifacts/z 2/z"},
 	} {
 		if got := walked(c.path); got != c.want {

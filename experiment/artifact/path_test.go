@@ -44,8 +44,15 @@ func TestAFolderMayEndInASlashAndTheRootHasNoName(t *testing.T) {
 		path, want string
 		ok         bool
 	}{
-		{"", "", true}, {"/", "", true}, {"a/b/", "a/b", true}, {"a/b", "a/b", true},
-		{"//", "", false}, {"a//", "", false}, {"/a", "", false}, {"..", "", false}, {"../", "", false},
+		{"", "", true},
+		{"/", "", true},
+		{"a/b/", "a/b", true},
+		{"a/b", "a/b", true},
+		{"//", "", false},
+		{"a//", "", false},
+		{"/a", "", false},
+		{"..", "", false},
+		{"../", "", false},
 	} {
 		got, err := CleanFolder(c.path)
 		if got != c.want || (err == nil) != c.ok {

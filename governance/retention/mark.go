@@ -23,6 +23,13 @@ type reach struct {
 	unread []sum
 }
 
+// leaf adds a blob that refers to nothing: a user's file, whatever stands in it.
+func (r *reach) leaf(s sum) {
+	if _, known := r.all[s]; !known {
+		r.all[s] = false
+	}
+}
+
 // document adds a blob that may refer to others.
 func (r *reach) document(s sum) {
 	if !r.all[s] {
@@ -83,7 +90,7 @@ func (w *collection) mark(ctx context.Context) (*reach, error) {
 			continue
 		}
 		if s, ok := parse(string(e.Digest)); ok {
-			r.all[s] = r.all[s] // a file refers to nothing, whatever stands in it
+			r.leaf(s)
 		}
 	}
 	for text, err := range w.opts.Store.Documents(ctx, w.cutoff) {

@@ -205,7 +205,7 @@ func (s *story) end() {
 }
 
 func TestACollectionKilledAtAnyStepHarmsNothingAndGoesOn(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("seed %d, after %v", seed, after), func(t *testing.T) {
 				s := tell(t, seed)
@@ -230,7 +230,7 @@ func TestACollectionKilledAtAnyStepHarmsNothingAndGoesOn(t *testing.T) {
 }
 
 func TestWhatIsRestoredOrPutWhileACollectionRunsStays(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(3) {
 		s := tell(t, seed)
 		r := rand.New(rand.NewPCG(seed, 11))
 		m := &mortal{DB: s.db, blobs: s.blobs, left: -1}

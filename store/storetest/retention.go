@@ -63,7 +63,8 @@ func expired(t *testing.T, open Open) {
 	equal(t, "all of an experiment", list(201), []retention.Expired{
 		{Kind: retention.Run, ID: "r2", Location: "mlflow-artifacts:/" + e.ID.String() + "/r2/artifacts"},
 		{Kind: retention.Run, ID: "r3", Location: "mlflow-artifacts:/" + e.ID.String() + "/r3/artifacts"},
-		{Kind: retention.LoggedModel, ID: "m-1", Location: "l"}, whole,
+		{Kind: retention.LoggedModel, ID: "m-1", Location: "l"},
+		whole,
 	})
 	for range list(201) {
 		break // who has seen enough may stop
