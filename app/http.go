@@ -32,10 +32,12 @@ func (a *App) handler() http.Handler {
 		Control: a.control, Serving: a.serving, Store: a.store, Log: a.log, Blobs: a.blobs, Now: a.clock.now,
 		Kept: a.store, Importer: &archive.Importer{Store: a.store, Now: a.clock.now},
 		Collector: a.collector, Retention: a.retention(),
+		Compare: a.finder(),
 		Advance: advance, Version: a.cfg.Version, Logger: a.cfg.Logger,
 	})
 	if err := web.New(mux, web.Options{
-		Statuses: a.control.Statuses, LastEvents: a.store.LastEvents, Changed: a.store.Changed, Logger: a.cfg.Logger,
+		Statuses: a.control.Statuses, LastEvents: a.store.LastEvents, Changed: a.store.Changed,
+		Experiments: a.tracker, Names: a.store, Finder: a.finder(), Logger: a.cfg.Logger,
 	}); err != nil {
 		a.cfg.Logger.Error("there are no pages", "error", err)
 	}

@@ -32,7 +32,7 @@ func (t trials) Track(ctx context.Context, name string, r experiment.Run, files 
 	if err != nil {
 		return err
 	}
-	r.Experiment, r.Location = e.ID, e.Location+"/"+string(r.ID)+"/artifacts"
+	r.Experiment, r.Location = e.ID, strings.TrimSuffix(e.Location, "/")+"/"+string(r.ID)+"/artifacts"
 	folder, ours := strings.CutPrefix(r.Location, "mlflow-artifacts:/")
 	if !ours {
 		return fault.New(fault.Invalid, "the experiment %s keeps its files at %s, where this server does not write", name, e.Location)

@@ -25,6 +25,7 @@ import (
 	"flyball/control"
 	"flyball/event"
 	"flyball/experiment/archive"
+	"flyball/experiment/compare"
 	"flyball/governance/audit"
 	"flyball/governance/retention"
 	"flyball/job"
@@ -59,6 +60,7 @@ type Options struct {
 	Blobs     blob.Store
 	Kept      archive.Kept      // what an export reads
 	Importer  *archive.Importer // what an import goes through
+	Compare   *compare.Finder   // finds and compares runs
 	Collector *retention.Collector
 	Retention retention.Policy // what a collection keeps when its caller says nothing
 	Now       func() time.Time
@@ -88,6 +90,7 @@ func New(mux *http.ServeMux, opts Options) {
 	f.predictRoutes()
 	f.modelRoutes()
 	f.recordRoutes()
+	f.runRoutes()
 	raw(mux, api.Apply, "POST /v1/data", f.upload)
 	raw(mux, api.Read, "GET /v1/events", f.events)
 	raw(mux, api.Track, "POST /v1/import", f.bringIn)

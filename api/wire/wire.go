@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flyball/control"
+	"flyball/experiment/compare"
 	"flyball/model/registry"
 )
 
@@ -116,6 +117,16 @@ type Changed = control.Changed
 
 // Status is a model as it stands, as control says it.
 type Status = control.Status
+
+// Runs is a page of runs, Run one with everything, Parallel their lines over settings,
+// Point one of a metric, and Comparison whether they are better, as compare says them.
+type (
+	Runs       = compare.List
+	Run        = compare.Detail
+	Parallel   = compare.Parallel
+	Point      = compare.Point
+	Comparison = compare.Report
+)
 
 // Cell is one stage of the loop for one model.
 type Cell = control.Cell

@@ -55,7 +55,7 @@ func (s Subject) facts() map[[2]string]string {
 	for _, in := range s.Inputs {
 		key := "dataset"
 		for _, t := range in.Tags {
-			if t.Key == "mlflow.data.context" {
+			if t.Key == contextTag {
 				key = t.Value
 			}
 		}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+
+	"flyball/experiment/compare"
+	"flyball/experiment/gate"
+	"flyball/model/registry"
+)
+
+// finder compares runs and versions under the rules of the model's gate.
+func (a *App) finder() *compare.Finder {
+	return &compare.Finder{
+		Tracker: a.tracker, Artifacts: a.artifacts, Registry: registry.New(registry.Options{Store: a.store, Now: a.clock.now}),
+		Policy: func(ctx context.Context, model string) (gate.Policy, bool) {
+			m, err := a.control.Model(ctx, model)
+			return m.Recipe.Gate, err == nil
+		},
+	}
+}
