@@ -214,7 +214,8 @@ func (db *DB) SearchModels(ctx context.Context, q registry.Query) ([]registry.Li
 	return models, next, err
 }
 
-// SearchVersions finds versions of models; see registry.Versions.
+// SearchVersions finds versions of models; see registry.Versions. Those of baselines are
+// no versions of a model.
 func (db *DB) SearchVersions(ctx context.Context, q registry.Query) ([]registry.Version, string, error) {
 	const what = "the versions cannot be read"
 	if err := bounds(q.Filter, q.Order); err != nil {
@@ -224,6 +225,7 @@ func (db *DB) SearchVersions(ctx context.Context, q registry.Query) ([]registry.
 		asking: asking{dialect: db.dialect}, query: selectVersion, scan: scanVersion,
 		asked: digest("versions", q.Filter, q.Order), token: q.Token, limit: q.Limit,
 	}
+	l.where = append(l.where, "EXISTS (SELECT 1 FROM models m WHERE m.name = v.model)")
 	for _, c := range q.Filter {
 		l.where = append(l.where, l.version(c))
 	}

@@ -147,6 +147,9 @@ func (d *desk) apply(name string) {
 			d.t.Fatal(err)
 		}
 	}
+	if _, err := d.db.AddVersion(ctx, registry.Version{Ref: ident.Ref{Model: registry.BaselineOf(name)}, Bundle: "sha256-cc", CreatedAt: at}); err != nil {
+		d.t.Fatal(err)
+	}
 	s := release.State{ID: name + "/2/1", Model: name, Live: 1, Candidate: 2, Generation: 1, EnteredAt: at, By: "flyball"}
 	if err := d.db.SaveRelease(ctx, 0, s, map[string]int{"live": 2, "previous": 1, "baseline": 1}, nil); err != nil {
 		d.t.Fatal(err)
@@ -278,6 +281,9 @@ func TestAModelUnderFlyballsCare(t *testing.T) {
 		{"its live version", get, p + "alias", "name=hotel&alias=live", 200, `{"model_version":` + made("2", `,"aliases":["live"]`) + `}`},
 		{"its files", get, "model-versions/get-download-uri", "name=hotel&version=2", 200, `{"artifact_uri":"mlflow-artifacts:/flyball/hotel/sha256-bb"}`},
 		{"its baseline is counted apart", get, p + "alias", "name=hotel&alias=baseline", 400, wrongValue + "Registered model alias baseline not found."},
+		{"and is in no list", get, "model-versions/search", "filter=", 200, `{"model_versions":[` + made("2", "") + `,` + made("1", "") + `]}`},
+		{"but is found by its name", get, "model-versions/get-download-uri", "name=hotel.baseline&version=1", 200, `{"artifact_uri":"mlflow-artifacts:/flyball/hotel.baseline/sha256-cc"}`},
+		{"and stays", del, "model-versions/delete", `{"name":"hotel.baseline","version":"1"}`, 404, notThere + "Model Version (name=hotel.baseline, version=1) not found"},
 		{"live", post, p + "alias", `{"name":"hotel","alias":"live","version":"1"}`, 403, decides("live", "flyball promote hotel@1")},
 		{"candidate", post, p + "alias", `{"name":"hotel","alias":"candidate","version":"1"}`, 403, decides("candidate", "flyball promote hotel@1")},
 		{"previous", post, p + "alias", `{"name":"hotel","alias":"previous","version":"2"}`, 403, decides("previous", "flyball promote hotel@2")},
@@ -288,11 +294,11 @@ func TestAModelUnderFlyballsCare(t *testing.T) {
 		{"deletion", del, p + "delete", `{"name":"hotel"}`, 403, denied + "hotel has a model file and is under Flyball's care, so its versions are kept: stop its trainings with flyball hold hotel"},
 		{"the live version", del, "model-versions/delete", `{"name":"hotel","version":"2"}`, 400, "INVALID_STATE: hotel@2 is live of hotel: release another version first, see flyball releases hotel"},
 		{"the previous version", del, "model-versions/delete", `{"name":"hotel","version":"1"}`, 400, "INVALID_STATE: hotel@1 is previous of hotel: release another version first, see flyball releases hotel"},
-		{"a client's version is welcome", post, "model-versions/create", `{"name":"hotel","source":"s3://b/m"}`, 200, `{"model_version":{"name":"hotel","version":"3","creation_timestamp":1015,"last_updated_timestamp":1015,"current_stage":"None","description":"","source":"s3://b/m","run_id":"","status":"READY","run_link":""}}`},
+		{"a client's version is welcome", post, "model-versions/create", `{"name":"hotel","source":"s3://b/m"}`, 200, `{"model_version":{"name":"hotel","version":"3","creation_timestamp":1018,"last_updated_timestamp":1018,"current_stage":"None","description":"","source":"s3://b/m","run_id":"","status":"READY","run_link":""}}`},
 		{"live is not for it either", post, p + "alias", `{"name":"hotel","alias":"live","version":"3"}`, 403, decides("live", "flyball promote hotel@3")},
 		{"it may go", del, "model-versions/delete", `{"name":"hotel","version":"3"}`, 200, `{}`},
-		{"a copy", post, p + "create", `{"name":"copy"}`, 200, `{"registered_model":{"name":"copy","creation_timestamp":1018,"last_updated_timestamp":1018}}`},
-		{"of what is live", post, "model-versions/create", `{"name":"copy","source":"models:/hotel@live"}`, 200, `{"model_version":{"name":"copy","version":"1","creation_timestamp":1019,"last_updated_timestamp":1019,"current_stage":"None","description":"","source":"models:/hotel/2","run_id":"","status":"READY","run_link":""}}`},
+		{"a copy", post, p + "create", `{"name":"copy"}`, 200, `{"registered_model":{"name":"copy","creation_timestamp":1021,"last_updated_timestamp":1021}}`},
+		{"of what is live", post, "model-versions/create", `{"name":"copy","source":"models:/hotel@live"}`, 200, `{"model_version":{"name":"copy","version":"1","creation_timestamp":1022,"last_updated_timestamp":1022,"current_stage":"None","description":"","source":"models:/hotel/2","run_id":"","status":"READY","run_link":""}}`},
 		{"has its files", get, "model-versions/get-download-uri", "name=copy&version=1", 200, `{"artifact_uri":"mlflow-artifacts:/flyball/hotel/sha256-bb"}`},
 	})
 }
