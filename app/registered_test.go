@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,10 @@ func TestAModelThatAClientRegisteredAndThatIsAppliedLater(t *testing.T) {
 	got, err := c.Apply(ctx, wire.ApplyRequest{Name: "model.yaml", File: string(file), Data: map[string]registry.DataFile{}})
 	if err != nil || !got.Changed || got.Generation != 1 {
 		t.Fatalf("apply: got %+v, %v", got, err)
+	}
+	const kept = "bike-demand was registered before: its versions are kept, and none of them answers yet; have one judged by flyball gate bike-demand@2"
+	if !slices.Contains(got.Warnings, kept) {
+		t.Errorf("warnings: got %q, want among them %q", got.Warnings, kept)
 	}
 	if vs, err := c.Versions(ctx, "bike-demand"); err != nil || len(vs) != 2 {
 		t.Errorf("versions after the file was applied: got %+v, %v", vs, err)

@@ -52,6 +52,11 @@ func (s *Service) Apply(ctx context.Context, by string, a Application, dry bool)
 			return Applied{}, fault.New(fault.Invalid, "the bytes of %s are not here", name).Do("upload the file before applying")
 		}
 	}
+	taken, err := s.takenOver(ctx, m.Name)
+	if err != nil {
+		return Applied{}, err
+	}
+	warnings = append(warnings, taken...)
 	rm := registry.Model{Name: m.Name, File: a.File, Pipeline: a.Pipeline, Data: a.Data, AppliedAt: s.opts.Now(), AppliedBy: by}
 	if dry {
 		old, err := s.opts.Store.Model(ctx, m.Name)
@@ -72,6 +77,23 @@ func (s *Service) Apply(ctx context.Context, by string, a Application, dry bool)
 	}
 	kept, changed, err := s.opts.Store.ApplyModel(ctx, rm, rec, ev)
 	return Applied{Model: kept, Changed: changed, Warnings: warnings}, err
+}
+
+// takenOver is a sentence about the versions that clients registered under the name
+// before there was a model file.
+func (s *Service) takenOver(ctx context.Context, name string) ([]string, error) {
+	m, err := s.opts.Store.Model(ctx, name)
+	if fault.Is(err, fault.NotFound) || err == nil && m.Cared() {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	vs, err := s.opts.Store.Versions(ctx, name)
+	if err != nil || len(vs) == 0 {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("%s was registered before: its versions are kept, and none of them answers yet; have one judged by flyball gate %s", name, vs[0].Ref)}, nil
 }
 
 func same(a, b registry.Model) bool {
