@@ -207,7 +207,7 @@ func (db *DB) DeleteExperimentTag(ctx context.Context, id ident.ExperimentID, ke
 		return t.changeExperiment(ctx, id, now, func() error {
 			n, err := t.exec(ctx, `DELETE FROM experiment_tags WHERE experiment = $1 AND name = $2`, id, clean(key))
 			if err == nil && n == 0 {
-				err = fault.New(fault.NotFound, "No tag with name: %s", key)
+				err = fault.New(fault.NotFound, "No tag with name: %s in experiment with id %d", key, id)
 			}
 			return err
 		})

@@ -37,7 +37,7 @@ func TestExperiments(t *testing.T) {
 		{"a long tag", "POST experiments/set-experiment-tag", `{"experiment_id":"1","key":"k","value":"` + strings.Repeat("x", 20001) + `"}`, 400, "'value' exceeds the maximum length of 20000 characters"},
 		{"a long key", "POST experiments/set-experiment-tag", `{"experiment_id":"1","key":"` + strings.Repeat("k", 251) + `","value":"v"}`, 400, "'key' exceeds the maximum length of 250 characters"},
 		{"delete a tag", "POST experiments/delete-experiment-tag", `{"experiment_id":"1","key":"team"}`, 200, `{}`},
-		{"delete it twice", "POST experiments/delete-experiment-tag", `{"experiment_id":"1","key":"team"}`, 404, "No tag with name: team"},
+		{"delete it twice", "POST experiments/delete-experiment-tag", `{"experiment_id":"1","key":"team"}`, 404, "No tag with name: team in experiment with id 1"},
 
 		{"rename", "POST experiments/update", `{"experiment_id":"1","new_name":"e1b"}`, 200, `{}`},
 		{"rename to a name that is taken", "POST experiments/update", `{"experiment_id":"1","new_name":"Default"}`, 400, "Experiment(name=Default) already exists."},

@@ -45,7 +45,9 @@ func (f *face) getHistoryBulk(ctx context.Context, in *args) (any, error) {
 		return nil, err
 	}
 	points, err := f.Tracker.HistoryBulk(ctx, c)
-	return history{Metrics: metricsOf(points)}, err
+	return struct {
+		Metrics []metricEntity `json:"metrics"` // web pages want it even when there are none
+	}{metricsOf(points)}, err
 }
 
 func (f *face) getHistoryBulkInterval(ctx context.Context, in *args) (any, error) {

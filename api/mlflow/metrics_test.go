@@ -79,7 +79,7 @@ func TestHistoriesOfMetrics(t *testing.T) {
 
 		{"in bulk", bulk + "run_id=$2&metric_key=k", "", 200, `{"metrics":[` + points("$2", 4, 5) + `]}`},
 		{"in bulk, up to a number", bulk + "run_id=$1&metric_key=k&max_results=3", "", 200, `{"metrics":[` + points("$1", 0, 1, 2) + `]}`},
-		{"in bulk, an unknown run", bulk + "run_id=00&metric_key=k", "", 200, `{}`},
+		{"in bulk, an unknown run", bulk + "run_id=00&metric_key=k", "", 200, `{"metrics":[]}`},
 		{"in bulk, of no run", bulk + "metric_key=k", "", 400, "GetMetricHistoryBulk request must specify at least one run_id."},
 		{"in bulk, of no key", bulk + "run_id=$1", "", 400, "GetMetricHistoryBulk request must specify a metric_key."},
 		{"in bulk, nothing", bulk + "run_id=$1&metric_key=k&max_results=0", "", 400, "Invalid value 0 for parameter 'max_results' supplied. It must be a positive integer"},

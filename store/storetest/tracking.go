@@ -204,7 +204,7 @@ func experimentRefusals(t *testing.T, open Open) {
 			"The experiment 2 must be in the 'active' state. Current state is deleted.",
 		},
 		{"a tag of none", db.SetExperimentTag(ctx, 9999, tag, 1), fault.NotFound, "No Experiment with id=9999 exists"},
-		{"a tag that is none", db.DeleteExperimentTag(ctx, one.ID, "zzz", 1), fault.NotFound, "No tag with name: zzz"},
+		{"a tag that is none", db.DeleteExperimentTag(ctx, one.ID, "zzz", 1), fault.NotFound, "No tag with name: zzz in experiment with id " + one.ID.String()},
 		{
 			"deleting a tag of a deleted one", db.DeleteExperimentTag(ctx, gone.ID, "a", 1), fault.Invalid,
 			"The experiment 2 must be in the 'active' state. Current state is deleted.",
