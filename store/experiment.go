@@ -86,6 +86,7 @@ func (t *tx) tagExperiment(ctx context.Context, id ident.ExperimentID, tag exper
 
 // Experiment is one experiment; see experiment.Experiments.
 func (db *DB) Experiment(ctx context.Context, id ident.ExperimentID) (experiment.Experiment, error) {
+	ctx = db.short(ctx)
 	e, err := scanExperiment(db.row(ctx, `SELECT `+experimentColumns+` FROM experiments e WHERE e.id = $1`, id))
 	if err != nil {
 		return experiment.Experiment{}, found(err, "the experiment cannot be read", "No Experiment with id=%d exists", id)
@@ -95,6 +96,7 @@ func (db *DB) Experiment(ctx context.Context, id ident.ExperimentID) (experiment
 
 // ExperimentByName is one experiment; see experiment.Experiments.
 func (db *DB) ExperimentByName(ctx context.Context, name string) (experiment.Experiment, error) {
+	ctx = db.short(ctx)
 	e, err := scanExperiment(db.row(ctx, `SELECT `+experimentColumns+` FROM experiments e WHERE e.name = $1`, clean(name)))
 	if err != nil {
 		return experiment.Experiment{}, found(err, "the experiment cannot be read", "Could not find experiment with name '%s'", name)

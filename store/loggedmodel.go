@@ -69,6 +69,7 @@ func (t *tx) tagLogged(ctx context.Context, seq int64, tags []experiment.Tag) er
 
 // LoggedModel is a logged model with everything; see experiment.LoggedModels.
 func (db *DB) LoggedModel(ctx context.Context, id ident.ModelID, deleted bool) (experiment.LoggedModel, error) {
+	ctx = db.short(ctx)
 	m, err := scanLogged(db.row(ctx, `SELECT `+loggedColumns+` FROM logged_models m WHERE m.model_id = $1 AND m.deleted <= $2`, id, bit(deleted)))
 	if none(err) {
 		return experiment.LoggedModel{}, noLogged(id)

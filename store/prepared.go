@@ -13,6 +13,7 @@ import (
 type preparing struct {
 	driver driver.Driver
 	dsn    string
+	whole  bool // statements run to their end; who gives up is heard before the next one
 }
 
 // Driver is SQLite's own.
@@ -28,7 +29,7 @@ func (p preparing) Connect(context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(errors.New("the SQLite driver has changed its ways"), c.Close())
 	}
-	return &conn{sqliteConn: inner, kept: map[string]*statement{}}, nil
+	return &conn{sqliteConn: inner, whole: p.whole, kept: map[string]*statement{}}, nil
 }
 
 // sqliteConn is what a connection of the SQLite driver can do.
@@ -47,8 +48,9 @@ type sqliteConn interface {
 // one goroutine use it at a time.
 type conn struct {
 	sqliteConn
-	kept map[string]*statement // by text
-	tick int64
+	whole bool
+	kept  map[string]*statement // by text
+	tick  int64
 }
 
 type statement struct {
@@ -102,8 +104,21 @@ func (c *conn) forget() {
 	}
 }
 
+// heard is the context for a statement. For one that may be canceled the driver starts
+// a goroutine, which takes half as long as reading a run.
+func (c *conn) heard(ctx context.Context) (context.Context, error) {
+	if !c.whole {
+		return ctx, nil
+	}
+	return context.WithoutCancel(ctx), ctx.Err()
+}
+
 // ExecContext runs a statement.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	ctx, err := c.heard(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if s := c.statement(ctx, query); s != nil {
 		if inner, ok := s.Stmt.(driver.StmtExecContext); ok {
 			return inner.ExecContext(ctx, args)
@@ -114,6 +129,10 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 
 // QueryContext runs a statement that returns rows.
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	ctx, err := c.heard(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if s := c.statement(ctx, query); s != nil {
 		if inner, ok := s.Stmt.(driver.StmtQueryContext); ok {
 			rs, err := inner.QueryContext(ctx, args)

@@ -16,7 +16,6 @@ var _ experiment.Runs = (*DB)(nil)
 
 // CreateRun keeps r with all that is in it; see experiment.Runs.
 func (db *DB) CreateRun(ctx context.Context, r experiment.Run) error {
-	ctx = context.WithoutCancel(ctx) // one short transaction: whether it happened must not depend on who hangs up
 	return db.atomic(ctx, "the run was not made", func(t *tx) error {
 		if err := t.alive(ctx, r.Experiment); err != nil {
 			return err
@@ -78,6 +77,7 @@ func (t *tx) addRun(ctx context.Context, r newRun) (target, error) {
 
 // Run is a run with everything; see experiment.Runs.
 func (db *DB) Run(ctx context.Context, id ident.RunID) (experiment.Run, error) {
+	ctx = db.short(ctx)
 	r, err := scanRun(db.row(ctx, `SELECT `+runColumns+` FROM runs r WHERE r.run_id = $1`, id))
 	if err != nil {
 		return experiment.Run{}, found(err, "the run cannot be read", "Run with id=%s not found", id)

@@ -96,16 +96,16 @@ func openSQLite(path string) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "the folder of the database cannot be made")
 	}
-	open := func(more string) *sql.DB {
+	open := func(more string, whole bool) *sql.DB {
 		u := url.URL{Scheme: "file", Path: filepath.ToSlash(path)}
 		u.RawQuery = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" + more
-		return sql.OpenDB(preparing{driver: &sqlite.Driver{}, dsn: u.String()})
+		return sql.OpenDB(preparing{driver: &sqlite.Driver{}, dsn: u.String(), whole: whole})
 	}
 	// As every distribution builds SQLite: a commit waits for data and size, not for the time of the change.
 	_, _ = sqlite.Fdatasync(true) // where there is no such call it stays with fsync
-	write := open("&_txlock=immediate&_pragma=cache_size(-16000)&_pragma=wal_autocheckpoint(4000)")
+	write := open("&_txlock=immediate&_pragma=cache_size(-16000)&_pragma=wal_autocheckpoint(4000)", true)
 	write.SetMaxOpenConns(1)
-	read := open("&_pragma=query_only(1)")
+	read := open("&_pragma=query_only(1)", false) // a search that nobody waits for must end
 	read.SetMaxOpenConns(8)
 	read.SetMaxIdleConns(8)
 	return newDB(read, write, sqliteDialect()), nil

@@ -128,6 +128,15 @@ func (db *DB) row(ctx context.Context, statement string, args ...any) *sql.Row {
 	return db.read.QueryRowContext(ctx, db.dialect.sql(statement), args...)
 }
 
+// short is the context for reading a few rows, which ends by itself sooner than SQLite's
+// driver can be told to end it; see conn.heard.
+func (db *DB) short(ctx context.Context) context.Context {
+	if db.read == db.write { // a server may not answer at all
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}
+
 // scanner is a row to scan: *sql.Row or *sql.Rows.
 type scanner interface{ Scan(dest ...any) error }
 

@@ -3,6 +3,8 @@
 package storetest
 
 import (
+	"context"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -32,6 +34,7 @@ func tracking(t *testing.T, open Open) {
 		{"what runs refuse, they refuse in MLflow's words", runRefusals},
 		{"a run changes where it is told to, and only there", runChanges},
 		{"a run is deleted and restored, twice as once", runLife},
+		{"who has given up before it begins changes nothing", givenUp},
 		{"what a run read and made is kept once", inputsAndOutputs},
 		{"a dataset keeps its first description in an experiment", datasets},
 		{"names in use are found by their beginning", names},
@@ -362,6 +365,26 @@ func runLife(t *testing.T, open Open) {
 		want.Deleted = false
 		same(t, "restored", must(db.Run(ctx, runA))(t), want)
 	}
+}
+
+func givenUp(t *testing.T, open Open) {
+	db, _ := open(t)
+	oneRun(t, db, runA)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	name := "other"
+	_, update := db.UpdateRun(ctx, runA, experiment.RunChange{Name: &name})
+	for what, err := range map[string]error{
+		"create": db.CreateRun(ctx, experiment.Run{ID: "new"}), "update": update, "delete": db.SetRunDeleted(ctx, runA, true, 1),
+		"import": db.ImportPoints(ctx, runA, climb(0, 3)), "delete the experiment": db.SetExperimentDeleted(ctx, experiment.Default, true, 1),
+	} {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %v, want that it was canceled", what, err)
+		}
+	}
+	same(t, "the run", must(db.Run(t.Context(), runA))(t), experiment.Run{ID: runA, Status: experiment.Running})
+	_, err := db.Run(t.Context(), "new")
+	says(t, err, fault.NotFound, "Run with id=new not found")
 }
 
 func inputsAndOutputs(t *testing.T, open Open) {
