@@ -17,7 +17,7 @@ import (
 
 // verbs are the commands that a user is told of.
 var verbs = []string{
-	"alerts", "apply", "audit", "compare", "completion", "demo", "diff", "doctor", "drift", "events", "gate", "hold", "init", "label",
+	"alerts", "apply", "audit", "compare", "completion", "demo", "diff", "doctor", "drift", "events", "export", "gate", "gc", "hold", "import", "init", "label",
 	"predict", "predictions", "promote", "releases", "reproduce", "resume", "retrain", "rollback", "schema", "score", "serve", "status",
 	"train", "version", "versions", "watch",
 }

@@ -41,7 +41,7 @@ func (w *collection) prepare(ctx context.Context) error {
 		}
 	}
 	w.gone = map[string]bool{}
-	for e, err := range w.opts.Store.Expired(ctx, w.opts.Now().Add(-w.policy.Keep).UnixMilli()) {
+	for e, err := range w.opts.Store.Expired(ctx, w.opts.Now().Add(-w.policy.Keep).UnixMilli()+1) {
 		if err != nil {
 			return err
 		}
