@@ -249,14 +249,14 @@ func (t *Judge) apart(r Judging, w *work) []gate.Reason {
 	blind := gate.Reason{Rule: "held-out rows", Decision: gate.Inconclusive, NotJudged: true}
 	switch from := w.part.TestFrom.Format(time.DateOnly); {
 	case !r.Trained.IsZero():
-		blind.Decision, blind.NotJudged = gate.NonInferior, false
+		blind.Decision, blind.NotJudged = gate.Superior, false
 		who := "its people say"
 		if len(r.Snapshots) > 0 {
 			who = "the dataset of its run says"
 		}
 		blind.Text = fmt.Sprintf("trained until %s, as %s; the rows fell due from %s on", r.Trained.Format(time.DateOnly), who, from)
 	case w.part.TestFrom.After(r.Registered):
-		blind.Decision, blind.NotJudged = gate.NonInferior, false
+		blind.Decision, blind.NotJudged = gate.Superior, false
 		blind.Text = fmt.Sprintf("registered on %s; the rows fell due from %s on", r.Registered.Format(time.DateOnly), from)
 	default:
 		blind.Text = "what it was trained on is not known, so the comparison is not blind: it may know these rows"

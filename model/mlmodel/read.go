@@ -39,7 +39,7 @@ type Model struct {
 // The bounds of what is read.
 const (
 	maxText    = 1 << 20 // of MLmodel and of the input example
-	maxModel   = 1 << 28 // of the estimator
+	maxModel   = 1 << 27 // of the estimator
 	maxColumns = 10_000
 )
 

@@ -50,34 +50,60 @@ func unreadable(err error) error {
 // model that has no more is returned as it is.
 func Cut(b []byte, iterations int) ([]byte, error) {
 	return edit(b, []string{"learner", "gradient_booster", "model"}, func(m object) error {
-		var trees, info []json.RawMessage
-		var ends []int
-		for key, to := range map[string]any{"trees": &trees, "tree_info": &info, "iteration_indptr": &ends} {
+		var trees []json.RawMessage
+		var info []int
+		for key, to := range map[string]any{"trees": &trees, "tree_info": &info} {
 			if err := json.Unmarshal(m[key], to); err != nil {
-				return fault.Wrap(err, fault.Invalid, "the XGBoost model says no %s, so it cannot be cut", key)
+				return fault.Wrap(err, fault.Invalid, "the XGBoost model has no %s that can be read", key)
 			}
 		}
-		if iterations+1 >= len(ends) {
-			return nil
+		ends, err := m.iterations(info)
+		if err != nil || iterations+1 >= len(ends) {
+			return err
 		}
 		n := ends[iterations]
 		if n < 0 || n > len(trees) || n > len(info) {
 			return fault.New(fault.Invalid, "the XGBoost iteration_indptr does not match the trees")
 		}
 		for key, to := range map[string]any{"trees": trees[:n], "tree_info": info[:n], "iteration_indptr": ends[:iterations+1]} {
-			raw, err := json.Marshal(to)
-			if err != nil {
+			if m[key], err = json.Marshal(to); err != nil {
 				return unreadable(err)
 			}
-			m[key] = raw
 		}
-		var err error
 		m["gbtree_model_param"], err = edit(m["gbtree_model_param"], nil, func(p object) error {
 			p["num_trees"] = json.RawMessage(strconv.Quote(strconv.Itoa(n)))
 			return nil
 		})
 		return err
 	})
+}
+
+// iterations are where the trees of each iteration end, from zero on. XGBoost 1 does
+// not say; there each has as many trees as outputs and trees side by side.
+func (m object) iterations(info []int) (ends []int, err error) {
+	if raw, told := m["iteration_indptr"]; told {
+		err = json.Unmarshal(raw, &ends)
+		return ends, fault.Wrap(err, fault.Invalid, "the XGBoost iteration_indptr cannot be read")
+	}
+	var param struct {
+		Parallel string `json:"num_parallel_tree"`
+	}
+	if err := json.Unmarshal(m["gbtree_model_param"], &param); err != nil {
+		return nil, unreadable(err)
+	}
+	each, err := strconv.Atoi(param.Parallel)
+	if err != nil || each < 1 {
+		return nil, fault.New(fault.Invalid, "the XGBoost num_parallel_tree %q is not a count", param.Parallel)
+	}
+	outputs := 0
+	for _, o := range info {
+		outputs = max(outputs, o+1)
+	}
+	step := each * max(outputs, 1)
+	for n := 0; n <= len(info) && step > 0; n += step {
+		ends = append(ends, n)
+	}
+	return ends, nil
 }
 
 // object is a JSON object whose members are not read.

@@ -49,6 +49,17 @@ func TestMarginsEqualThoseOfXGBoostBitForBit(t *testing.T) {
 				t.Fatal(err)
 			}
 			sameMargins(t, "seven iterations", first, d.X, d.First)
+			old, err := edit(fromUBJ, []string{"learner", "gradient_booster", "model"}, func(m object) error {
+				delete(m, "iteration_indptr") // as XGBoost 1 writes it
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first, err = Cut(old, 7); err != nil {
+				t.Fatal(err)
+			}
+			sameMargins(t, "seven iterations of an old model", first, d.X, d.First)
 			if all, err := Cut(fromUBJ, 20); err != nil {
 				t.Error(err)
 			} else {
