@@ -14,6 +14,7 @@ import (
 
 // view is what the templates show.
 type view struct {
+	Frame    frame
 	Count    string
 	Headline []span
 	More     string
@@ -59,8 +60,13 @@ var legend = []key{
 	{event.None, "cannot tell yet"},
 }
 
+// loopFrame surrounds the first page.
+func loopFrame() frame {
+	return frame{Title: "Loop", Here: "loop", Command: "flyball status --watch", Stream: "/stream", Crumbs: []crumb{{"Flyball", ""}}}
+}
+
 func newView(statuses []wire.Status, evs []event.Event) view {
-	v := view{Stages: stages, Models: statuses, Legend: legend, Days: days(evs), Headline: headline(statuses), More: more(statuses)}
+	v := view{Frame: loopFrame(), Stages: stages, Models: statuses, Legend: legend, Days: days(evs), Headline: headline(statuses), More: more(statuses)}
 	switch len(statuses) {
 	case 1:
 		v.Count = "1 model"

@@ -31,6 +31,10 @@ type Options struct {
 	LastEvents func(ctx context.Context, model string, n int) ([]event.Event, error)
 	Changed    func() <-chan struct{} // closed when events were written
 	Logger     *slog.Logger
+
+	Experiments Experiments
+	Names       Names
+	Finder      Finder
 }
 
 // policy lets a page load from its own server alone.
@@ -56,6 +60,9 @@ func New(mux *http.ServeMux, opts Options) error {
 	mux.HandleFunc("GET /static/", p.static)
 	mux.HandleFunc("GET /{$}", p.loop)
 	mux.HandleFunc("GET /stream", p.stream)
+	mux.HandleFunc("GET /runs", p.runs)
+	mux.HandleFunc("GET /run", p.run)
+	mux.HandleFunc("GET /compare", p.compared)
 	// One segment only, so that the API's own answers (404 as JSON, 405) stay its own.
 	mux.HandleFunc("GET /{page}", p.missing)
 	return nil
@@ -112,8 +119,7 @@ func protect(w http.ResponseWriter) {
 func (p *pages) loop(w http.ResponseWriter, r *http.Request) {
 	html, err := p.render(r.Context(), "loop.html")
 	if err != nil {
-		p.Logger.ErrorContext(r.Context(), "the page cannot be shown", "error", err)
-		http.Error(w, "The page cannot be shown; the server's log says why.", http.StatusInternalServerError)
+		p.broken(w, r, err)
 		return
 	}
 	protect(w)

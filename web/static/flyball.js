@@ -50,7 +50,7 @@
   for (const p of $$(".plot[data-end]")) p.scrollLeft = p.scrollWidth;
 
   // Keys. One letter acts; g and a letter goes.
-  const go = { l: "/" };
+  const go = { l: "/", x: "/runs" };
   let g = 0;
   const rows = () => $$(".sticky tbody tr:not(.grp,.opened)").filter((r) => !r.hidden);
   const move = (d) => {
@@ -63,7 +63,7 @@
     let d = $("dialog.help");
     if (!d) {
       d = document.createElement("dialog"); d.className = "help"; d.setAttribute("aria-label", "Keys");
-      const keys = [["/", "filter"], ["⌘K", "find anything"], ["g l", "loop"], ["j k", "move"], ["x", "mark"], ["o", "open"], ["c", "compare marked"], ["r", "roll back (asks)"], ["t", "data behind charts"], [".", "copy the command"], ["n", "show new lines"], ["Esc", "close"]];
+      const keys = [["/", "filter"], ["⌘K", "find anything"], ["g l", "loop"], ["g x", "experiments"], ["j k", "move"], ["x", "mark"], ["o", "open"], ["c", "compare marked"], ["r", "roll back (asks)"], ["t", "data behind charts"], [".", "copy the command"], ["n", "show new lines"], ["Esc", "close"]];
       d.innerHTML = "<h2>Keys</h2><ul class=keys>" + keys.map(([k, w]) => `<li>${w}<kbd>${k}</kbd></li>`).join("") + "</ul><form method=dialog class='btns gapt'><button class=btn>Close</button></form>";
       document.body.append(d);
     }
@@ -77,7 +77,7 @@
     const act = {
       g: () => { g = 1; setTimeout(() => (g = 0), 1200); }, "/": () => $("[data-filter]")?.focus(), "?": help, ".": () => copy("#cmd"), j: () => move(1), k: () => move(-1),
       x: () => { const c = cur && $("input[type=checkbox]", cur); if (c) { c.click(); cur.setAttribute("aria-selected", c.checked); } },
-      o: () => cur && $("a", cur)?.click(), c: () => $("a[href='compare.html'].btn")?.click(),
+      o: () => cur && $("a", cur)?.click(), c: () => $("#marked")?.requestSubmit(),
       r: () => { const d = $("details.confirm"); if (d) { d.open = true; $("input", d).focus(); } },
       n: () => ($("#new:not([hidden])") ? location.reload() : flush()),
       t: () => { const ds = $$("details.data"), open = ds.some((d) => !d.open); for (const d of ds) d.open = open; },

@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package web
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"flyball/chart"
+	"flyball/experiment"
+	"flyball/experiment/compare"
+	"flyball/experiment/evaluation"
+	"flyball/fault"
+	"flyball/ident"
+	"flyball/unit"
+)
+
+// Finder finds runs and compares them. compare.Finder is it.
+type Finder interface {
+	List(ctx context.Context, a compare.Ask) (compare.List, error)
+	Parallel(ctx context.Context, a compare.Ask) (compare.Parallel, error)
+	Run(ctx context.Context, ref string) (compare.Detail, error)
+	Curve(ctx context.Context, ref, key string, n int) ([]compare.Point, error)
+	Compare(ctx context.Context, q compare.Question) (compare.Report, error)
+}
+
+// Experiments lists experiments. experiment.Tracker does.
+type Experiments interface {
+	ExperimentByName(ctx context.Context, name string) (experiment.Experiment, error)
+	SearchExperiments(ctx context.Context, a experiment.Ask) (found []experiment.Experiment, next string, err error)
+}
+
+// Names are the names of metrics and params in an experiment that begin with a prefix.
+type Names interface {
+	MetricKeys(ctx context.Context, id ident.ExperimentID, prefix string, limit int) ([]string, error)
+	ParamKeys(ctx context.Context, id ident.ExperimentID, prefix string, limit int) ([]string, error)
+}
+
+// The bounds of the page: rows, lines of the chart, columns that may be asked for, names
+// that are offered, experiments in the list.
+const (
+	pageRows     = 100
+	pageLines    = 400
+	maxColumns   = 40
+	offeredNames = 200
+	pageOfSpaces = 1000
+)
+
+// asked is the address of the page, taken apart.
+type asked struct {
+	Experiment string
+	Filter     string
+	Sort       string // an order_by clause; empty: the newest first
+	Columns    []string
+	Token      string
+}
+
+func readAsked(q url.Values) asked {
+	return asked{
+		Experiment: q.Get("experiment"), Filter: q.Get("filter"), Sort: q.Get("sort"), Columns: trim(q["column"], maxColumns), Token: q.Get("page"),
+	}
+}
+
+// trim is a list without what is empty, of at most n.
+func trim(list []string, n int) []string {
+	list = slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == "" })
+	return list[:min(len(list), n)]
+}
+
+func (a asked) ask(limit int) compare.Ask {
+	return compare.Ask{
+		Experiment: a.Experiment, Filter: a.Filter, Order: trim([]string{a.Sort}, 1), Columns: a.Columns,
+		Page: experiment.Page{Limit: limit, Token: a.Token},
+	}
+}
+
+// href is the address of the same page with some parts changed.
+func (a asked) href(change func(*asked)) string {
+	change(&a)
+	q := url.Values{"experiment": {a.Experiment}}
+	for name, v := range map[string]string{"filter": a.Filter, "sort": a.Sort, "page": a.Token} {
+		if v != "" {
+			q.Set(name, v)
+		}
+	}
+	if len(a.Columns) > 0 {
+		q["column"] = a.Columns
+	}
+	return "/runs?" + q.Encode()
+}
+
+// command is what lists the same in a terminal.
+func (a asked) command() string {
+	c := "flyball runs --experiment " + shell(a.Experiment)
+	if a.Filter != "" {
+		c += " --filter " + shell(a.Filter)
+	}
+	if a.Sort != "" {
+		c += " --sort " + shell(a.Sort)
+	}
+	return c
+}
+
+// shell quotes a word for a shell where it must be.
+func shell(s string) string {
+	plain := s != ""
+	for _, c := range s {
+		plain = plain && (strings.ContainsRune("-_.@:", c) || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z')
+	}
+	if plain {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// runsView is what the template of the page shows.
+type runsView struct {
+	Frame    frame
+	Count    string
+	Headline []span
+	More     string
+	Asked    asked
+	Wrong    string // what the filter or order is refused for
+	Offered  []string
+	Heads    []head
+	Rows     []row
+	Parallel *figure
+	Next     string
+	First    string
+}
+
+// head is the head of a column.
+type head struct {
+	Name, Href string
+	Sorted     string // ascending, descending or empty
+	Number     bool
+}
+
+// row is a run.
+type row struct {
+	Ref, Short, Name, Href, Version string
+	Best                            bool
+	Cells                           []cellOf
+}
+
+// cellOf is a value; Interval is drawn behind it.
+type cellOf struct {
+	Text, Interval string
+	Number         bool
+}
+
+// runs shows an experiment's runs; without one, the experiments.
+func (p *pages) runs(w http.ResponseWriter, r *http.Request) {
+	a := readAsked(r.URL.Query())
+	if a.Experiment == "" {
+		p.experiments(w, r)
+		return
+	}
+	f := frame{
+		Title: "Runs · " + a.Experiment, Here: "runs", Experiment: a.Experiment, Command: a.command(),
+		Crumbs: []crumb{{"Flyball", "/"}, {"Experiments", "/runs"}, {a.Experiment, ""}},
+	}
+	e, err := p.Experiments.ExperimentByName(r.Context(), a.Experiment)
+	if err != nil {
+		p.refuse(w, r, f, err)
+		return
+	}
+	v := runsView{Frame: f, Asked: a}
+	status := http.StatusOK
+	list, err := p.list(r.Context(), a)
+	if wrong, is := errors.AsType[*fault.Error](err); is && wrong.Kind == fault.Invalid {
+		v.Wrong, status = wrong.What, http.StatusBadRequest
+	} else if err != nil {
+		p.broken(w, r, err)
+		return
+	} else if err := p.draw(r.Context(), &v); err != nil {
+		p.broken(w, r, err)
+		return
+	}
+	if err := p.offer(r.Context(), &v, e.ID); err != nil {
+		p.broken(w, r, err)
+		return
+	}
+	v.fill(list)
+	p.show(w, r, status, "runs.html", v)
+}
+
+// list finds the runs. What they are sorted by is always a column.
+func (p *pages) list(ctx context.Context, a asked) (compare.List, error) {
+	l, err := p.Finder.List(ctx, a.ask(pageRows))
+	kind, key := a.sorted()
+	by := kind + "." + key
+	if err != nil || kind == "" || slices.Contains(l.Columns, by) {
+		return l, err
+	}
+	a.Columns = append([]string{by}, l.Columns...)
+	return p.Finder.List(ctx, a.ask(pageRows))
+}
+
+// sorted is what the runs are sorted by, when that is a metric or a param.
+func (a asked) sorted() (kind, key string) {
+	clause := strings.TrimSuffix(strings.TrimSuffix(a.Sort, " ASC"), " DESC")
+	kind, key, _ = strings.Cut(clause, ".")
+	if kind != "metrics" && kind != "params" {
+		return "", ""
+	}
+	return kind, strings.Trim(key, "`\"")
+}
+
+// lower reports whether less of a metric is better: what Flyball knows; else, when the
+// runs are sorted by it, the first is the best; else as its name tells.
+func (a asked) lower(metric string) bool {
+	if evaluation.Known(metric) {
+		return evaluation.LowerIsBetter(metric)
+	}
+	if kind, key := a.sorted(); kind == "metrics" && key == metric {
+		return !strings.HasSuffix(a.Sort, " DESC")
+	}
+	for _, word := range []string{"loss", "rmse", "mae", "mse", "error", "brier", "ece", "deviance"} {
+		if strings.Contains(strings.ToLower(metric), word) {
+			return true
+		}
+	}
+	return false
+}
+
+// offer lists names for the box of columns.
+func (p *pages) offer(ctx context.Context, v *runsView, id ident.ExperimentID) error {
+	metrics, err := p.Names.MetricKeys(ctx, id, "", offeredNames)
+	if err != nil {
+		return err
+	}
+	params, err := p.Names.ParamKeys(ctx, id, "", offeredNames)
+	if err != nil {
+		return err
+	}
+	for _, m := range metrics {
+		v.Offered = append(v.Offered, "metrics."+m)
+	}
+	for _, k := range params {
+		v.Offered = append(v.Offered, "params."+k)
+	}
+	return nil
+}
+
+// fill turns a list into the table and its sentence.
+func (v *runsView) fill(l compare.List) {
+	v.Count = unit.Count(len(l.Runs))
+	distances := slices.ContainsFunc(l.Runs, func(r compare.Row) bool { return r.Distance != nil })
+	v.Heads = v.heads(l, distances)
+	best := bestOf(l)
+	digits := digitsOf(l)
+	for i, r := range l.Runs {
+		v.Rows = append(v.Rows, rowOf(r, l.Columns, digits, distances, i == best))
+	}
+	v.Headline, v.More = v.headline(l)
+	if l.Next != "" {
+		v.Next = v.Asked.href(func(a *asked) { a.Token = l.Next })
+	}
+	if v.Asked.Token != "" {
+		v.First = v.Asked.href(func(a *asked) { a.Token = "" })
+	}
+}
+
+// bestOf is the run that lies furthest on the good side of the reference; -1: none.
+func bestOf(l compare.List) int {
+	best := -1
+	for i, r := range l.Runs {
+		if r.Distance != nil && (best < 0 || r.Distance.Value > l.Runs[best].Distance.Value) {
+			best = i
+		}
+	}
+	return best
+}
+
+// digitsOf is how many digits each column of metrics shows: the same all the way down.
+func digitsOf(l compare.List) map[string]int {
+	most := map[string]float64{}
+	for _, r := range l.Runs {
+		for key, v := range r.Metrics {
+			if v != nil {
+				most[key] = max(most[key], math.Abs(*v))
+			}
+		}
+	}
+	out := map[string]int{}
+	for key, v := range most {
+		out[key] = unit.Digits(v)
+	}
+	return out
+}
+
+// headline is the sentence above the table, made of the values in it.
+func (v *runsView) headline(l compare.List) (sentence []span, more string) {
+	switch {
+	case v.Wrong != "":
+		return []span{{"The filter cannot be read.", false}}, "Nothing was searched."
+	case len(l.Runs) == 0 && (v.Asked.Filter != "" || v.Asked.Token != ""):
+		return []span{{"No run is like that.", false}}, "The filter leaves out every run of this experiment."
+	case len(l.Runs) == 0:
+		return []span{{"No run yet.", false}}, "Nothing was logged to this experiment."
+	case l.Sentence != "":
+		lead, rest, found := strings.Cut(l.Sentence, ". ")
+		if !found {
+			return []span{{l.Sentence, true}}, against(l)
+		}
+		return []span{{lead + ".", true}, {" " + rest, false}}, against(l)
+	}
+	many := v.Count + " runs"
+	if len(l.Runs) == 1 {
+		many = "1 run"
+	}
+	if l.Next != "" {
+		many = "The first " + many + " of more"
+	}
+	return []span{{many + ".", true}, {" What they say cannot be held against a baseline: they keep no predictions on its rows.", false}},
+		"flyball.log_predictions, or a training of the loop, keeps them."
+}
+
+func against(l compare.List) string {
+	if l.Against == nil {
+		return "Values are as the runs logged them."
+	}
+	return "“Against " + l.Against.Name + "” is turned so that positive is better; where an interval stands, both predicted the same rows."
+}
+
+func (v *runsView) heads(l compare.List, distances bool) []head {
+	out := []head{v.head("Run", "attributes.run_name", false)}
+	if distances && l.Against != nil {
+		out = append(out, head{Name: "Against " + l.Against.Name, Number: true})
+	}
+	for _, c := range l.Columns {
+		kind, key, _ := strings.Cut(c, ".")
+		out = append(out, v.head(key, kind+".`"+key+"`", kind == "metrics"))
+	}
+	return append(out, head{Name: "Took", Number: true}, v.head("By", "attributes.user_id", false), v.head("At", "attributes.start_time", true))
+}
+
+// head is a column whose name sorts by it, and by it the other way round at the next
+// press.
+func (v *runsView) head(name, key string, number bool) head {
+	h := head{Name: name, Number: number}
+	way := "DESC"
+	if !number {
+		way = "ASC"
+	}
+	switch v.Asked.Sort {
+	case key + " ASC":
+		h.Sorted, way = "ascending", "DESC"
+	case key + " DESC":
+		h.Sorted, way = "descending", "ASC"
+	}
+	h.Href = v.Asked.href(func(a *asked) { a.Sort, a.Token = key+" "+way, "" })
+	return h
+}
+
+func rowOf(r compare.Row, columns []string, digits map[string]int, distances, best bool) row {
+	out := row{Ref: "run:" + r.ID, Short: short(r.ID), Name: clip(r.Name, 40), Href: runPage(r.ID), Version: r.Version, Best: best}
+	if distances {
+		out.Cells = append(out.Cells, distanceOf(r.Distance))
+	}
+	for _, c := range columns {
+		kind, key, _ := strings.Cut(c, ".")
+		switch kind {
+		case "metrics":
+			text := "–"
+			if v := r.Metrics[key]; v != nil {
+				text = unit.Fixed(*v, digits[key])
+			}
+			out.Cells = append(out.Cells, cellOf{Text: text, Number: true})
+		case "params":
+			out.Cells = append(out.Cells, textOf(r.Params[key]))
+		case "tags":
+			out.Cells = append(out.Cells, textOf(r.Tags[key]))
+		}
+	}
+	at := "–"
+	if !r.Start.IsZero() {
+		at = r.Start.Format("2 Jan 15:04")
+	}
+	out.Cells = append(out.Cells, cellOf{Text: took(r.Start, r.End), Number: true}, cellOf{Text: clip(r.User, 30)}, cellOf{Text: at, Number: true})
+	return out
+}
+
+// textOf is a param or tag; numbers stand right.
+func textOf(s string) cellOf {
+	if s == "" {
+		return cellOf{Text: "–"}
+	}
+	_, err := strconv.ParseFloat(s, 64)
+	return cellOf{Text: clip(s, 40), Number: err == nil}
+}
+
+func distanceOf(d *compare.Distance) cellOf {
+	if d == nil {
+		return cellOf{Text: "–", Number: true}
+	}
+	if d.Low == nil || d.High == nil {
+		return cellOf{Text: unit.Signed(d.Value, unit.Digits(math.Abs(d.Own))), Number: true}
+	}
+	digits := unit.FineDigits(math.Abs(d.Own), *d.Low, *d.High)
+	return cellOf{Text: unit.Signed(d.Value, digits), Interval: "(" + unit.Signed(*d.Low, digits) + "…" + unit.Signed(*d.High, digits) + ")", Number: true}
+}
+
+func runPage(id string) string { return "/run?" + url.Values{"id": {id}}.Encode() }
+
+func short(id string) string { return id[:min(len(id), 8)] }
+
+// clip is a text of at most n characters.
+func clip(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
+}
+
+// took is how long a run took.
+func took(start, end time.Time) string {
+	if start.IsZero() || end.Before(start) {
+		return "–"
+	}
+	d := end.Sub(start)
+	switch {
+	case d < time.Minute:
+		return unit.Fixed(d.Seconds(), 1) + " s"
+	case d < time.Hour:
+		return unit.Fixed(d.Minutes(), 0) + " min"
+	}
+	return unit.Fixed(d.Hours(), 1) + " h"
+}
+
+// draw draws the runs over the settings that vary and a metric.
+func (p *pages) draw(ctx context.Context, v *runsView) error {
+	ask := v.Asked.ask(pageLines)
+	ask.Columns, ask.Token = nil, ""
+	if kind, key := v.Asked.sorted(); kind == "metrics" {
+		ask.Metric = key
+	}
+	got, err := p.Finder.Parallel(ctx, ask)
+	if fault.Is(err, fault.NotFound) { // no metric in common
+		return nil
+	}
+	if err != nil || len(got.Lines) < 3 || len(got.Axes) < 2 {
+		return err
+	}
+	v.Parallel = parallelOf(got, v.Asked.lower)
+	return nil
+}
+
+// parallelOf lays the lines out; the best by the last axis is drawn on top. lower says
+// whether less of a metric is better.
+func parallelOf(got compare.Parallel, lower func(metric string) bool) *figure {
+	last := len(got.Axes) - 1
+	_, metric, _ := strings.Cut(got.Axes[last].Name, ".")
+	lines := slices.Clone(got.Lines)
+	slices.SortStableFunc(lines, func(a, b compare.Line) int {
+		x, y := *a.Values[last], *b.Values[last] // a line has the metric
+		if lower(metric) {
+			return cmp.Compare(x, y)
+		}
+		return cmp.Compare(y, x)
+	})
+	axes, places := axesOf(got, lines)
+	data := grid{Name: "Runs and their settings", Head: []string{"run"}}
+	for _, a := range axes {
+		data.Head = append(data.Head, a.Name)
+	}
+	paths := make([]chart.Path, len(lines))
+	for i, l := range lines {
+		paths[i].Rank = i
+		cells := []string{short(l.Run)}
+		for k, v := range l.Values {
+			at, text := math.NaN(), "–"
+			if v != nil {
+				at, text = places[k](*v), axisText(got.Axes[k], *v)
+			}
+			paths[i].At, cells = append(paths[i].At, at), append(cells, text)
+		}
+		data.Rows = append(data.Rows, cells)
+	}
+	f := &figure{Finding: "Which settings went with a good " + metric + ".", How: "Orange is the best run by it, dark lines are the next four.", Data: data}
+	if got.More {
+		f.How += " There are more runs than are drawn."
+	}
+	f.SVG = chart.Parallel("pc", axes, paths, "The best run by "+metric+" is "+short(lines[0].Run)+".")
+	return f
+}
+
+// axesOf are the axes with their ticks, and where a value lies on each.
+func axesOf(got compare.Parallel, lines []compare.Line) ([]chart.Axis, []func(float64) float64) {
+	var axes []chart.Axis
+	var places []func(float64) float64
+	for k, a := range got.Axes {
+		_, name, _ := strings.Cut(a.Name, ".")
+		if len(a.Words) > 0 {
+			ticks, at := chart.Words(a.Words)
+			axes = append(axes, chart.Axis{Name: name, Ticks: ticks})
+			places = append(places, func(v float64) float64 { return at(axisText(a, v)) })
+			continue
+		}
+		var values []float64
+		for _, l := range lines {
+			if k < len(l.Values) && l.Values[k] != nil {
+				values = append(values, *l.Values[k])
+			}
+		}
+		ticks, at := chart.Scale(values)
+		if k == len(got.Axes)-1 {
+			ticks, at = chart.Linear(a.Low, a.High)
+		}
+		axes, places = append(axes, chart.Axis{Name: name, Ticks: ticks}), append(places, at)
+	}
+	return axes, places
+}
+
+// axisText is a value as its axis writes it.
+func axisText(a compare.Axis, v float64) string {
+	if i := int(v); len(a.Words) > 0 && i >= 0 && i < len(a.Words) {
+		return a.Words[i]
+	}
+	return strconv.FormatFloat(v, 'g', 5, 64)
+}
