@@ -51,6 +51,17 @@ func (a *asking) listed(list []int64) string {
 	return strings.ReplaceAll(a.dialect.sql("{texts}"), "$1", a.arg(set(list)))
 }
 
+// lookup joins a table, called alias, by a condition that finds at most one row of it.
+// Both engines are to take the rows so far one by one, in their order, for these are
+// few, which a planner cannot know: SQLite does so for CROSS JOIN and LEFT JOIN, and
+// PostgreSQL where OFFSET keeps it from looking at the condition.
+func (a *asking) lookup(join, table, alias, on string) string {
+	if a.dialect.folder == "sqlite" {
+		return " " + join + " JOIN " + table + " " + alias + " ON " + on
+	}
+	return " " + strings.TrimPrefix(join, "CROSS") + " JOIN LATERAL (SELECT * FROM " + table + " " + alias + " WHERE " + on + " OFFSET 0) " + alias + " ON TRUE"
+}
+
 // text is a comparison of a column of texts. A column that is NULL satisfies none.
 func (a *asking) text(column string, c search.Comparison) string {
 	switch c.Op {

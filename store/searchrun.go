@@ -27,10 +27,11 @@ type runTest struct {
 // runKey is a key to sort runs by.
 type runKey struct {
 	sortKey
-	join  string // a table that the statement needs for it
 	index *runIndex
 	is    func(s spot) *runTest // that the key of a run is this
 	key   int64                 // its number in table keys
+
+	table, alias string // that it is looked up in; empty: it is in runs
 }
 
 // runIndex lists numbers of runs in the order of a key, within one experiment; numbers
@@ -514,13 +515,13 @@ func (s *runSearch) newKey(o search.Order) runKey {
 	return k
 }
 
-// namedKey is a key that is a metric, param or tag. alias is its table's name in the
-// statement, which may look at several.
+// namedKey is a key that is a metric, param or tag. A statement may look at several,
+// so that each has its table under a name of its own.
 func (s *runSearch) namedKey(k runKey, o search.Order) runKey {
 	key := s.names[clean(o.Key)]
 	k.key = key
 	alias := "k" + string(rune('a'+len(s.keys)))
-	k.join = " LEFT JOIN " + table(o.Entity) + " " + alias + " ON " + alias + ".run = r.seq AND " + alias + ".key = "
+	k.table, k.alias = table(o.Entity), alias
 	where := func(a *asking) string { return " AND key = " + a.arg(key) }
 	k.value = alias + ".value"
 	k.class = "CASE WHEN " + alias + ".run IS NULL THEN 2 ELSE 0 END"

@@ -141,25 +141,22 @@ func (s *runSearch) sort(ctx context.Context, l leg, a *asking, source string, v
 		a = &asking{dialect: s.db.dialect}
 	}
 	from := " FROM runs r"
-	if source != "" { // CROSS JOIN has SQLite begin with it
-		from = " FROM (" + source + ") AS listed CROSS JOIN runs r"
+	if source != "" {
+		from = " FROM (" + source + ") AS listed" + a.lookup("CROSS", "runs", "r", "r.seq = listed.run")
 	}
 	keys := s.sortKeys()[l.depth():]
 	columns, order := "r.seq", ""
 	for i, k := range s.keys[l.depth():] {
 		if i == 0 && valued {
-			keys[0].class, keys[0].value, k.join = "", "listed.value", ""
+			keys[0].class, keys[0].value, k.table = "", "listed.value", ""
 		}
 		columns += ", " + keys[i].columns()
 		order += ", " + keys[i].order()
-		if k.join != "" {
-			from += k.join + a.arg(k.key)
+		if k.table != "" {
+			from += a.lookup("LEFT", k.table, k.alias, k.alias+".run = r.seq AND "+k.alias+".key = "+a.arg(k.key))
 		}
 	}
 	where := []string{s.seen(a)}
-	if source != "" {
-		where = append(where, "r.seq = listed.run")
-	}
 	for _, t := range l.tests {
 		where = append(where, t.test(a))
 	}
