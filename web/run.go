@@ -141,13 +141,13 @@ func course(n int, key string, points []compare.Point) figure {
 	data := grid{Name: key + " by step", Head: []string{"step", key}}
 	every := max(1, len(points)/50)
 	for i, m := range points {
-		v := math.NaN()
+		v, text := math.NaN(), "not a number"
 		if m.Value != nil {
-			v = *m.Value
+			v, text = *m.Value, unit.Fixed(*m.Value, unit.Digits(math.Abs(*m.Value)))
 		}
 		line.X, line.Y = append(line.X, float64(m.Step)), append(line.Y, v)
 		if i%every == 0 || i == len(points)-1 {
-			data.Rows = append(data.Rows, []string{unit.Count(int(m.Step)), unit.Fixed(v, unit.Digits(math.Abs(v)))})
+			data.Rows = append(data.Rows, []string{unit.Count(int(m.Step)), text})
 		}
 	}
 	how := "No value of it is a number."
