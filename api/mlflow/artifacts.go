@@ -222,5 +222,5 @@ func (f *face) ofVersion(ctx context.Context, in *args) (string, error) {
 	if err := in.err(); err != nil {
 		return "", err
 	}
-	return f.Registry.DownloadURI(ctx, ref)
+	return f.Registry.Location(ctx, ref)
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"flyball/blob"
@@ -403,6 +404,60 @@ func TestARunWithoutRoomSaysSo(t *testing.T) {
 	if want := "The files of r would take more than its quota of 1kB; delete some of them, or have whoever runs the server raise --artifact-quota"; status != 413 || !strings.Contains(body, want) {
 		t.Errorf("got %d %s, want 413: %s", status, body, want)
 	}
+}
+
+// connection is a writer whose read deadline can be seen.
+type connection struct {
+	http.ResponseWriter
+	until time.Time
+}
+
+func (c *connection) SetReadDeadline(t time.Time) error {
+	c.until = t
+	return nil
+}
+
+func TestAnUploadMayTakeForeverButMayNotStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &connection{}
+		body := &patient{r: io.MultiReader(strings.NewReader("a"), strings.NewReader("b"), strings.NewReader("c")), control: http.NewResponseController(c)}
+		began := time.Now()
+		for _, e := range []struct {
+			after time.Duration
+			want  time.Duration // of the deadline, from the beginning
+		}{{0, stalled}, {30 * time.Second, stalled}, {31 * time.Second, 61*time.Second + stalled}} {
+			time.Sleep(e.after)
+			if n, err := body.Read(make([]byte, 10)); n != 1 || err != nil {
+				t.Errorf("got %d, %v", n, err)
+			}
+			if got := c.until.Sub(began); got != e.want {
+				t.Errorf("it may be silent until %v, want %v", got, e.want)
+			}
+		}
+		if _, err := body.Read(make([]byte, 10)); !errors.Is(err, io.EOF) || !c.until.IsZero() {
+			t.Errorf("at the end: got %v, until %v; want no deadline for what is done with it", err, c.until)
+		}
+	})
+}
+
+func TestAFileOfAVersionIsReadByItsNumber(t *testing.T) {
+	c := withRun(t)
+	c.put("model/MLmodel", "flavors: {}")
+	if w := c.ask("POST registered-models/create", `{"name":"R"}`); w.Code != 200 {
+		t.Fatal(w.Body)
+	}
+	if w := c.ask("POST model-versions/create", `{"name":"R","source":"runs:/$1/model","run_id":"$1"}`); w.Code != 200 {
+		t.Fatal(w.Body)
+	}
+	const get = "GET /model-versions/get-artifact?"
+	if w := c.ask(get+"name=R&version=1&path=MLmodel", ""); w.Code != 200 || w.Body.String() != "flavors: {}" || w.Header().Get("Content-Disposition") != "attachment; filename=MLmodel" {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	c.talk([]exchange{
+		{"out of it", get + "name=R&version=1&path=../x", "", 400, "Invalid path"},
+		{"of no such version", get + "name=R&version=2&path=MLmodel", "", 404, "Model Version (name=R, version=2) not found"},
+		{"of no number", get + "name=R&version=x&path=MLmodel", "", 400, "Parameter 'version' must be an integer, got 'x'."},
+	})
 }
 
 func TestFilesThatLieElsewhereAreNotReadHere(t *testing.T) {
