@@ -15,6 +15,6 @@ func (a *App) tracking(mux *http.ServeMux) {
 		Tracker:   a.tracker,
 		Registry:  registry.New(registry.Options{Store: a.store, Now: a.clock.now, Folder: a.versionFolder}),
 		Artifacts: a.artifacts,
-		Now:       a.clock.now, Version: a.cfg.Version, Logger: a.cfg.Logger,
+		Now:       a.clock.now, Version: a.cfg.Version, Logger: a.cfg.Logger, Metrics: a.metrics,
 	})
 }

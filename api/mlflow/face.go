@@ -17,6 +17,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"flyball/api"
 	"flyball/experiment"
 	"flyball/experiment/artifact"
@@ -35,6 +37,8 @@ type Options struct {
 	MaxBody   int64            // bytes of a JSON request; 0: 32 MiB. Uploads have their own bound
 	AtWork    int              // requests worked on at once; 0: 256. More wait a moment and are told to come again
 	Wait      time.Duration    // how long they wait; 0: 5 s
+
+	Metrics prometheus.Registerer // nil: none
 }
 
 // face is the routes and what they answer from.
@@ -44,6 +48,8 @@ type face struct {
 	work   *limiter                               // JSON requests
 	large  *limiter                               // of these, the ones with a body that is not small
 	stream *limiter                               // uploads and downloads
+
+	metrics *metrics
 }
 
 // New adds the face to mux.
@@ -64,10 +70,12 @@ func bare(o Options) *face {
 	o.MaxBody = cmp.Or(o.MaxBody, 32<<20)
 	o.AtWork = cmp.Or(o.AtWork, 256)
 	o.Wait = cmp.Or(o.Wait, 5*time.Second)
-	return &face{
+	f := &face{
 		Options: o, verbs: map[string]map[string]http.HandlerFunc{},
 		work: newLimiter(o.AtWork, o.Wait), large: newLimiter(4, o.Wait), stream: newLimiter(o.AtWork, o.Wait),
 	}
+	f.metrics = newMetrics(o.Metrics, f.work, f.stream)
+	return f
 }
 
 // mount adds the routes to mux.
@@ -159,6 +167,7 @@ func (f *face) put(p api.Permission, verb, path string, l *limiter, do http.Hand
 			return
 		}
 		defer leave()
+		defer f.metrics.took(path, time.Now())
 		do(w, r)
 	}
 }

@@ -73,6 +73,7 @@ func problemOf(err error) problem {
 // refuse answers err.
 func (f *face) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
+	f.metrics.refused.WithLabelValues(p.Code).Inc()
 	switch {
 	case p.status >= http.StatusInternalServerError:
 		f.Logger.ErrorContext(r.Context(), "a request failed", "method", r.Method, "path", cut(r.URL.Path, 200), "error", err)

@@ -3,123 +3,45 @@
 package mlflow
 
 import (
-	"bufio"
-	"context"
-	"encoding/json"
-	"io"
-	"iter"
-	"net/http"
+	"strings"
+	"time"
 
-	"flyball/api"
-	"flyball/experiment"
-	"flyball/ident"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metricRoutes adds the calls about the history of metrics.
-func (f *face) metricRoutes() {
-	f.route(api.Read, http.MethodGet, "metrics/get-history", f.getHistory)
-	f.route(api.Read, http.MethodGet, "metrics/get-history-bulk", f.getHistoryBulk)
-	f.route(api.Read, http.MethodGet, "metrics/get-history-bulk-interval", f.getHistoryBulkInterval)
+// metrics are what a scraper sees of the face.
+type metrics struct {
+	latency *prometheus.HistogramVec
+	refused *prometheus.CounterVec
 }
 
-type history struct {
-	Metrics []metricEntity `json:"metrics,omitempty"`
-	Next    string         `json:"next_page_token,omitempty"`
+func newMetrics(reg prometheus.Registerer, work, stream *limiter) *metrics {
+	m := &metrics{
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "flyball_mlflow_request_seconds", Help: "Time to answer a request of an MLflow client, by call; of a file, until its last byte.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
+		}, []string{"call"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flyball_mlflow_errors_total", Help: "Requests of MLflow clients that were answered with an error, by MLflow's code.",
+		}, []string{"code"}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.latency, m.refused, atWork("json", work), atWork("file", stream))
+	}
+	return m
 }
 
-func (f *face) getHistory(ctx context.Context, in *args) (any, error) {
-	id, key, page := in.runID(), in.need("metric_key"), in.page(0)
-	if err := in.err(); err != nil {
-		return nil, err
-	}
-	if !in.has("max_results") && page.Token == "" {
-		return newWholeHistory(f.Tracker.Points(ctx, id, key))
-	}
-	points, next, err := f.Tracker.History(ctx, id, key, page)
-	return history{metricsOf(points), next}, err
+func atWork(kind string, l *limiter) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "flyball_mlflow_requests_at_work", Help: "Requests of MLflow clients that are being answered.",
+		ConstLabels: prometheus.Labels{"kind": kind},
+	}, func() float64 { return float64(len(l.places)) })
 }
 
-func (f *face) getHistoryBulk(ctx context.Context, in *args) (any, error) {
-	c := in.curves("run_id", experiment.MaxHistory)
-	if err := in.err(); err != nil {
-		return nil, err
+// took notes how long a call took. The twins of a call are one call.
+func (m *metrics) took(path string, from time.Time) {
+	for _, root := range roots {
+		path = strings.TrimPrefix(path, root)
 	}
-	points, err := f.Tracker.HistoryBulk(ctx, c)
-	return struct {
-		Metrics []metricEntity `json:"metrics"` // web pages want it even when there are none
-	}{metricsOf(points)}, err
-}
-
-func (f *face) getHistoryBulkInterval(ctx context.Context, in *args) (any, error) {
-	c := in.curves("run_ids", experiment.MaxSample)
-	switch first, last := in.has("start_step"), in.has("end_step"); {
-	case first && last:
-		c.Steps = &[2]int64{in.int64("start_step", 0), in.int64("end_step", 0)}
-	case first || last:
-		in.fail(failure(http.StatusBadRequest, "INVALID_PARAMETER_VALUE", "If either start step or end step are specified, both must be specified."))
-	}
-	if err := in.err(); err != nil {
-		return nil, err
-	}
-	points, err := f.Tracker.Sample(ctx, c)
-	return history{Metrics: metricsOf(points)}, err
-}
-
-func (in *args) curves(runs string, limit int64) experiment.Curves {
-	var ids []ident.RunID
-	for _, id := range in.texts(runs) {
-		ids = append(ids, ident.RunID(id))
-	}
-	return experiment.Curves{Runs: ids, Key: in.text("metric_key"), Limit: in.page(limit).Limit}
-}
-
-// wholeHistory is all points of a metric, which are written as they are read: nobody
-// knows how many there are.
-type wholeHistory struct {
-	next func() (experiment.Metric, error, bool)
-	stop func()
-
-	first experiment.Metric
-	some  bool
-}
-
-// newWholeHistory reads the first point, so that what fails at once is still an error
-// and not half an answer.
-func newWholeHistory(points iter.Seq2[experiment.Metric, error]) (*wholeHistory, error) {
-	h := &wholeHistory{}
-	h.next, h.stop = iter.Pull2(points)
-	var err error
-	if h.first, err, h.some = h.next(); err != nil {
-		h.stop()
-		return nil, err
-	}
-	return h, nil
-}
-
-// writeTo writes the answer.
-func (h *wholeHistory) writeTo(w io.Writer) error {
-	defer h.stop()
-	if !h.some {
-		_, err := io.WriteString(w, "{}")
-		return err
-	}
-	b := bufio.NewWriterSize(w, 32<<10)
-	_, _ = b.WriteString(`{"metrics":[`) // a write that fails makes Flush fail
-	for m := h.first; ; {
-		point, err := json.Marshal(metricOf(m))
-		if err != nil {
-			return err
-		}
-		_, _ = b.Write(point)
-		var more bool
-		if m, err, more = h.next(); err != nil {
-			return err
-		}
-		if !more {
-			break
-		}
-		_ = b.WriteByte(',')
-	}
-	_, _ = b.WriteString("]}")
-	return b.Flush()
+	m.latency.WithLabelValues(path).Observe(time.Since(from).Seconds())
 }
