@@ -232,6 +232,9 @@ func TestAliases(t *testing.T) {
 		{"R12 an alias that is not there", get, p + "alias", "name=R&alias=zz", 400, wrongValue + "Registered model alias zz not found."},
 		{"R12 no such model", get, p + "alias", "name=Z&alias=zz", 404, notThere + "Registered Model with name=Z not found"},
 		{"R12 the latest", get, p + "alias", "name=R&alias=latest", 200, v("2", `,"aliases":["best"]`)},
+		{"R12 the latest in capitals", get, p + "alias", "name=R&alias=LATEST", 200, v("2", `,"aliases":["best"]`)},
+		{"R12 letters that are not for aliases", get, p + "alias", "name=R&alias=a%20b", 400, wrongValue + "Invalid alias name: 'a b'. Names may only contain alphanumerics, underscores (_), and dashes (-)."},
+		{"R11 letters that are not for aliases", del, p + "alias", `{"name":"R","alias":"a b"}`, 400, wrongValue + "Invalid alias name: 'a b'. Names may only contain alphanumerics, underscores (_), and dashes (-)."},
 		{"R11 it goes", del, p + "alias", `{"name":"R","alias":"best"}`, 200, `{}`},
 		{"R11 again", del, p + "alias", `{"name":"R","alias":"best"}`, 200, `{}`},
 		{"R11 no such model", del, p + "alias", `{"name":"Z","alias":"best"}`, 404, notThere + "Registered Model with name=Z not found"},
@@ -239,6 +242,8 @@ func TestAliases(t *testing.T) {
 		{"R10 an alias again", post, p + "alias", `{"name":"R","alias":"best","version":"2"}`, 200, `{}`},
 		{"R16 with its version the alias goes", del, "model-versions/delete", `{"name":"R","version":"2"}`, 200, `{}`},
 		{"R12 it went", get, p + "alias", "name=R&alias=best", 400, wrongValue + "Registered model alias best not found."},
+		{"another model", post, p + "create", `{"name":"E"}`, 200, `{"registered_model":{"name":"E","creation_timestamp":1029,"last_updated_timestamp":1029}}`},
+		{"R12 the latest of none", get, p + "alias", "name=E&alias=latest", 404, notThere + "Latest version not found for model E."},
 		{"R10 live of a model without a file moves freely", post, p + "alias", `{"name":"R","alias":"live","version":"1"}`, 200, `{}`},
 	})
 	moves, err := d.db.AliasHistory(t.Context(), "R")
@@ -253,10 +258,10 @@ func TestAliases(t *testing.T) {
 		}
 		got = append(got, string(raw))
 	}
-	want := `{"model":"R","alias":"live","at":"1970-01-01T00:00:01.026Z","by":"local","from":0,"to":1}
-{"model":"R","alias":"best","at":"1970-01-01T00:00:01.024Z","by":"local","from":2,"to":0}
-{"model":"R","alias":"best","at":"1970-01-01T00:00:01.023Z","by":"local","from":0,"to":2}
-{"model":"R","alias":"best","at":"1970-01-01T00:00:01.019Z","by":"local","from":2,"to":0}
+	want := `{"model":"R","alias":"live","at":"1970-01-01T00:00:01.031Z","by":"local","from":0,"to":1}
+{"model":"R","alias":"best","at":"1970-01-01T00:00:01.027Z","by":"local","from":2,"to":0}
+{"model":"R","alias":"best","at":"1970-01-01T00:00:01.026Z","by":"local","from":0,"to":2}
+{"model":"R","alias":"best","at":"1970-01-01T00:00:01.022Z","by":"local","from":2,"to":0}
 {"model":"R","alias":"best","at":"1970-01-01T00:00:01.005Z","by":"local","from":1,"to":2}
 {"model":"R","alias":"best","at":"1970-01-01T00:00:01.004Z","by":"local","from":0,"to":1}`
 	if strings.Join(got, "\n") != want {

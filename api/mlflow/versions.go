@@ -89,9 +89,7 @@ func (f *face) versionRoutes() {
 		if err := in.err(); err != nil {
 			return nil, err
 		}
-		v, err := f.Registry.DescribeVersion(ctx, ref, about)
-		v.Aliases = nil // MLflow does not tell them here
-		return oneVersionOf(v, err)
+		return oneVersionOf(f.Registry.DescribeVersion(ctx, ref, about))
 	})
 	f.versionRoute(api.Track, http.MethodPost, "transition-stage", func(ctx context.Context, ref ident.Ref, in *args) (any, error) {
 		stage, archive := in.need("stage"), in.bool("archive_existing_versions")

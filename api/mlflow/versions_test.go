@@ -43,8 +43,8 @@ func TestModelVersions(t *testing.T) {
 		{"R17 no such model", get, p + "get", "name=Z&version=7", 404, notThere + "Model Version (name=Z, version=7) not found"},
 		{"R10 an alias", post, "registered-models/alias", `{"name":"R","alias":"best","version":"2"}`, 200, `{}`},
 		{"R17 with its alias", get, p + "get", "name=R&version=2", 200, one(made(2, 1004, 1004, "None", "", "s3://b/2", best))},
-		{"R14 a description", patch, p + "update", `{"name":"R","version":"2","description":"hi"}`, 200, one(made(2, 1004, 1015, "None", "hi", "s3://b/2", noLink))},
-		{"R14 no description keeps it", patch, p + "update", `{"name":"R","version":"2"}`, 200, one(made(2, 1004, 1015, "None", "hi", "s3://b/2", noLink))},
+		{"R14 a description", patch, p + "update", `{"name":"R","version":"2","description":"hi"}`, 200, one(made(2, 1004, 1015, "None", "hi", "s3://b/2", best))},
+		{"R14 no description keeps it", patch, p + "update", `{"name":"R","version":"2"}`, 200, one(made(2, 1004, 1015, "None", "hi", "s3://b/2", best))},
 		{"R14 no such version", patch, p + "update", `{"name":"R","version":"7","description":"hi"}`, 404, notThere + "Model Version (name=R, version=7) not found"},
 		{"R20 a tag", post, p + "set-tag", `{"name":"R","version":"2","key":"k","value":"v"}`, 200, `{}`},
 		{"R20 no such version", post, p + "set-tag", `{"name":"R","version":"7","key":"k","value":"v"}`, 404, notThere + "Model Version (name=R, version=7) not found"},
@@ -190,6 +190,30 @@ func TestACopyOutlivesWhatItWasCopiedFrom(t *testing.T) {
 	d.play([]step{
 		{"the original goes", del, "registered-models/delete", `{"name":"orig"}`, 200, `{}`},
 		{"the copy is found", get, "model-versions/get-download-uri", "name=R&version=1", 200, `{"artifact_uri":"mlflow-artifacts:/0/models/` + modelA + `/artifacts"}`},
+	})
+}
+
+func TestACopyOfACopyIsFollowedToItsOriginalWithinBounds(t *testing.T) {
+	d := newDesk(t)
+	d.apply("hotel")
+	if status, answer := d.send(post, "registered-models/create", `{"name":"R"}`); status != 200 {
+		t.Fatal(answer)
+	}
+	for n := range 17 {
+		source := "models:/hotel@live"
+		if n > 0 {
+			source = fmt.Sprintf("models:/R/%d", n)
+		}
+		if status, answer := d.send(post, "model-versions/create", `{"name":"R","source":"`+source+`"}`); status != 200 {
+			t.Fatal(answer)
+		}
+	}
+	d.play([]step{
+		{"fifteen copies away", get, "model-versions/get-download-uri", "name=R&version=15", 200, `{"artifact_uri":"mlflow-artifacts:/flyball/hotel/sha256-bb"}`},
+		{"too far", get, "model-versions/get-download-uri", "name=R&version=17", 200, `{"artifact_uri":"models:/R/16"}`},
+		{"a copy goes", del, "model-versions/delete", `{"name":"R","version":"3"}`, 200, `{}`},
+		{"before it", get, "model-versions/get-download-uri", "name=R&version=2", 200, `{"artifact_uri":"mlflow-artifacts:/flyball/hotel/sha256-bb"}`},
+		{"after it, the trail ends", get, "model-versions/get-download-uri", "name=R&version=4", 200, `{"artifact_uri":"models:/R/3"}`},
 	})
 }
 

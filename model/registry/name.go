@@ -70,6 +70,20 @@ var (
 // CheckAlias says whether an alias may be set. The error is an Invalid fault in
 // MLflow's words.
 func CheckAlias(alias string) error {
+	if err := checkAliasForm(alias); err != nil {
+		return err
+	}
+	switch {
+	case strings.EqualFold(alias, Newest):
+		return fault.New(fault.Invalid, "'latest' alias name (case insensitive) is reserved.")
+	case aliasVersion.MatchString(alias):
+		return fault.New(fault.Invalid, "Version alias name '%s' is reserved.", alias)
+	}
+	return nil
+}
+
+// checkAliasForm says whether s looks like an alias, reserved or not.
+func checkAliasForm(alias string) error {
 	switch {
 	case alias == "":
 		return fault.New(fault.Invalid, "Registered model alias name cannot be empty.")
@@ -77,10 +91,6 @@ func CheckAlias(alias string) error {
 		return fault.New(fault.Invalid, "Invalid alias name: '%s'. Names may only contain alphanumerics, underscores (_), and dashes (-).", alias)
 	case utf8.RuneCountInString(alias) > maxAlias:
 		return tooLong("Registered model alias name", maxAlias)
-	case strings.EqualFold(alias, Newest):
-		return fault.New(fault.Invalid, "'latest' alias name (case insensitive) is reserved.")
-	case aliasVersion.MatchString(alias):
-		return fault.New(fault.Invalid, "Version alias name '%s' is reserved.", alias)
 	}
 	return nil
 }

@@ -147,26 +147,39 @@ func (r *Registrar) DeleteVersionTag(ctx context.Context, ref ident.Ref, key str
 // maxCopies bounds how far a copy of a copy is followed.
 const maxCopies = 16
 
-// DownloadURI is where a client finds the files of a version: what its source was
-// resolved to when it was registered, else the folder of what Flyball made, else the
-// source as it was said, which is then for the client to follow. A path of a run is for
-// the client in any case, as in MLflow.
+// DownloadURI is what a client is told of where the files of a version are: their
+// Location, but for a path of a run, which clients follow themselves, the source as it
+// was said, as in MLflow.
 func (r *Registrar) DownloadURI(ctx context.Context, ref ident.Ref) (string, error) {
+	uri, of, err := r.locate(ctx, ref)
+	if err == nil && strings.HasPrefix(of.Source, "runs:") {
+		return of.Source, nil
+	}
+	return uri, err
+}
+
+// Location is where the files of a version are: what its source was resolved to when
+// it was registered, else the folder of what Flyball made. Where neither is known it is
+// the source as it was said. A copy's files are those of its original.
+func (r *Registrar) Location(ctx context.Context, ref ident.Ref) (string, error) {
+	uri, _, err := r.locate(ctx, ref)
+	return uri, err
+}
+
+// locate also gives the version whose files they are.
+func (r *Registrar) locate(ctx context.Context, ref ident.Ref) (string, Version, error) {
 	v, err := r.Version(ctx, ref)
 	if err != nil {
-		return "", err
+		return "", v, err
 	}
 	of := v
 	for range maxCopies {
-		if strings.HasPrefix(of.Source, "runs:") {
-			return of.Source, nil
-		}
 		if of.Location != "" {
-			return of.Location, nil
+			return of.Location, of, nil
 		}
 		if of.Made() && r.opts.Folder != nil {
 			path, err := r.opts.Folder(ctx, of)
-			return "mlflow-artifacts:/" + strings.TrimPrefix(path, "/"), err
+			return "mlflow-artifacts:/" + strings.TrimPrefix(path, "/"), of, err
 		}
 		original, ok := copied(of)
 		if !ok {
@@ -177,13 +190,13 @@ func (r *Registrar) DownloadURI(ctx context.Context, ref ident.Ref) (string, err
 			break // it was deleted since
 		}
 		if err != nil {
-			return "", err
+			return "", v, err
 		}
 	}
 	if v.Source == "" {
-		return VersionURI(v.Ref), nil
+		return VersionURI(v.Ref), v, nil
 	}
-	return v.Source, nil
+	return v.Source, v, nil
 }
 
 // copied is the version of which v is a copy.

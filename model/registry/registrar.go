@@ -4,6 +4,7 @@ package registry
 
 import (
 	"context"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -142,6 +143,9 @@ func (r *Registrar) SetAlias(ctx context.Context, name, alias string, version in
 
 // DeleteAlias has an alias point at no version; one that is not there is no error.
 func (r *Registrar) DeleteAlias(ctx context.Context, name, alias, by string) error {
+	if err := checkAliasForm(alias); err != nil {
+		return err
+	}
 	return r.opts.Store.MoveAlias(ctx, name, alias, 0, by, r.opts.Now())
 }
 
@@ -150,24 +154,30 @@ func (r *Registrar) AliasHistory(ctx context.Context, model string) ([]Move, err
 	return r.opts.Store.AliasHistory(ctx, model)
 }
 
-// ByAlias is the version at which an alias points; Newest is the one with the highest
-// number. An alias that points nowhere is an Invalid fault, as in MLflow.
+// ByAlias is the version at which an alias points; Newest, in any case, is the one with
+// the highest number. An alias that points nowhere is an Invalid fault, as in MLflow.
 func (r *Registrar) ByAlias(ctx context.Context, name, alias string) (Version, error) {
-	v, err := r.byAlias(ctx, name, alias)
+	if err := checkAliasForm(alias); err != nil {
+		return Version{}, err
+	}
+	newest := strings.EqualFold(alias, Newest)
+	var v Version
+	var err error
+	if newest {
+		v, err = r.opts.Store.NewestVersion(ctx, name)
+	} else {
+		v, err = r.opts.Store.VersionByAlias(ctx, name, alias)
+	}
 	if !fault.Is(err, fault.NotFound) {
 		return v, err
 	}
 	if _, err := r.opts.Store.Listing(ctx, name); err != nil {
-		return Version{}, err
+		return Version{}, err // there is no such model
+	}
+	if newest {
+		return Version{}, fault.New(fault.NotFound, "Latest version not found for model %s.", name)
 	}
 	return Version{}, fault.New(fault.Invalid, "Registered model alias %s not found.", alias)
-}
-
-func (r *Registrar) byAlias(ctx context.Context, name, alias string) (Version, error) {
-	if alias == Newest {
-		return r.opts.Store.NewestVersion(ctx, name)
-	}
-	return r.opts.Store.VersionByAlias(ctx, name, alias)
 }
 
 // Latest are the newest versions of some stages (none: of all), the oldest first.
