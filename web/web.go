@@ -20,6 +20,7 @@ import (
 	"flyball/api/wire"
 	"flyball/event"
 	"flyball/fault"
+	"flyball/unit"
 )
 
 //go:embed templates static
@@ -49,7 +50,7 @@ type pages struct {
 
 // New adds the pages to mux. It fails when a template cannot be read.
 func New(mux *http.ServeMux, opts Options) error {
-	t, err := template.ParseFS(files, "templates/*.html")
+	t, err := template.New("").Funcs(template.FuncMap{"count": unit.Count}).ParseFS(files, "templates/*.html")
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "the pages' templates cannot be read")
 	}
