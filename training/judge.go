@@ -15,6 +15,7 @@ import (
 	"flyball/data/frame"
 	"flyball/data/pipeline"
 	"flyball/event"
+	"flyball/experiment"
 	"flyball/experiment/gate"
 	"flyball/fault"
 	"flyball/ident"
@@ -85,6 +86,7 @@ func (t *Judge) Handler(reg JudgeRegistry) func(context.Context, job.Job, func(s
 		if err := keep(ctx, reg, r, &res); err != nil {
 			return nil, err
 		}
+		t.log(ctx, r, res)
 		return json.Marshal(res)
 	}
 }
@@ -130,8 +132,37 @@ func (t *Judge) Run(ctx context.Context, r Judging, live *Opponent, progress fun
 		"live": w.live, "version": r.Version, "location": r.Location, "flavor": m.Flavor, "class": m.Class, "uuid": m.UUID,
 		"seen_until": w.result.SeenUntil,
 	})
-	w.result.Seconds = time.Since(began).Seconds()
+	w.result.Seconds, w.result.said = time.Since(began).Seconds(), w.said
 	return w.result, err
+}
+
+// log keeps the judging as a run beside the trainings of the model, so that what the
+// version said of the rows held out can be compared with what others did. The run that
+// made the version is its people's, and stays as it is.
+func (t *Judge) log(ctx context.Context, r Judging, res Result) {
+	if t.Tracker == nil {
+		return
+	}
+	ref := ident.Ref{Model: r.Recipe.Model, Version: r.Version}
+	run := trial(r.Request, res)
+	run.Name = fmt.Sprintf("v%d judged", r.Version)
+	run.Params = []experiment.Param{{Key: "data.source", Value: r.Recipe.Data.Source}, {Key: "rows.test", Value: fmt.Sprint(res.Test)}}
+	for i, tag := range run.Tags {
+		switch tag.Key {
+		case experiment.NameTag:
+			run.Tags[i].Value = run.Name
+		case "mlflow.source.name":
+			run.Tags[i].Value = "flyball gate " + ref.String()
+		}
+	}
+	run.Inputs[0].Tags[0].Value = "evaluation"
+	files, err := evaluationFiles(r.Request, res)
+	if err == nil {
+		err = t.Tracker.Track(ctx, r.Recipe.Model, run, files)
+	}
+	if err != nil {
+		t.Logger.Warn("a judging left no run", "version", ref.String(), "run", run.ID, "error", err)
+	}
 }
 
 // newest is when the newest truth of the snapshots was due; zero without snapshots, and

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -18,6 +19,7 @@ import (
 	"flyball/data/frame"
 	"flyball/data/pipeline"
 	"flyball/event"
+	"flyball/experiment"
 	"flyball/experiment/gate"
 	"flyball/fault"
 	"flyball/ident"
@@ -232,7 +234,8 @@ func TestAVerdictIsKeptWithItsBaseline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reg := &kept{}
+	reg, runs := &kept{}, &shelf{runs: map[ident.RunID]experiment.Run{}, files: map[string][]byte{}}
+	tr.Tracker = runs
 	out, err := judge(tr, elsewhere(t, raw, "x")).Handler(reg)(context.Background(), job.Job{Input: input}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -247,6 +250,11 @@ func TestAVerdictIsKeptWithItsBaseline(t *testing.T) {
 	}
 	if f.Model != "m.baseline" || f.Key != r.Key || f.Bundle != res.Floor || res.Baseline != 1 {
 		t.Errorf("the baseline is %+v", f)
+	}
+	run := runs.runs[RunOf(r.Key)]
+	mae := slices.IndexFunc(run.Metrics, func(m experiment.Metric) bool { return m.Key == "mae" })
+	if run.Name != "v3 judged" || mae < 0 || run.Metrics[mae].Value > 1 || len(runs.files) == 0 {
+		t.Errorf("the run is %+v with %d files", run, len(runs.files))
 	}
 	if len(reg.events) != 1 || !strings.HasPrefix(reg.events[0].Text, "v3 passes: ") || reg.events[0].Command != "flyball gate m@3" {
 		t.Errorf("the feed says %+v", reg.events)
