@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 )
@@ -56,11 +57,26 @@ func (e *env) show(whole any, t table) error {
 		w := tabwriter.NewWriter(e.out, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(w, strings.ToUpper(strings.Join(t.head[:n], "\t")))
 		for _, r := range t.rows {
-			fmt.Fprintln(w, strings.Join(r[:n], "\t"))
+			fmt.Fprintln(w, tidy(r[:n]))
 		}
 		return w.Flush()
 	}
 	return fmt.Errorf("invalid argument %q for -o: table, wide, json, yaml, csv or name", e.format)
+}
+
+// tidy is cells on one line: what a user wrote may break no line and send nothing to the
+// terminal.
+func tidy(cells []string) string {
+	out := make([]string, len(cells))
+	for i, c := range cells {
+		out[i] = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return ' '
+			}
+			return r
+		}, c)
+	}
+	return strings.Join(out, "\t")
 }
 
 // when is a moment as tables show it: UTC, to the minute.

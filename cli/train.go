@@ -4,13 +4,11 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -167,55 +165,6 @@ func (e *env) showVerdict(v gate.Verdict) error {
 		fmt.Fprintln(e.out, v.Summary)
 	}
 	return e.show(v, t)
-}
-
-func compareCommand(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use: "compare MODEL A B", Short: "What the gate measured of two versions, side by side", Args: cobra.ExactArgs(3),
-		Example: "  flyball compare hotel-cancel 6 7",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			vs, err := e.client().Versions(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			values := map[string]map[string]string{}
-			var order []string
-			for _, v := range vs {
-				number := fmt.Sprint(v.Version)
-				if number != args[1] && number != args[2] {
-					continue
-				}
-				var verdict gate.Verdict
-				if err := json.Unmarshal(v.Report, &verdict); err != nil {
-					return fault.Wrap(err, fault.Internal, "the report of %s cannot be read", v.Ref)
-				}
-				values[number] = map[string]string{}
-				for _, est := range verdict.Estimates {
-					if est.Role != "candidate" {
-						continue
-					}
-					key := strings.TrimSpace(est.Metric + " " + est.Slice)
-					if values[number][key] == "" {
-						values[number][key] = fmt.Sprintf("%.4g (%.4g…%.4g), %d rows", est.Value, est.Low, est.High, est.Rows)
-					}
-					if !slices.Contains(order, key) {
-						order = append(order, key)
-					}
-				}
-			}
-			for _, want := range args[1:] {
-				if values[want] == nil {
-					return fault.New(fault.NotFound, "there is no version %s@%s", args[0], want)
-				}
-			}
-			e.say("each on the rows that were held out when it was judged; flyball gate shows the paired comparison with the live version")
-			t := table{head: []string{"metric", "v" + args[1], "v" + args[2]}}
-			for _, key := range order {
-				t.add(key, values[args[1]][key], values[args[2]][key])
-			}
-			return e.show(values, t)
-		},
-	}
 }
 
 // waitJob waits for a job to end; false when the time ran out.
