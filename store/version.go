@@ -13,16 +13,24 @@ import (
 	"flyball/model/registry"
 )
 
-const versionColumns = `model, version, bundle, judged, snapshot, record, seen_until, verdict, report, cause, created_at, created_by, job_key,
-	source, location, run_id, model_id, run_link, about, stage, updated_at`
+const (
+	versionColumns = beforeReport + `report` + afterReport
+	beforeReport   = `model, version, bundle, judged, snapshot, record, seen_until, verdict, `
+	afterReport    = `, cause, created_at, created_by, job_key, source, location, run_id, model_id, run_link, about, stage, updated_at`
+)
 
 // selectVersion reads versions, each with its tags and the aliases at it. The alias
 // baseline of a model under Flyball's care points at a version that is counted apart.
-const selectVersion = `SELECT ` + versionColumns + `,
+// selectBrief leaves out the gate's report, which may be long.
+const (
+	selectVersion = `SELECT ` + versionColumns + pinned
+	selectBrief   = `SELECT ` + beforeReport + `''` + afterReport + pinned
+	pinned        = `,
 	(SELECT {list}({pair}(t.name, t.value)) FROM version_tags t WHERE t.model = v.model AND t.version = v.version),
 	(SELECT {list}(a.alias) FROM aliases a WHERE a.model = v.model AND a.version = v.version
 		AND (a.alias <> '` + registry.Baseline + `' OR EXISTS (SELECT 1 FROM models m WHERE m.name = a.model AND m.file = '')))
 	FROM versions v`
+)
 
 func scanVersion(s scanner) (registry.Version, error) {
 	var v registry.Version

@@ -157,10 +157,12 @@ func (f *face) aliasRoutes() {
 	})
 }
 
-// Bounds of pages: what is given unasked, and the most that may be asked for.
+// Bounds of pages: what is given unasked, and the most that may be asked for. Whoever
+// asks for more than atOnce gets so many and a token.
 const (
 	someModels, mostModels     = 100, 1_000
 	someVersions, mostVersions = 200_000, 200_000
+	atOnce                     = 10_000
 )
 
 func (f *face) searchModels(ctx context.Context, in *args) (any, error) {
@@ -203,7 +205,7 @@ func (in *args) registryQuery(filter func(string) (search.Filter, error), order 
 	case limit > most:
 		return registry.Query{}, fault.New(fault.Invalid, "Invalid value for request parameter max_results. It must be at most %d, but got value %d", most, limit)
 	}
-	q := registry.Query{Limit: int(limit), Token: token}
+	q := registry.Query{Limit: int(min(limit, atOnce)), Token: token}
 	var err error
 	if q.Filter, err = filter(text); err != nil {
 		return q, err

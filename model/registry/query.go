@@ -14,4 +14,5 @@ type Query struct {
 	Order  []search.Order // none: models by name; versions by the last change, newest first, then name and the highest number
 	Limit  int            // positive
 	Token  string         // of the answer before; empty: from the beginning. One that cannot be read is an Invalid fault
+	Brief  bool           // versions without their Report
 }

@@ -124,9 +124,9 @@ func (r *Registrar) SearchModels(ctx context.Context, q Query) (found []Listing,
 	return r.opts.Store.SearchModels(ctx, q)
 }
 
-// SearchVersions are the versions that q asks for.
+// SearchVersions are the versions that q asks for, without their reports.
 func (r *Registrar) SearchVersions(ctx context.Context, q Query) (found []Version, next string, err error) {
-	q.Filter = withoutPrompts(q.Filter)
+	q.Filter, q.Brief = withoutPrompts(q.Filter), true
 	return r.opts.Store.SearchVersions(ctx, q)
 }
 

@@ -218,6 +218,20 @@ func registeredVersions(t *testing.T, open Open) {
 	says(t, db.DeleteVersion(ctx, base.Ref, "bo", noon), fault.NotFound, "Model Version (name=hotel.baseline, version=1) not found")
 }
 
+// reports are left out where many versions are listed.
+func reports(t *testing.T, open Open) {
+	db, _ := open(t)
+	apply(t, db, "hotel")
+	want := must(db.AddVersion(t.Context(), version("hotel", "k")))(t)
+	got, _, err := db.SearchVersions(t.Context(), registry.Query{Limit: 10})
+	check(t, err)
+	equal(t, "in full", got, []registry.Version{want})
+	got, _, err = db.SearchVersions(t.Context(), registry.Query{Limit: 10, Brief: true})
+	check(t, err)
+	want.Report = nil
+	equal(t, "in brief", got, []registry.Version{want})
+}
+
 func registeredAtOnce(t *testing.T, open Open) {
 	db, _ := open(t)
 	register(t, db, "hotel", 0)

@@ -38,6 +38,7 @@ func Run(t *testing.T, open Open) {
 		{"a registered model that is applied keeps its versions and aliases", adopted},
 		{"a renamed model keeps everything", renamed},
 		{"versions that clients register count on from the highest ever used", registeredVersions},
+		{"versions are found with the gate's report, or in brief", reports},
 		{"clients that register at once get different numbers", registeredAtOnce},
 		{"clients that change a model at once hinder nobody for long", registryAtOnce},
 		{"a stage archives its predecessors", stages},
