@@ -38,6 +38,18 @@ func (f *face) predictRoutes() {
 			}
 			return &body[wire.PredictResponse]{response(a)}, nil
 		})
+	type record struct {
+		OfModel
+		Body wire.RecordRequest
+	}
+	route(f, api.Predict, http.MethodPost, "/v1/models/{model}/predictions", "record", "Keep what the live version answered elsewhere",
+		func(ctx context.Context, in *record) (*body[wire.PredictResponse], error) {
+			records, err := f.Serving.Record(ctx, in.Model, given(in.Body.Predictions))
+			if err != nil {
+				return nil, err
+			}
+			return &body[wire.PredictResponse]{response(serving.Answer{Model: in.Model, Generation: records[0].Generation, Records: records})}, nil
+		})
 	type labels struct {
 		OfModel
 		Body wire.LabelsRequest
@@ -99,6 +111,17 @@ func response(a serving.Answer) wire.PredictResponse {
 			p.Scores = r.Scores
 		}
 		out.Predictions[i] = p
+	}
+	return out
+}
+
+func given(in []wire.Given) []serving.Given {
+	out := make([]serving.Given, len(in))
+	for i, g := range in {
+		out[i] = serving.Given{ID: ident.PredictionID(g.ID), Row: g.Row, Version: g.Version, Scores: g.Scores, At: g.At}
+		if g.Value != nil {
+			out[i].Scores = append([]float64{*g.Value}, g.Scores...) // both is one score too many
+		}
 	}
 	return out
 }

@@ -40,6 +40,21 @@ type Prediction struct {
 	Flags    []string  `json:"flags,omitempty"`
 }
 
+// RecordRequest tells what the live version answered elsewhere.
+type RecordRequest struct {
+	Predictions []Given `json:"predictions" minItems:"1" maxItems:"10000"`
+}
+
+// Given is one answer of the live version, given elsewhere.
+type Given struct {
+	ID      string          `json:"id,omitempty" doc:"a UUIDv7; told twice under one id, it is one answer; default a new one"`
+	Row     json.RawMessage `json:"row" doc:"as for predict"`
+	Version int             `json:"version" doc:"that answered; it must be live"`
+	Value   *float64        `json:"value,omitempty" doc:"the number, or the probability of 1"`
+	Scores  []float64       `json:"scores,omitempty" doc:"of a multiclass model, one a class, in place of value"`
+	At      time.Time       `json:"at,omitzero" doc:"when it answered; default now"`
+}
+
 // LabelsRequest tells truths.
 type LabelsRequest struct {
 	Labels []Label `json:"labels" minItems:"1" maxItems:"10000"`

@@ -14,9 +14,10 @@ server's address, and log_predictions adds what compares them row by row.
 
 from __future__ import annotations
 
+import datetime
 import os
 from functools import lru_cache
-from typing import Any, Iterable, Mapping, Optional, Union
+from typing import Any, Iterable, Mapping, Optional, Sequence, Union
 
 from ._values import Row, Rows
 from .client import Answer, Client, Label, Labeled, Prediction, connect
@@ -57,6 +58,7 @@ __all__ = [
     "Unavailable",
     "connect",
     "label",
+    "log_prediction",
     "log_predictions",
     "predict",
 ]
@@ -79,6 +81,19 @@ def predict(model: str, rows: Rows) -> Answer:
 def label(model: str, labels: Union[Mapping[str, Any], Iterable[Label]]) -> Labeled:
     """Client.label of the server that the environment names."""
     return _client().label(model, labels)
+
+
+def log_prediction(
+    model: str,
+    row: Row,
+    value: Union[float, Sequence[float]],
+    *,
+    version: int,
+    at: Union[datetime.datetime, str, None] = None,
+    id: Optional[str] = None,
+) -> Prediction:
+    """Client.log_prediction of the server that the environment names."""
+    return _client().log_prediction(model, row, value, version=version, at=at, id=id)
 
 
 def log_predictions(

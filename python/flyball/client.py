@@ -6,13 +6,15 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import time
 import urllib.parse
+import uuid
 from dataclasses import dataclass
-from typing import Any, Iterable, Iterator, Mapping, Optional, Sequence, Union
+from typing import Any, Iterable, Iterator, Mapping, Optional, Sequence, Union, overload
 
 from . import _evaluation, errors
 from ._transport import Transport
-from ._values import Rows, encode, plain, rows_of
+from ._values import Row, Rows, encode, plain, rows_of
 
 # Labels that one request may hold.
 _LABELS = 10_000
@@ -52,7 +54,13 @@ class Answer(Sequence[Prediction]):
     def __iter__(self) -> Iterator[Prediction]:
         return iter(self.predictions)
 
-    def __getitem__(self, i: Any) -> Any:
+    @overload
+    def __getitem__(self, i: int) -> Prediction: ...
+
+    @overload
+    def __getitem__(self, i: slice) -> "tuple[Prediction, ...]": ...
+
+    def __getitem__(self, i: Union[int, slice]) -> "Union[Prediction, tuple[Prediction, ...]]":
         return self.predictions[i]
 
 
@@ -106,25 +114,35 @@ class Client:
         Each answer is kept by the server, so a request that may have arrived is not sent
         twice: an Unavailable error leaves open whether it was answered.
         """
-        answer = self._post(_of(model, "/predict"), {"rows": rows_of(rows)}, idempotent=False)
-        return Answer(
-            model=answer["model"],
-            version=answer["version"],
-            generation=answer["generation"],
-            predictions=tuple(
-                Prediction(
-                    id=p["id"],
-                    version=p["version"],
-                    arm=p["arm"],
-                    value=p.get("value"),
-                    key=p.get("key", ""),
-                    scores=tuple(p.get("scores") or ()),
-                    decision=p.get("decision", ""),
-                    flags=tuple(p.get("flags") or ()),
-                )
-                for p in answer["predictions"]
-            ),
-        )
+        return _answer(self._post(_of(model, "/predict"), {"rows": rows_of(rows)}, idempotent=False))
+
+    def log_prediction(
+        self,
+        model: str,
+        row: Row,
+        value: Union[float, Sequence[float]],
+        *,
+        version: int,
+        at: Union[datetime.datetime, str, None] = None,
+        id: Optional[str] = None,
+    ) -> Prediction:
+        """Keeps a prediction that the live version made elsewhere, as if the server had.
+
+        value is the number, the probability of 1, or the scores of the classes. version
+        must be live. at is when it was made; without it, now. id is a UUIDv7, by which
+        the same prediction told twice is one; without it, a new one.
+        """
+        given = {
+            "id": id or _new_id(),
+            "row": rows_of(row)[0],
+            "version": version,
+        }
+        scores = plain(value.tolist() if hasattr(value, "tolist") else value, "value")
+        given["scores" if isinstance(scores, list) else "value"] = scores
+        if at is not None:
+            given["at"] = _moment(at)
+        answer = self._post(_of(model, "/predictions"), {"predictions": [given]}, idempotent=True)
+        return _answer(answer)[0]
 
     def label(self, model: str, labels: Union[Mapping[str, Any], Iterable[Label]]) -> Labeled:
         """Tells truths: values by the caller's key, or Label by Label.
@@ -205,6 +223,43 @@ def _of(model: str, rest: str) -> str:
     return "/v1/models/" + urllib.parse.quote(model, safe="") + rest
 
 
+def _answer(answer: Any) -> Answer:
+    return Answer(
+        model=answer["model"],
+        version=answer["version"],
+        generation=answer["generation"],
+        predictions=tuple(
+            Prediction(
+                id=p["id"],
+                version=p["version"],
+                arm=p["arm"],
+                value=p.get("value"),
+                key=p.get("key", ""),
+                scores=tuple(p.get("scores") or ()),
+                decision=p.get("decision", ""),
+                flags=tuple(p.get("flags") or ()),
+            )
+            for p in answer["predictions"]
+        ),
+    )
+
+
+def _new_id() -> str:
+    """A UUIDv7 (RFC 9562, 5.7): the moment in milliseconds, and randomness."""
+    number = int(time.time() * 1000) << 80 | int.from_bytes(os.urandom(10), "big")
+    number = number & ~(0xF << 76) | 0x7 << 76
+    number = number & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=number))
+
+
+def _moment(at: Union[datetime.datetime, str]) -> str:
+    if isinstance(at, str):
+        return at
+    if at.tzinfo is None:
+        raise errors.Invalid("%s has no time zone" % at.isoformat(), do="pass one with tzinfo")
+    return at.isoformat()
+
+
 def _label(i: int, label: Label) -> "dict[str, Any]":
     out = {"value": plain(label.value, "label %d" % i)}
     if out["value"] is None:
@@ -214,7 +269,7 @@ def _label(i: int, label: Label) -> "dict[str, Any]":
     if label.key:
         out["key"] = label.key
     if label.at is not None:
-        out["at"] = label.at if isinstance(label.at, str) else label.at.isoformat()
+        out["at"] = _moment(label.at)
     return out
 
 

@@ -179,6 +179,20 @@ class Requests(unittest.TestCase):
         self.assertEqual((got.accepted, got.unmatched), (10005, 3))
         self.assertEqual([len(json.loads(a[2])["labels"]) for a in s.asked], [10000, 5])
 
+    def test_a_prediction_made_elsewhere_is_told_again_under_its_id(self):
+        with Scripted((503, {}, AT_ONCE), (200, ANSWER, {})) as s:
+            got = flyball.connect(s.url).log_prediction("m", {"x": 1}, 0.25, version=3, at="2026-01-02T03:04:05Z")
+        self.assertEqual(got.value, 0.25)
+        first, second = (json.loads(a[2])["predictions"][0] for a in s.asked)
+        self.assertEqual(first, second)
+        self.assertRegex(first.pop("id"), "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+        self.assertEqual(first, {"row": {"x": 1}, "version": 3, "value": 0.25, "at": "2026-01-02T03:04:05Z"})
+
+    def test_scores_of_classes_are_sent_as_such(self):
+        with Scripted((200, ANSWER, {})) as s:
+            flyball.connect(s.url).log_prediction("m", {"x": 1}, (0.25, 0.75), version=3)
+        self.assertEqual(json.loads(s.asked[0][2])["predictions"][0]["scores"], [0.25, 0.75])
+
     def test_times_and_tables_are_sent_as_json_has_them(self):
         import datetime
         import decimal
