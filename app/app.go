@@ -44,6 +44,10 @@ type Config struct {
 	Version  string
 	Hosts    []string // names besides localhost under which the server is asked, as by a proxy
 
+	// Locations are where artifacts of experiments may lie besides on this server, as
+	// prefixes of URIs: clients write there by themselves, with their own keys.
+	Locations []string
+
 	Quota int64         // bytes of files of one run or logged model; 0: no bound
 	Keep  time.Duration // deleted runs are removed for good after this; 0: only when somebody asks for it
 
@@ -107,6 +111,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if a.blobs, err = blob.OpenDir(filepath.Join(cfg.Data, "blobs")); err != nil {
 		return nil, err
 	}
+	if _, _, err := a.blobs.Sweep(ctx, time.Now()); err != nil { // what a killed server was writing
+		return nil, err
+	}
 	if cfg.Database == "" { // the folder is locked: whoever had jobs of this database is dead
 		if _, err := a.store.EndLeases(ctx); err != nil {
 			return nil, err
@@ -125,7 +132,9 @@ func (a *App) build() {
 	a.artifacts = artifact.New(artifact.Options{Blobs: a.blobs, Store: a.store, Quota: a.cfg.Quota, Now: a.clock.now})
 	a.collector = retention.New(retention.Options{Store: a.store, Blobs: a.blobs, Now: a.clock.now})
 	a.serving = serving.New(serving.Options{Log: a.log, Now: a.clock.now, Metrics: a.metrics})
-	a.tracker = experiment.NewTracker(experiment.TrackerOptions{Experiments: a.store, Runs: a.store, LoggedModels: a.store, Now: a.clock.now})
+	a.tracker = experiment.NewTracker(experiment.TrackerOptions{
+		Experiments: a.store, Runs: a.store, LoggedModels: a.store, Now: a.clock.now, Locations: a.cfg.Locations,
+	})
 	trainer := &training.Trainer{
 		Blobs: a.blobs, Log: a.log, Decoders: decoders, Logger: a.cfg.Logger, Tracker: trials{tracker: a.tracker, artifacts: a.artifacts},
 	}

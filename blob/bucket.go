@@ -116,6 +116,8 @@ func (b *Bucket) Put(ctx context.Context, r io.Reader) (Digest, int64, error) {
 	switch {
 	case in.err != nil:
 		return "", 0, in.err
+	case errors.Is(err, fs.ErrNotExist): // a folder, not a blob
+		return "", 0, fault.Wrap(err, fault.Unavailable, "the store of blobs is gone")
 	case err != nil:
 		return "", 0, problem(err)
 	}
@@ -314,8 +316,9 @@ func (b *Bucket) List(ctx context.Context) iter.Seq2[Info, error] {
 }
 
 // Sweep removes what Puts have left behind that never came to an end, as far as
-// nothing was written to it since before. It returns how many such parts there were
-// and their bytes.
+// nothing was written to it since before; what is being written stays, on a folder also
+// what another process writes. It returns how many such parts there were and their
+// bytes.
 func (b *Bucket) Sweep(ctx context.Context, before time.Time) (parts int, bytes int64, err error) {
 	if b.bucket == nil {
 		parts, bytes, err = b.folder.sweep(ctx, before)

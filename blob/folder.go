@@ -43,16 +43,20 @@ func (f folder) put(ctx context.Context, head []byte, r io.Reader, c *counter) (
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.Remove(part)) }()
+	defer func() { err = errors.Join(err, os.Remove(part), file.Close()) }()
+	if err := lock(file, syscall.LOCK_EX); err != nil { // until the end, so that no sweep takes it, however slow r is
+		return err
+	}
 	_, _ = c.Write(head) // never fails
-	_, err = file.Write(head)
-	if err == nil && len(head) == small {
-		err = pour(ctx, file, c, r)
+	if _, err := file.Write(head); err != nil {
+		return err
 	}
-	if err == nil {
-		err = file.Sync()
+	if len(head) == small {
+		if err := pour(ctx, file, c, r); err != nil {
+			return err
+		}
 	}
-	if err = errors.Join(err, file.Close()); err != nil {
+	if err := file.Sync(); err != nil {
 		return err
 	}
 	return f.place(part, c.digest())
@@ -115,14 +119,8 @@ func (f folder) locked(d Digest, do func(path string, info fs.FileInfo) error) (
 		return false, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }() // also unlocks
-	for {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
-		if !errors.Is(err, syscall.EINTR) {
-			if err != nil {
-				return false, err
-			}
-			break
-		}
+	if err := lock(file, syscall.LOCK_EX); err != nil {
+		return false, err
 	}
 	mine, err := file.Stat()
 	if err != nil {
@@ -186,19 +184,51 @@ func (f folder) list(ctx context.Context, yield func(Info, error) bool) {
 	}
 }
 
-// sweep removes old parts. Versions before this one wrote small blobs beside their
-// place, under names that are no digest.
+// sweep removes old parts that nobody is writing.
 func (f folder) sweep(ctx context.Context, before time.Time) (parts int, size int64, err error) {
-	err = filepath.WalkDir(string(f), func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || !e.Type().IsRegular() || Digest(e.Name()).valid() {
-			return errors.Join(err, ctx.Err())
+	files, err := os.ReadDir(f.parts())
+	for _, e := range files {
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			break
 		}
 		info, err := e.Info()
-		if err != nil || !info.ModTime().Before(before) {
-			return ctx.Err() // gone already, or still being written
+		if err != nil || !info.Mode().IsRegular() || !info.ModTime().Before(before) {
+			continue // gone already, or nothing of ours
 		}
-		parts, size = parts+1, size+info.Size()
-		return os.Remove(path)
-	})
+		path := filepath.Join(f.parts(), e.Name())
+		removed, err := removeUnlocked(path)
+		if err != nil {
+			return parts, size, err
+		}
+		if removed {
+			parts, size = parts+1, size+info.Size()
+		}
+	}
 	return parts, size, err
+}
+
+// removeUnlocked removes a file unless somebody has it locked.
+func removeUnlocked(path string) (removed bool, err error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return false, nil //nolint:nilerr // it has found its place meanwhile
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if lock(file, syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		return false, nil //nolint:nilerr // it is being written
+	}
+	err = os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// lock locks a file until it is closed, or its process ends.
+func lock(f *os.File, how int) error {
+	for {
+		if err := syscall.Flock(int(f.Fd()), how); !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
 }

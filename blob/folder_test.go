@@ -91,12 +91,11 @@ func TestALinkInTheFolderIsNoBlob(t *testing.T) {
 func TestWhatAKilledServerLeftIsSwept(t *testing.T) {
 	dir := t.TempDir()
 	b := folder(t, dir)
-	d, err := blob.PutBytes(t.Context(), b, []byte("abc"))
-	if err != nil {
+	if _, err := blob.PutBytes(t.Context(), b, []byte("abc")); err != nil {
 		t.Fatal(err)
 	}
 	old := time.Now().Add(-48 * time.Hour)
-	left := []string{filepath.Join(dir, "part", "1f"), filepath.Join(dir, "sha256", string(d[:2]), "fileblob123.tmp")}
+	left := []string{filepath.Join(dir, "part", "1f"), filepath.Join(dir, "part", "2f")}
 	for _, path := range left {
 		if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
 			t.Fatal(err)
@@ -113,6 +112,34 @@ func TestWhatAKilledServerLeftIsSwept(t *testing.T) {
 	}
 	if got := files(t, dir); len(got) != 1 {
 		t.Errorf("got %v, want the blob alone", got)
+	}
+}
+
+func TestAPartThatIsBeingWrittenIsNotSwept(t *testing.T) {
+	dir := t.TempDir()
+	b, other := folder(t, dir), folder(t, dir)
+	body := io.MultiReader(bytes.NewReader(make([]byte, 3<<20)), readerFunc(func() {
+		if n, _, err := other.Sweep(t.Context(), time.Now().Add(time.Hour)); n != 0 || err != nil {
+			t.Errorf("got %d, %v; want nothing swept", n, err)
+		}
+	}))
+	d, _, err := b.Put(t.Context(), body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := b.Has(t.Context(), d); !ok || err != nil {
+		t.Errorf("got %v, %v", ok, err)
+	}
+}
+
+func TestAFolderThatIsGoneIsNotAMissingBlob(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "blobs")
+	b := folder(t, dir)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := b.Put(t.Context(), strings.NewReader("abc")); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("got %v, want unavailable", err)
 	}
 }
 

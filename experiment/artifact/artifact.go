@@ -36,9 +36,9 @@ type Blobs interface {
 
 // Store keeps the tree. Package store implements it. Its paths are clean.
 type Store interface {
-	// ArtifactRoom is how many bytes the owner has in other files than that of path.
-	// Where no file can be put it is an Invalid fault: path is a folder, or lies below
-	// a file.
+	// ArtifactRoom is how many bytes the owner has in other files than that of path;
+	// of no owner, 0. Where no file can be put it is an Invalid fault: path is a
+	// folder, or lies below a file.
 	ArtifactRoom(ctx context.Context, path string, o Owner) (used int64, err error)
 
 	// PutArtifact puts a file, in the place of one that is there, and makes its
@@ -85,8 +85,11 @@ func (t *Tree) Put(ctx context.Context, path string, r io.Reader) (Entry, error)
 	if err != nil {
 		return Entry{}, err
 	}
-	o := OwnerOf(path)
-	used, err := t.opts.Store.ArtifactRoom(ctx, path, o)
+	o, counted := OwnerOf(path), Owner{}
+	if t.opts.Quota > 0 {
+		counted = o
+	}
+	used, err := t.opts.Store.ArtifactRoom(ctx, path, counted)
 	if err != nil {
 		return Entry{}, err
 	}

@@ -12,10 +12,10 @@ import (
 	"flyball/fault"
 )
 
-// Bounds of a path. Every folder of a path is a row, and a name must fit into a folder
-// of the person who downloads it.
+// Bounds of a path. It must fit into an index of the database, every folder of it is a
+// row, and a name must fit into a folder of the person who downloads it.
 const (
-	maxPath  = 4096 // bytes
+	maxPath  = 2000 // bytes
 	maxName  = 255  // bytes of one segment
 	maxDepth = 100  // segments
 )

@@ -54,6 +54,10 @@ func artifacts(t *testing.T, open Open) {
 	equal(t, "by name, as bytes compare", names, []string{"B", "_", "b", "é"})
 	equal(t, "what lies in a file", len(must(db.Artifacts(ctx, "4/a06/artifacts/B"))(t)), 0)
 
+	long := must(artifact.Clean("long/" + strings.Repeat(strings.Repeat("é", 100)+"/", 9) + strings.Repeat("x", 180)))(t)
+	putFile(t, db, long, "as long as a path can be")
+	equal(t, "a long path", must(db.Artifact(ctx, long))(t).Path, long)
+
 	o := artifact.OwnerOf("4/a06/artifacts/b/c")
 	for _, c := range []struct {
 		path string

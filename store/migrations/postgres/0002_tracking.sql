@@ -44,6 +44,7 @@ CREATE INDEX runs_by_start ON runs (experiment, started DESC, run_id);
 CREATE INDEX runs_by_end ON runs (experiment, ended);
 CREATE INDEX runs_by_name ON runs (experiment, substr(name, 1, 64)); -- what an index can hold
 CREATE INDEX runs_by_status ON runs (experiment, status);
+CREATE INDEX runs_deleted ON runs (experiment) WHERE deleted <> 0;
 
 -- Every point of every metric, in the order in which a history is read.
 CREATE TABLE metrics (
@@ -177,7 +178,7 @@ CREATE TABLE artifacts (
 	at     BIGINT NOT NULL,
 	PRIMARY KEY (dir, name)
 );
-CREATE INDEX artifacts_by_owner ON artifacts (owner);
+CREATE INDEX artifacts_by_owner ON artifacts (owner, size);
 
 -- What a registry says of models and versions besides how Flyball made them.
 -- Times in models and versions are microseconds.
