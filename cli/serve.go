@@ -91,6 +91,7 @@ func serveCommand(e *env) *cobra.Command {
 	c.Flags().StringVar(&cfg.Data, "data", dataDir(), "folder of everything that is kept (FLYBALL_DATA)")
 	c.Flags().StringVar(&cfg.Listen, "listen", "127.0.0.1:7180", "address to answer at, of this machine only")
 	c.Flags().StringArrayVar(&cfg.Hosts, "host", nil, "another name of the server, as a proxy before it asks for (may be repeated)")
+	c.Flags().StringArrayVar(&cfg.Locations, "artifact-location", nil, "where experiments may keep their files besides here, such as s3://team/mlflow (may be repeated); clients write there with their own keys")
 	c.Flags().StringVar(&quota, "artifact-quota", "", "most bytes of files of one run or logged model, such as 20GB (default no bound)")
 	c.Flags().StringVar(&keep, "keep-deleted", "", "remove for good, every day, what was deleted longer ago than this, such as 30d (default only by flyball gc)")
 	c.Flags().StringVar(&clock, "clock", "", "for replays of history: begin at this time, and move only by POST /v1/clock")

@@ -45,13 +45,13 @@ func checkLocation(location string, allowed []string) error {
 		return nil
 	}
 	if slices.Contains(hostSchemes, u.Scheme) || u.Scheme == scheme && u.Host != "" {
-		return fault.New(fault.Invalid, "'artifact_location' cannot use the '%s' scheme: the '%s' scheme addresses a host other than the tracking server's configured artifact storage, so the server would connect to the host named in the URI. Leave artifact_location out, or have the server's configuration allow it.",
+		return fault.New(fault.Invalid, "'artifact_location' cannot use the '%s' scheme: the '%s' scheme addresses a host other than the tracking server's configured artifact storage, so the server would connect to the host named in the URI. Leave artifact_location out, or start the server with flyball serve --artifact-location and a prefix of it.",
 			u.Scheme, u.Scheme)
 	}
 	if u.Scheme == scheme && cleanPath(strings.TrimPrefix(location, scheme+":")) {
 		return nil
 	}
-	return fault.New(fault.Invalid, "'artifact_location' cannot be '%s': artifacts lie at mlflow-artifacts:/ or where the server's configuration allows it.", clip(location))
+	return fault.New(fault.Invalid, "'artifact_location' cannot be '%s': artifacts lie at mlflow-artifacts:/ or where flyball serve --artifact-location allows it.", clip(location))
 }
 
 // within says whether a location lies below one of the prefixes that are allowed. A

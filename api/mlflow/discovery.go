@@ -6,11 +6,9 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"path"
 	"strings"
 
 	"flyball/api"
-	"flyball/fault"
 )
 
 // Release is the release of MLflow whose API this is. Clients ask for it and compare.
@@ -69,19 +67,6 @@ func Serves(path string) bool {
 // Exempt says whether a path is asked for by balancers and monitors, which may use any
 // name for the server.
 func Exempt(path string) bool { return path == "/health" || path == "/version" }
-
-// Guard answers requests of this face whose path has empty segments or dots. A mux
-// would send the caller to another path instead, and an upload would go there.
-func Guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := r.URL.EscapedPath()
-		if clean := path.Clean(p); Serves(clean) && p != clean && p != clean+"/" {
-			writeProblem(w, problemOf(fault.New(fault.Invalid, "Invalid path")))
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
 
 // Forbid answers 403 with a text for whoever asked.
 func Forbid(w http.ResponseWriter, text string) {

@@ -43,13 +43,12 @@ func TestPathsOfThisFace(t *testing.T) {
 }
 
 func TestAPathThatLeadsElsewhereIsRefused(t *testing.T) {
-	h := Guard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	h := Straight(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	for path, want := range map[string]int{
 		"/api/2.0/mlflow-artifacts/artifacts/a/../b":     http.StatusBadRequest,
 		"/api/2.0/mlflow-artifacts/artifacts/../../../x": http.StatusBadRequest, // leads to /api/x
 		"/api/2.0/mlflow-artifacts/artifacts//b":         http.StatusBadRequest,
 		"/api/2.0/mlflow-artifacts/artifacts/./b":        http.StatusBadRequest,
-		"//api/2.0/mlflow/runs/get":                      http.StatusBadRequest,
 		"/ajax-api/2.0/mlflow/../x":                      http.StatusBadRequest,
 		"/api/2.0/mlflow-artifacts/artifacts/a%2Fb/":     http.StatusNoContent,
 		"/api/2.0/mlflow-artifacts/artifacts/a..b/.c":    http.StatusNoContent,

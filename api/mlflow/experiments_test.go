@@ -67,9 +67,9 @@ func anExperiment(id, name, stage, tag string) string {
 }
 
 func TestWhereArtifactsOfAnExperimentMayLie(t *testing.T) {
-	const elsewhere = "'artifact_location' cannot be '%s': artifacts lie at mlflow-artifacts:/ or where the server's configuration allows it."
+	const elsewhere = "'artifact_location' cannot be '%s': artifacts lie at mlflow-artifacts:/ or where flyball serve --artifact-location allows it."
 	host := func(scheme string) string {
-		return strings.ReplaceAll("'artifact_location' cannot use the '%s' scheme: the '%s' scheme addresses a host other than the tracking server's configured artifact storage, so the server would connect to the host named in the URI. Leave artifact_location out, or have the server's configuration allow it.", "%s", scheme)
+		return strings.ReplaceAll("'artifact_location' cannot use the '%s' scheme: the '%s' scheme addresses a host other than the tracking server's configured artifact storage, so the server would connect to the host named in the URI. Leave artifact_location out, or start the server with flyball serve --artifact-location and a prefix of it.", "%s", scheme)
 	}
 	c := newClient(t, func(o *Options) { o.Tracker.Locations = []string{"s3://ours/mlflow", "gs://ours/"} })
 	for i, e := range []struct{ location, want string }{
