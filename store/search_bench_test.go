@@ -74,6 +74,7 @@ func fillLarge(b *testing.B, path string) {
 	db.SetMaxOpenConns(1)
 	indexes := map[string]string{
 		"runs_by_start":           "runs (experiment, started DESC, run_id)",
+		"runs_deleted":            "runs (experiment) WHERE deleted <> 0",
 		"runs_by_end":             "runs (experiment, ended)",
 		"runs_by_name":            "runs (experiment, substr(name, 1, 64))",
 		"runs_by_status":          "runs (experiment, status)",
@@ -87,9 +88,9 @@ func fillLarge(b *testing.B, path string) {
 	}
 	statements = append(statements,
 		`WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 101999)
-		INSERT INTO runs (seq, run_id, experiment, name, user_id, status, started, ended, location)
+		INSERT INTO runs (seq, run_id, experiment, name, user_id, status, started, ended, location, deleted)
 		SELECT i + 1, printf('%08x%024x', (i * 2654435761) % 4294967296, i), CASE WHEN i < 100000 THEN 1 WHEN i < 101000 THEN 2 ELSE 3 END, 'run-' || (i % 5000), 'user' || (i % 20),
-			CASE WHEN i % 2000 = 7 THEN 1 WHEN i % 10 = 3 THEN 4 ELSE 3 END, 1700000000000 + i * 1000, 1700000000000 + i * 1000 + (i * 7919) % 3600000, 'mlflow-artifacts:/1/x/artifacts' FROM n`,
+			CASE WHEN i % 2000 = 7 THEN 1 WHEN i % 10 = 3 THEN 4 ELSE 3 END, 1700000000000 + i * 1000, 1700000000000 + i * 1000 + (i * 7919) % 3600000, 'mlflow-artifacts:/1/x/artifacts', i % 500 = 99 FROM n`,
 		`WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 42) INSERT INTO keys (id, name)
 		SELECT i + 1, CASE WHEN i < 20 THEN 'm' || i WHEN i < 40 THEN 'p' || (i - 20) WHEN i = 40 THEN 'mlflow.runName' WHEN i = 41 THEN 'mlflow.user' ELSE 'team' END FROM n`,
 		// m0 … m19: any number; m1 is what m0 is not; m2 one of 50; m3 in one of 1000; m4 not a number in one of 100
@@ -127,6 +128,7 @@ var searches = []struct {
 	limit        int
 	ids          []ident.ExperimentID
 	page         int // which page
+	view         experiment.View
 }{
 	{name: "the newest runs"},
 	{name: "the newest 1000 runs", limit: 1000},
@@ -154,6 +156,7 @@ var searches = []struct {
 	{name: "a name", filter: "run_name = 'run-77'"},
 	{name: "the runs without a metric that few have", filter: "params.p2 IS NULL"},
 	{name: "the runs of a week ago", filter: "start_time > 1700050000000 AND start_time < 1700050500000", order: []string{"metrics.m0"}},
+	{name: "the deleted runs", view: experiment.DeletedOnly, order: []string{"metrics.m0"}},
 	{name: "three experiments", ids: []ident.ExperimentID{1, 2, 3}},
 	{name: "a metric of three experiments", ids: []ident.ExperimentID{1, 2, 3}, order: []string{"metrics.m0 DESC"}},
 	{name: "the last to end", order: []string{"end_time DESC"}},
@@ -172,7 +175,7 @@ func BenchmarkSearchRuns(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			q := experiment.Query{Experiments: s.ids, Filter: f, Order: o, Page: experiment.Page{Limit: max(s.limit, 100)}}
+			q := experiment.Query{Experiments: s.ids, Filter: f, Order: o, View: s.view, Page: experiment.Page{Limit: max(s.limit, 100)}}
 			if s.ids == nil {
 				q.Experiments = []ident.ExperimentID{1}
 			}
