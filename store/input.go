@@ -129,8 +129,12 @@ func (db *DB) SearchDatasets(ctx context.Context, ids []ident.ExperimentID, limi
 	return all(ctx, db, "the datasets cannot be read", func(s scanner) (d experiment.DatasetSummary, err error) {
 		err = s.Scan(&d.Experiment, &d.Name, &d.Digest, &d.Context)
 		return d, err
-	}, `SELECT DISTINCT d.experiment, d.name, d.digest, i.context FROM datasets d JOIN inputs i ON i.dataset = d.id
-		WHERE d.experiment {among} ORDER BY d.experiment, d.name, d.digest, i.context LIMIT $2`, set(numbers), clamp(limit))
+	}, `WITH RECURSIVE uses (dataset, context) AS ( -- goes from one context to the next, however many inputs have it
+			SELECT d.id, (SELECT MIN(i.context) FROM inputs i WHERE i.dataset = d.id) FROM datasets d WHERE d.experiment {among}
+			UNION ALL
+			SELECT u.dataset, (SELECT MIN(i.context) FROM inputs i WHERE i.dataset = u.dataset AND i.context > u.context) FROM uses u WHERE u.context IS NOT NULL)
+		SELECT d.experiment, d.name, d.digest, u.context FROM uses u JOIN datasets d ON d.id = u.dataset
+		WHERE u.context IS NOT NULL ORDER BY d.experiment, d.name, d.digest, u.context LIMIT $2`, set(numbers), clamp(limit))
 }
 
 // MetricKeys are names of metrics; see experiment.Runs.

@@ -111,7 +111,7 @@ CREATE TABLE inputs (
 	seq     INTEGER NOT NULL,  -- order within the run
 	PRIMARY KEY (run, dataset)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX inputs_by_dataset ON inputs (dataset);
+CREATE INDEX inputs_by_dataset ON inputs (dataset, context);
 
 -- Logged models that a run read (output 0) or made (output 1).
 CREATE TABLE run_models (
