@@ -13,6 +13,7 @@ import unittest
 import urllib.error
 import urllib.request
 import uuid
+import warnings
 
 import lightgbm
 import mlflow
@@ -22,6 +23,8 @@ import mlflow.xgboost
 import numpy as np
 import pandas as pd
 import xgboost
+from click.testing import CliRunner
+from mlflow.cli import cli
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from sklearn.linear_model import LogisticRegression
@@ -341,9 +344,17 @@ class Serve(Case):
 
 class Commands(Case):
     def run_cli(self, *args):
-        done = subprocess.run([sys.executable, "-W", "ignore", "-m", "mlflow", *args], capture_output=True, text=True, timeout=120)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        """Runs a command in this process: to start one takes MLflow some seconds."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            done = CliRunner().invoke(cli, args, catch_exceptions=False)
+        self.assertEqual(done.exit_code, 0, done.output)
         return done.stdout
+
+    def test_the_command_starts_by_itself(self):
+        command = [sys.executable, "-W", "ignore", "-m", "mlflow", "experiments", "search"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        self.assertIn(self.client.get_experiment(self.experiment).name, said)
 
     def test_the_command_line_lists_and_carries_files(self):
         run = self.client.create_run(self.experiment, run_name="for the command line").info.run_id
