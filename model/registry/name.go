@@ -52,13 +52,22 @@ func printable(s string) bool {
 	return utf8.ValidString(s) && strings.IndexFunc(s, func(c rune) bool { return !unicode.IsPrint(c) }) < 0
 }
 
+// clip shortens what a message repeats of a request; a name that may be is never cut.
+func clip(s string) string {
+	const most = 1100 // bytes: 255 characters of any script, and some
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
 func tooLong(param string, limit int) error {
 	return fault.New(fault.Invalid, "'%s' exceeds the maximum length of %d characters", param, limit)
 }
 
 // asPath is MLflow's objection to a name that is another name when it is a path.
 func asPath(name string) string {
-	return "Names may be treated as files in certain cases, and must not resolve to other names when treated as such. This name would resolve to '" + path.Clean(name) + "'"
+	return "Names may be treated as files in certain cases, and must not resolve to other names when treated as such. This name would resolve to '" + clip(path.Clean(name)) + "'"
 }
 
 var (
@@ -88,7 +97,7 @@ func checkAliasForm(alias string) error {
 	case alias == "":
 		return fault.New(fault.Invalid, "Registered model alias name cannot be empty.")
 	case !aliasAlphabet.MatchString(alias):
-		return fault.New(fault.Invalid, "Invalid alias name: '%s'. Names may only contain alphanumerics, underscores (_), and dashes (-).", alias)
+		return fault.New(fault.Invalid, "Invalid alias name: '%s'. Names may only contain alphanumerics, underscores (_), and dashes (-).", clip(alias))
 	case utf8.RuneCountInString(alias) > maxAlias:
 		return tooLong("Registered model alias name", maxAlias)
 	}
@@ -114,7 +123,7 @@ func CheckTag(t Tag) error {
 }
 
 func quoted(s string) string {
-	b, _ := json.Marshal(s) // a string always is JSON
+	b, _ := json.Marshal(clip(s)) // a string always is JSON
 	return string(b)
 }
 
@@ -125,7 +134,7 @@ func ParseStage(s string) (Stage, error) {
 			return st, nil
 		}
 	}
-	return "", fault.New(fault.Invalid, "Invalid Model Version stage: %s. Value must be one of None, Staging, Production, Archived.", s)
+	return "", fault.New(fault.Invalid, "Invalid Model Version stage: %s. Value must be one of None, Staging, Production, Archived.", clip(s))
 }
 
 // ParseVersion reads the number of a version; 01 is 1. The error is an Invalid fault in
@@ -133,22 +142,22 @@ func ParseStage(s string) (Stage, error) {
 func ParseVersion(s string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimSpace(s))
 	if err != nil {
-		return 0, fault.New(fault.Invalid, "Parameter 'version' must be an integer, got '%s'.", s)
+		return 0, fault.New(fault.Invalid, "Parameter 'version' must be an integer, got '%s'.", clip(s))
 	}
 	return n, nil
 }
 
 // NoModel is the fault for a model that is not there, in MLflow's words.
 func NoModel(name string) error {
-	return fault.New(fault.NotFound, "Registered Model with name=%s not found", name)
+	return fault.New(fault.NotFound, "Registered Model with name=%s not found", clip(name))
 }
 
 // NoVersion is the fault for a version that is not there, in MLflow's words.
 func NoVersion(ref ident.Ref) error {
-	return fault.New(fault.NotFound, "Model Version (name=%s, version=%d) not found", ref.Model, ref.Version)
+	return fault.New(fault.NotFound, "Model Version (name=%s, version=%d) not found", clip(ref.Model), ref.Version)
 }
 
 // Taken is the fault for a name that another model has, in MLflow's words.
 func Taken(name string) error {
-	return fault.New(fault.Conflict, "Registered Model (name=%s) already exists.", name)
+	return fault.New(fault.Conflict, "Registered Model (name=%s) already exists.", clip(name))
 }

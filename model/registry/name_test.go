@@ -93,6 +93,20 @@ func TestStagesAndVersionsAreReadAsMLflowReadsThem(t *testing.T) {
 	}
 }
 
+func TestAMessageRepeatsNoLongText(t *testing.T) {
+	long := strings.Repeat("ü", 100_000)
+	_, stage := ParseStage(long)
+	_, number := ParseVersion(long)
+	for what, err := range map[string]error{
+		"name": CheckName(long), "alias": CheckAlias(long + " "), "key": CheckTag(Tag{Key: long + "$"}), "path": CheckTag(Tag{Key: "/" + long}),
+		"stage": stage, "number": number, "no model": NoModel(long), "no version": NoVersion(ident.Ref{Model: long}), "taken": Taken(long),
+	} {
+		if n := len(err.Error()); n > 2500 {
+			t.Errorf("%s: the message has %d bytes", what, n)
+		}
+	}
+}
+
 func TestWhatClientsMayNotDoToAModelUnderFlyballsCare(t *testing.T) {
 	free, cared := Model{Name: "hotel"}, Model{Name: "hotel", File: "kind: Model\n"}
 	v3 := ident.Ref{Model: "hotel", Version: 3}
