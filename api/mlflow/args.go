@@ -88,6 +88,9 @@ const patience = time.Minute
 // body reads the whole body. One that is not small waits for its turn before the rest
 // is read, so that many at once cannot fill the memory.
 func (f *face) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength > f.MaxBody {
+		return nil, tooLarge(f.MaxBody)
+	}
 	c := http.NewResponseController(w)
 	_ = c.SetReadDeadline(time.Now().Add(patience))       // tests read from memory, which has no deadline
 	defer func() { _ = c.SetReadDeadline(time.Time{}) }() // the next request has its own
@@ -113,9 +116,13 @@ func (f *face) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 func bodyFault(err error) error {
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return fault.New(fault.TooLarge, "The request body is larger than %d bytes.", e.Limit)
+		return tooLarge(e.Limit)
 	}
 	return fault.Wrap(err, fault.Invalid, "The request body ended before its end.")
+}
+
+func tooLarge(limit int64) error {
+	return fault.New(fault.TooLarge, "The request body is larger than %d bytes.", limit)
 }
 
 // object reads a body: an object, or what old clients and careless ones send for it:

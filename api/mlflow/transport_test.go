@@ -4,6 +4,7 @@ package mlflow
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,7 +13,7 @@ import (
 )
 
 func TestWhatIsNoCallIsRefused(t *testing.T) {
-	c := newClient(t, func(o *Options) { o.MaxBody = 4 << 20 })
+	c := newClient(t, func(o *Options) { o.MaxBody = 1<<20 + 1<<18 })
 	c.ask("POST runs/create", `{}`)
 	const isJSON, log = "application/json", "POST /api/2.0/mlflow/runs/log-batch"
 	deep := strings.Repeat(`{"a":`, 100_000)
@@ -36,7 +37,7 @@ func TestWhatIsNoCallIsRefused(t *testing.T) {
 		{"too deep", log, isJSON, deep, 400, "INVALID_PARAMETER_VALUE", "The request is nested more than 32 deep."},
 		{"too much", log, isJSON, `{"metrics":[` + strings.Repeat(`{},`, 60_000) + `{}]}`, 400, "INVALID_PARAMETER_VALUE", "The request holds more than 50000 values."},
 		{"too many fields", log, isJSON, `{` + strings.Repeat(`"a":1,`, 60_000) + `"a":1}`, 400, "INVALID_PARAMETER_VALUE", "The request holds more than 50000 values."},
-		{"too large", log, isJSON, `{"run_id":"` + strings.Repeat("x", 4<<20) + `"}`, 413, "BAD_REQUEST", "The request body is larger than 4194304 bytes."},
+		{"too large", log, isJSON, `{"run_id":"` + strings.Repeat("x", 2<<20) + `"}`, 413, "BAD_REQUEST", "The request body is larger than 1310720 bytes."},
 		{"NUL", log, isJSON, `{"run_id":"\u0000"}`, 400, "INVALID_PARAMETER_VALUE", "The request holds text with a NUL character."},
 		{"no UTF-8", log, isJSON, "{\"run_id\":\"\xff\"}", 400, "INVALID_PARAMETER_VALUE", "The request holds text that is not UTF-8."},
 		{"a query with NUL", "GET /api/2.0/mlflow/runs/get?run_id=%00", "", "", 400, "INVALID_PARAMETER_VALUE", "The request holds text with a NUL character."},
@@ -84,6 +85,18 @@ func TestWhatIsNoCallIsRefused(t *testing.T) {
 		}
 		if took := time.Since(begin); took > 2*time.Second {
 			t.Errorf("%s took %v", e.name, took)
+		}
+	}
+}
+
+func TestABodyOfUnknownLengthIsBoundedToo(t *testing.T) {
+	c := newClient(t, func(o *Options) { o.MaxBody = 1<<20 + 1<<18 })
+	for n, want := range map[int]int{1<<20 + 1<<17: http.StatusBadRequest, 1<<20 + 1<<18: http.StatusRequestEntityTooLarge} {
+		body := `{"run_id":"` + strings.Repeat("/", n) + `"}`
+		r := httptest.NewRequest(http.MethodPost, "/api/2.0/mlflow/runs/log-batch", io.MultiReader(strings.NewReader(body)))
+		r.Header.Set("Content-Type", "application/json")
+		if w := c.do(r); w.Code != want {
+			t.Errorf("%d bytes: %d %.200s, want %d", len(body), w.Code, w.Body, want)
 		}
 	}
 }
