@@ -16,6 +16,7 @@ const (
 	maxLoggedName     = 500
 	maxLoggedTagValue = 100_000
 	maxLoggedSearch   = 1000 // models in one answer; who asks for more gets a token
+	maxLoggedAtOnce   = 1000 // params, and tags, in one request
 )
 
 // CreateLoggedModel begins a logged model, which is pending until it is finished, and
@@ -60,6 +61,9 @@ func checkLoggedName(name string) error {
 }
 
 func checkLoggedParams(params []Param) ([]Param, error) {
+	if len(params) > maxLoggedAtOnce {
+		return nil, fault.New(fault.Invalid, "A request about a logged model can contain at most %d params. Got %d.", maxLoggedAtOnce, len(params))
+	}
 	out := make([]Param, 0, len(params))
 	for i, p := range params {
 		p, err := checkParam(at("params", i), p)
@@ -72,6 +76,9 @@ func checkLoggedParams(params []Param) ([]Param, error) {
 }
 
 func checkLoggedTags(tags []Tag) ([]Tag, error) {
+	if len(tags) > maxLoggedAtOnce {
+		return nil, fault.New(fault.Invalid, "A request about a logged model can contain at most %d tags. Got %d.", maxLoggedAtOnce, len(tags))
+	}
 	for i, tag := range tags {
 		if tag.Key == "" {
 			return nil, fault.New(fault.Invalid, "Missing value for required parameter '%skey'. See the API docs for more information about request parameters.", at("tags", i))

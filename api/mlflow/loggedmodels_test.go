@@ -85,6 +85,8 @@ func TestLoggedModelsThatAreRefused(t *testing.T) {
 		{"a quote", post, "logged-models", `{"experiment_id":"0","name":"a'b"}`, 400, wrongValue + "Invalid model name ('a'b" + bad},
 		{"a long name", post, "logged-models", `{"experiment_id":"0","name":"` + strings.Repeat("n", 501) + `"}`, 400, wrongValue + "'name' exceeds the maximum length of 500 characters"},
 		{"a long tag key", post, "logged-models", `{"experiment_id":"0","tags":[{"key":"` + strings.Repeat("n", 251) + `","value":""}]}`, 400, wrongValue + "'tags[0].key' exceeds the maximum length of 250 characters"},
+		{"many tags", post, "logged-models", `{"experiment_id":"0","tags":[` + strings.Repeat(`{"key":"k","value":""},`, 1000) + `{"key":"k","value":""}]}`, 400, wrongValue + "A request about a logged model can contain at most 1000 tags. Got 1001."},
+		{"many params", post, "logged-models", `{"experiment_id":"0","params":[` + strings.Repeat(`{"key":"k","value":""},`, 1000) + `{"key":"k","value":""}]}`, 400, wrongValue + "A request about a logged model can contain at most 1000 params. Got 1001."},
 		{"the experiment goes", post, "experiments/delete", `{"experiment_id":"0"}`, 200, `{}`},
 		{"a deleted experiment", post, "logged-models", `{"experiment_id":"0"}`, 400, wrongValue + "The experiment 0 must be in the 'active' state. Current state is deleted."},
 		{"a search without experiments", post, "logged-models/search", `{}`, 400, wrongValue + "Missing value for required parameter 'experiment_ids'." + needed},

@@ -160,7 +160,7 @@ func TestRegisteredModels(t *testing.T) {
 	d := newDesk(t)
 	const (
 		p  = "registered-models/"
-		iv = `{"name":"R","version":"1","creation_timestamp":1019,"last_updated_timestamp":1019,"current_stage":"None","description":"","source":"s3://b/m","run_id":"","status":"READY","run_link":""}`
+		iv = `{"name":"R","version":"1","creation_timestamp":1020,"last_updated_timestamp":1020,"current_stage":"None","description":"","source":"s3://b/m","run_id":"","status":"READY","run_link":""}`
 	)
 	d.play([]step{
 		{"R1 a name is needed", post, p + "create", `{}`, 400, wrongValue + "Missing value for required parameter 'name'." + needed},
@@ -176,14 +176,15 @@ func TestRegisteredModels(t *testing.T) {
 		{"R1 the name of a baseline", post, p + "create", `{"name":"a.baseline"}`, 400, wrongValue + "Invalid model name 'a.baseline'. Names cannot end in '.baseline': Flyball counts the baselines of models there."},
 		{"R1 a tag key that is too long", post, p + "create", `{"name":"x","tags":[{"key":"` + strings.Repeat("k", 251) + `","value":""}]}`, 400, wrongValue + "'key' exceeds the maximum length of 250 characters"},
 		{"R1 a number for a name", post, p + "create", `{"name":123}`, 400, wrongValue + "Invalid value 123 for parameter 'name' supplied:  Hint: Value was of type 'int'." + needed},
-		{"R3 a description", patch, p + "update", `{"name":"R","description":"d2"}`, 200, `{"registered_model":{"name":"R","creation_timestamp":1003,"last_updated_timestamp":1014,"description":"d2","tags":[{"key":"t","value":"2"}]}}`},
-		{"R3 no description keeps it", patch, p + "update", `{"name":"R"}`, 200, `{"registered_model":{"name":"R","creation_timestamp":1003,"last_updated_timestamp":1014,"description":"d2","tags":[{"key":"t","value":"2"}]}}`},
-		{"R3 an empty one clears it", patch, p + "update", `{"name":"R","description":""}`, 200, `{"registered_model":{"name":"R","creation_timestamp":1003,"last_updated_timestamp":1016,"tags":[{"key":"t","value":"2"}]}}`},
+		{"R1 many tags", post, p + "create", `{"name":"x","tags":[` + strings.Repeat(`{"key":"k","value":""},`, 1000) + `{"key":"k","value":""}]}`, 400, wrongValue + "A model or version can have at most 1000 tags at once. Got 1001."},
+		{"R3 a description", patch, p + "update", `{"name":"R","description":"d2"}`, 200, `{"registered_model":{"name":"R","creation_timestamp":1003,"last_updated_timestamp":1015,"description":"d2","tags":[{"key":"t","value":"2"}]}}`},
+		{"R3 no description keeps it", patch, p + "update", `{"name":"R"}`, 200, `{"registered_model":{"name":"R","creation_timestamp":1003,"last_updated_timestamp":1015,"description":"d2","tags":[{"key":"t","value":"2"}]}}`},
+		{"R3 an empty one clears it", patch, p + "update", `{"name":"R","description":""}`, 200, `{"registered_model":{"name":"R","creation_timestamp":1003,"last_updated_timestamp":1017,"tags":[{"key":"t","value":"2"}]}}`},
 		{"R3 no such model", patch, p + "update", `{"name":"Z","description":""}`, 404, notThere + "Registered Model with name=Z not found"},
-		{"R5 the model", get, p + "get", "name=R", 200, `{"registered_model":{"name":"R","creation_timestamp":1003,"last_updated_timestamp":1016,"tags":[{"key":"t","value":"2"}]}}`},
+		{"R5 the model", get, p + "get", "name=R", 200, `{"registered_model":{"name":"R","creation_timestamp":1003,"last_updated_timestamp":1017,"tags":[{"key":"t","value":"2"}]}}`},
 		{"R13 a version", post, "model-versions/create", `{"name":"R","source":"s3://b/m"}`, 200, `{"model_version":` + iv + `}`},
 		{"R10 an alias", post, p + "alias", `{"name":"R","alias":"best","version":"1"}`, 200, `{}`},
-		{"R5 with everything", get, p + "get", "name=R", 200, `{"registered_model":{"name":"R","creation_timestamp":1003,"last_updated_timestamp":1019,"latest_versions":[` + iv + `],"tags":[{"key":"t","value":"2"}],"aliases":[{"alias":"best","version":"1"}]}}`},
+		{"R5 with everything", get, p + "get", "name=R", 200, `{"registered_model":{"name":"R","creation_timestamp":1003,"last_updated_timestamp":1020,"latest_versions":[` + iv + `],"tags":[{"key":"t","value":"2"}],"aliases":[{"alias":"best","version":"1"}]}}`},
 		{"R5 no such model", get, p + "get", "name=Z", 404, notThere + "Registered Model with name=Z not found"},
 		{"R5 no name", get, p + "get", "", 400, wrongValue + "Missing value for required parameter 'name'." + needed},
 		{"R8 a tag", post, p + "set-tag", `{"name":"R","key":"team","value":"x"}`, 200, `{}`},
@@ -193,9 +194,9 @@ func TestRegisteredModels(t *testing.T) {
 		{"R9 the tag goes", del, p + "delete-tag", `{"name":"R","key":"t"}`, 200, `{}`},
 		{"R9 a tag that is not there", del, p + "delete-tag", `{"name":"R","key":"t"}`, 200, `{}`},
 		{"R9 no such model", del, p + "delete-tag", `{"name":"Z","key":"t"}`, 404, notThere + "Registered Model with name=Z not found"},
-		{"R2 another name", post, p + "rename", `{"name":"R","new_name":"S"}`, 200, `{"registered_model":{"name":"S","creation_timestamp":1003,"last_updated_timestamp":1031,"latest_versions":[` + strings.Replace(strings.Replace(iv, `"R"`, `"S"`, 1), `"last_updated_timestamp":1019`, `"last_updated_timestamp":1031`, 1) + `],"tags":[{"key":"team","value":"y"}],"aliases":[{"alias":"best","version":"1"}]}}`},
+		{"R2 another name", post, p + "rename", `{"name":"R","new_name":"S"}`, 200, `{"registered_model":{"name":"S","creation_timestamp":1003,"last_updated_timestamp":1032,"latest_versions":[` + strings.Replace(strings.Replace(iv, `"R"`, `"S"`, 1), `"last_updated_timestamp":1020`, `"last_updated_timestamp":1032`, 1) + `],"tags":[{"key":"team","value":"y"}],"aliases":[{"alias":"best","version":"1"}]}}`},
 		{"R2 the old name", get, p + "get", "name=R", 404, notThere + "Registered Model with name=R not found"},
-		{"R1 another model", post, p + "create", `{"name":"T"}`, 200, `{"registered_model":{"name":"T","creation_timestamp":1033,"last_updated_timestamp":1033}}`},
+		{"R1 another model", post, p + "create", `{"name":"T"}`, 200, `{"registered_model":{"name":"T","creation_timestamp":1034,"last_updated_timestamp":1034}}`},
 		{"R2 a name that is taken", post, p + "rename", `{"name":"S","new_name":"T"}`, 400, taken + "Registered Model (name=T) already exists."},
 		{"R2 a name that is none", post, p + "rename", `{"name":"S","new_name":"a/b"}`, 400, wrongValue + "Invalid model name 'a/b'. Names cannot contain '/' or ':'."},
 		{"R2 no name", post, p + "rename", `{"name":"S"}`, 400, wrongValue + "Missing value for required parameter 'new_name'." + needed},

@@ -21,6 +21,7 @@ const (
 	maxAlias    = 255
 	maxTagKey   = 250
 	maxTagValue = 100_000
+	maxTags     = 1000    // that a model or version comes with
 	maxText     = 100_000 // of a description
 	maxSource   = 4096    // of a source and of a link to a run
 )

@@ -54,6 +54,9 @@ func checkTexts(about string, tags []Tag) ([]Tag, error) {
 	if utf8.RuneCountInString(about) > maxText {
 		return nil, tooLong("description", maxText)
 	}
+	if len(tags) > maxTags {
+		return nil, fault.New(fault.Invalid, "A model or version can have at most %d tags at once. Got %d.", maxTags, len(tags))
+	}
 	place := map[string]int{}
 	out := make([]Tag, 0, len(tags))
 	for _, t := range tags {
