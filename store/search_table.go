@@ -225,6 +225,9 @@ func (db *DB) SearchVersions(ctx context.Context, q registry.Query) ([]registry.
 		asking: asking{dialect: db.dialect}, query: selectVersion, scan: scanVersion,
 		asked: digest("versions", q.Filter, q.Order), token: q.Token, limit: q.Limit,
 	}
+	if q.Brief {
+		l.query = selectBrief
+	}
 	l.where = append(l.where, "EXISTS (SELECT 1 FROM models m WHERE m.name = v.model)")
 	for _, c := range q.Filter {
 		l.where = append(l.where, l.version(c))
