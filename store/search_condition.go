@@ -147,7 +147,10 @@ func (s *runSearch) label(table string, key int64, c search.Comparison) *runTest
 			return text
 		})
 	case search.Like, search.ILike:
-		return newRunTest(test, func(a *asking) string { return from(a) + " AND " + a.likeHead(c) })
+		t := newRunTest(test, func(a *asking) string { return from(a) + " AND " + a.likeHead(c) })
+		begin := begins(c)
+		t.exact = begin != "" && clean(c.Text) == begin+"%" && !isCut(begin)
+		return t
 	}
 	return newRunTest(test, nil)
 }
@@ -156,17 +159,23 @@ func (s *runSearch) label(table string, key int64, c search.Comparison) *runTest
 func isCut(head string) bool { return len(head) >= 64 && len([]rune(head)) >= 64 }
 
 // likeHead is a condition on column head that no value which is like the pattern
-// fails. Before its first wildcard a pattern is a range.
+// fails. What a pattern begins with is a range.
 func (a *asking) likeHead(c search.Comparison) string {
-	pattern := clean(c.Text)
-	text := "(" + a.like("head", search.Comparison{Op: c.Op, Text: pattern}) + " OR LENGTH(head) >= 64)"
-	begin, _, _ := strings.Cut(pattern, "%")
-	begin, _, _ = strings.Cut(begin, "_")
-	if c.Op == search.Like && begin != "" {
-		begin = head(begin)
+	text := "(" + a.like("head", c) + " OR LENGTH(head) >= 64)"
+	if begin := head(begins(c)); begin != "" {
 		text += " AND head >= " + a.arg(begin) + " AND head <= " + a.arg(begin+"\U0010FFFF\U0010FFFF")
 	}
 	return text
+}
+
+// begins is what texts that are like a pattern begin with, in this case.
+func begins(c search.Comparison) string {
+	if c.Op != search.Like {
+		return ""
+	}
+	begin, _, _ := strings.Cut(clean(c.Text), "%")
+	begin, _, _ = strings.Cut(begin, "_")
+	return begin
 }
 
 // attribute compares what a run is.

@@ -154,7 +154,7 @@ func randomQuery(draw *rand.Rand, ids []ident.ExperimentID) randomly {
 	pick := func(list ...string) string { return list[draw.IntN(len(list))] }
 	text := func() string { return "'" + strings.ReplaceAll(pick(words()...), "'", "''") + "'" }
 	pattern := func() string {
-		return "'" + strings.ReplaceAll(pick("%r%", "R_", "%o%", "a%b", "a_b", "%\\%", "[%", "%*%", "long%2", "%", "", "Ä", "%本", "run-1%", "longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglong%"), "'", "''") + "'"
+		return "'" + strings.ReplaceAll(pick("%r%", "R_", "%o%", "long%", "a%", "[%", "Ä%", "a%b", "a_b", "%\\%", "[%", "%*%", "long%2", "%", "", "Ä", "%本", "run-1%", "longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglong%"), "'", "''") + "'"
 	}
 	comparison := func() string {
 		switch draw.IntN(12) {
