@@ -24,6 +24,7 @@ import (
 	"flyball/control"
 	"flyball/experiment"
 	"flyball/experiment/artifact"
+	"flyball/experiment/compare"
 	"flyball/fault"
 	"flyball/governance/retention"
 	"flyball/job"
@@ -69,6 +70,8 @@ type App struct {
 	artifacts *artifact.Tree
 	collector *retention.Collector
 	tracker   *experiment.Tracker
+	find      *compare.Finder // made by finder
+	findOnce  sync.Once
 	log       *predictionlog.Log
 	serving   *serving.Server
 	loop      *loop.Loop

@@ -10,13 +10,17 @@ import (
 	"flyball/model/registry"
 )
 
-// finder compares runs and versions under the rules of the model's gate.
+// finder compares runs and versions under the rules of the model's gate. All faces
+// share one, with what it remembers.
 func (a *App) finder() *compare.Finder {
-	return &compare.Finder{
-		Tracker: a.tracker, Artifacts: a.artifacts, Registry: registry.New(registry.Options{Store: a.store, Now: a.clock.now}),
-		Policy: func(ctx context.Context, model string) (gate.Policy, bool) {
-			m, err := a.control.Model(ctx, model)
-			return m.Recipe.Gate, err == nil
-		},
-	}
+	a.findOnce.Do(func() {
+		a.find = &compare.Finder{
+			Tracker: a.tracker, Artifacts: a.artifacts, Registry: registry.New(registry.Options{Store: a.store, Now: a.clock.now}),
+			Policy: func(ctx context.Context, model string) (gate.Policy, bool) {
+				m, err := a.control.Model(ctx, model)
+				return m.Recipe.Gate, err == nil
+			},
+		}
+	})
+	return a.find
 }

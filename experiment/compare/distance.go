@@ -3,7 +3,6 @@
 package compare
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -77,7 +76,8 @@ func (f *Finder) distancesOf(ctx context.Context, a Ask, only *experiment.Experi
 	return nil
 }
 
-// distance is that of one run; nil where there is nothing to measure.
+// distance is that of one run; nil where there is nothing to measure. Values that were
+// logged count only where predictions are missing: those of other rows tell nothing.
 func (f *Finder) distance(ctx context.Context, run, referenceRun experiment.Run, reference Subject, o Options) (*Distance, error) {
 	if run.ID == referenceRun.ID {
 		return nil, nil
@@ -86,16 +86,16 @@ func (f *Finder) distance(ctx context.Context, run, referenceRun experiment.Run,
 	if err != nil {
 		return nil, err
 	}
-	if own == "" || size > mostBytes {
-		return loggedDistance(run, referenceRun, o.Primary), nil
-	}
 	other, _, err := f.digest(ctx, referenceRun)
 	if err != nil {
 		return nil, err
 	}
+	if own == "" || other == "" && !reference.Constant || size > mostBytes {
+		return loggedDistance(run, referenceRun, o.Primary), nil
+	}
 	key := fmt.Sprint(own, "|", other, "|", reference.Version, "|", o.Primary, o.Margins)
 	if d, ok := f.far.get(key); ok {
-		return cmp.Or(d, loggedDistance(run, referenceRun, o.Primary)), nil
+		return d, nil
 	}
 	s, err := f.subject(ctx, found{ref: "run:" + string(run.ID), run: run})
 	if err == nil {
@@ -107,7 +107,7 @@ func (f *Finder) distance(ctx context.Context, run, referenceRun experiment.Run,
 	}
 	d := measured(s, reference, o)
 	f.far.put(key, d)
-	return cmp.Or(d, loggedDistance(run, referenceRun, o.Primary)), nil
+	return d, nil
 }
 
 // digest names the predictions of a run; empty: it keeps none.

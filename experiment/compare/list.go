@@ -19,8 +19,8 @@ import (
 	"flyball/unit"
 )
 
-// The most columns that are chosen where nobody chose.
-const mostParams, mostMetrics = 8, 4
+// The most columns that are chosen where nobody chose, and bytes of a value in one.
+const mostParams, mostMetrics, mostLong = 8, 4, 40
 
 // Ask asks for a list of runs.
 type Ask struct {
@@ -194,7 +194,8 @@ func Columns(runs []experiment.Run) []string {
 		for _, c := range values {
 			n += c
 		}
-		if len(values) > 1 || n < len(runs) {
+		long := slices.ContainsFunc(slices.Collect(maps.Keys(values)), func(v string) bool { return len(v) > mostLong })
+		if !long && (len(values) > 1 || n < len(runs)) {
 			have[k] = n
 		}
 	}
