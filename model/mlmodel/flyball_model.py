@@ -103,6 +103,12 @@ def _missing(v):
         return True  # pandas.NA: whether it equals itself is not known
 
 
+def _objects(values):
+    """The values as a column, whatever they are: the None keeps lists of one length
+    from becoming a matrix."""
+    return np.array([*values, None], dtype=object)[:-1]
+
+
 def _column(rows, name, kind):
     try:
         values = rows[name]
@@ -112,7 +118,7 @@ def _column(rows, name, kind):
         return np.array([NO_TIME if v is None else v for v in values], dtype=np.int64)
     a = values.to_numpy() if hasattr(values, "to_numpy") else values
     if not isinstance(a, np.ndarray):
-        a = np.array([*a, None], dtype=object)[:-1]  # no nesting of equal lengths becomes a matrix
+        a = _objects(a)
     if kind == "number" and a.dtype.kind in "fiub":
         return _finite(a.astype(np.float64))
     if kind == "time" and a.dtype.kind == "M":
@@ -224,7 +230,7 @@ class Pipeline:
         for k, name in enumerate(of):
             kind, values = columns[name]
             made = OPERATIONS[step["op"]](step, state, k, step.get("as") or name, kind, values)
-            newest.update({m: made[m] for m in made if made[m][0] != "time"})
+            newest.update(made)
             if step.get("as"):
                 columns = {**columns, **made}
                 continue
@@ -238,7 +244,7 @@ class Pipeline:
 def _impute(step, state, k, name, kind, values):
     if kind == "text":
         word = state["words"][k]
-        return {name: (kind, np.array([*(word if v is None else v for v in values), None], dtype=object)[:-1])}
+        return {name: (kind, _objects(word if v is None else v for v in values))}
     return {name: (kind, np.where(np.isnan(values), state["fill"][k], values))}
 
 
@@ -320,7 +326,7 @@ def evaluate(tree, columns):
     if tree[0] == "column":
         kind, values = columns[tree[1]]
         if kind == "text":
-            return np.array([*("" if v is None else v for v in values), None], dtype=object)[:-1]
+            return _objects("" if v is None else v for v in values)
         return values
     return OPERATORS[tree[0]](*(evaluate(t, columns) for t in tree[1:]))
 
