@@ -39,13 +39,14 @@ func (db *DB) History(ctx context.Context, id ident.RunID, key string, p experim
 	if !there {
 		return nil, "", err
 	}
-	found, err := db.points(ctx, of, after, min(max(p.Limit, 1), math.MaxInt32)+1)
+	limit := min(max(p.Limit, 1), math.MaxInt32)
+	found, err := db.points(ctx, of, after, limit+1)
 	if err != nil {
 		return nil, "", err
 	}
-	if len(found) > p.Limit {
-		found = found[:p.Limit]
-		next = found[p.Limit-1].place()
+	if len(found) > limit {
+		found = found[:limit]
+		next = found[limit-1].place()
 	}
 	return metrics(key, found), next, nil
 }

@@ -69,7 +69,7 @@ func historyOrder(t *testing.T, open Open) {
 func historyPages(t *testing.T, open Open) {
 	db, _ := open(t)
 	logInOrder(t, db)
-	for _, limit := range []int{1, 2, 3, 10, 11, 12} {
+	for _, limit := range []int{-1, 0, 1, 2, 3, 10, 11, 12, math.MaxInt} {
 		var got []experiment.Metric
 		token, pages := "", 0
 		for {
@@ -81,7 +81,7 @@ func historyPages(t *testing.T, open Open) {
 			}
 		}
 		same(t, fmt.Sprintf("by %d", limit), got, inOrder())
-		if want := (11 + limit - 1) / limit; pages != want {
+		if want := (11 + min(max(limit, 1), 11) - 1) / min(max(limit, 1), 11); pages != want {
 			t.Errorf("by %d: got %d pages, want %d", limit, pages, want)
 		}
 	}
