@@ -25,7 +25,7 @@ func SearchRuns(t *testing.T, open Open) {
 	db, _ := open(t)
 	ctx := context.Background()
 	draw := rand.New(rand.NewPCG(7, 11))
-	const many = 400
+	const many = 300
 	var ids []ident.ExperimentID
 	for i := range 3 {
 		e, err := db.CreateExperiment(ctx, experiment.Experiment{Name: "e" + strconv.Itoa(i)})

@@ -64,7 +64,6 @@ func Run(t *testing.T, open Open) {
 		{"files are kept under their paths, in their folders", artifacts},
 		{"a tree of files is removed without its neighbours", artifactsRemoved},
 		{"files put and removed at once stay in their folders and within their quota", artifactsAtOnce},
-		{"runs are found as one finds them who looks at each", SearchRuns},
 		{"what was deleted long ago is found, and removed unless it is used", expired},
 		{"every digest of a record is in its documents", documents},
 		{"a check finds a whole database whole", health},
