@@ -211,11 +211,11 @@ func (f folder) sweep(ctx context.Context, before time.Time) (parts int, size in
 func removeUnlocked(path string) (removed bool, err error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
-		return false, nil //nolint:nilerr // it has found its place meanwhile
+		return false, nil // it has found its place meanwhile
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	if lock(file, syscall.LOCK_EX|syscall.LOCK_NB) != nil {
-		return false, nil //nolint:nilerr // it is being written
+		return false, nil // it is being written
 	}
 	err = os.Remove(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -9,6 +9,9 @@ import (
 	"os"
 )
 
+// stretch is how many bytes go to the disk at once while more come.
+const stretch = 16 << 20
+
 // pour copies r to a file and to the hash at once: while one piece is written, the
 // piece before it is hashed. It holds four pieces, however long r is.
 func pour(ctx context.Context, file *os.File, hash io.Writer, r io.Reader) error {
@@ -25,6 +28,7 @@ func pour(ctx context.Context, file *os.File, hash io.Writer, r io.Reader) error
 		}
 	}()
 	err := func() error {
+		written, begun := int64(0), int64(0)
 		for {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -35,6 +39,10 @@ func pour(ctx context.Context, file *os.File, hash io.Writer, r io.Reader) error
 				full <- p[:n]
 				if _, err := file.Write(p[:n]); err != nil {
 					return err
+				}
+				if written += int64(n); written-begun >= stretch {
+					ahead(file, small+begun, written-begun)
+					begun = written
 				}
 			}
 			if errors.Is(err, io.EOF) {

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The numbers of docs/performance.md, one part by its name or all: packages, boosting,
-# server, demo. Times are of this machine; ratios travel.
+# server, artifacts, demo. Times are of this machine; ratios travel.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(packages boosting server demo)
+[ ${#parts[@]} -gt 0 ] || parts=(packages boosting server artifacts demo)
 
 packages() {
 	local with
@@ -22,6 +22,15 @@ boosting() {
 		go run ./bench/boosting -python .cache/venv/bin/python
 	else
 		echo "boosting against XGBoost: left out, there is no .cache/venv"
+	fi
+}
+
+tracking() {
+	scripts/setup.sh
+	if [ -x .cache/mlflow3/bin/mlflow ]; then
+		go run ./bench/tracking -mlflow .cache/mlflow3/bin/mlflow -runs "${RUNS:-2000}"
+	else
+		echo "tracking against MLflow: left out, there is no .cache/mlflow3"
 	fi
 }
 
@@ -44,6 +53,16 @@ server() {
 		kill "$pid" && wait "$pid" || true
 	done
 	echo "binary: $(($(stat -c %s "$dir/flyball") / 1000000)) MB"
+	rm -rf "$dir"
+}
+
+# A large file up and down, against a plain Go file server.
+artifacts() {
+	local dir
+	dir=$(mktemp -d)
+	go build -trimpath -o "$dir/flyball" ./cmd/flyball
+	go build -trimpath -o "$dir/bench" ./bench/artifacts
+	"$dir/bench" -binary "$dir/flyball" 2>/dev/null
 	rm -rf "$dir"
 }
 

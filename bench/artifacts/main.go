@@ -24,6 +24,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -128,7 +129,9 @@ func measure(flyball string, size int64, rounds int) error {
 		}
 	}
 	for round := range rounds {
-		for _, p := range peers {
+		for i := range peers { // each is first as often as the others
+			p := peers[(i+round)%len(peers)]
+			syscall.Sync() // so that nobody pays for what another has written
 			if err := p.round(round, size); err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
@@ -158,7 +161,7 @@ func (p *peer) ready(address string) error {
 	}
 }
 
-// round uploads a file that no round before had, downloads it and removes it.
+// round uploads a file that no round before had, and downloads it.
 func (p *peer) round(n int, size int64) error {
 	url := p.url + "file" + strconv.Itoa(n)
 	req, err := http.NewRequest(http.MethodPut, url, io.NopCloser(&pattern{left: size, seed: uint64(n)}))
