@@ -235,6 +235,14 @@ func (in *args) scalar(name string) any {
 	return v
 }
 
+// filled is the value of a field that is no text: an empty one says nothing.
+func (in *args) filled(name string) any {
+	if v := in.scalar(name); v != "" {
+		return v
+	}
+	return nil
+}
+
 // has says whether a field is given and not null.
 func (in *args) has(name string) bool { return in.value(name) != nil }
 
@@ -288,7 +296,7 @@ func (in *args) missing(name string) {
 // int64 is a whole number, or the text of one: Java sends texts, and R may write
 // 1e+05.
 func (in *args) int64(name string, def int64) int64 {
-	v := in.scalar(name)
+	v := in.filled(name)
 	if v == nil {
 		return def
 	}
@@ -320,7 +328,7 @@ func wholeOf(v any) (int64, bool) {
 
 // float is a number, or the text of one; both may be NaN, Infinity and -Infinity.
 func (in *args) float(name string) float64 {
-	v := in.scalar(name)
+	v := in.filled(name)
 	if v == nil {
 		return 0
 	}
@@ -350,7 +358,7 @@ func literal(v any) (string, bool) {
 
 // bool is true or false, or R's texts for them; absent is false.
 func (in *args) bool(name string) bool {
-	switch v := in.scalar(name).(type) {
+	switch v := in.filled(name).(type) {
 	case nil:
 		return false
 	case bool:
@@ -370,7 +378,7 @@ func (in *args) bool(name string) bool {
 
 // enum is one of names, by name or by number, which counts from 1; absent is 0.
 func (in *args) enum(name string, names ...string) int {
-	v := in.scalar(name)
+	v := in.filled(name)
 	if v == nil {
 		return 0
 	}

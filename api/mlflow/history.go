@@ -28,11 +28,11 @@ type history struct {
 }
 
 func (f *face) getHistory(ctx context.Context, in *args) (any, error) {
-	id, key, page := in.runID(), in.need("metric_key"), in.page(0)
+	id, key, page := in.runID(), in.need("metric_key"), in.page(experiment.MaxHistory)
 	if err := in.err(); err != nil {
 		return nil, err
 	}
-	if !in.has("max_results") && page.Token == "" {
+	if in.filled("max_results") == nil && page.Token == "" {
 		return newWholeHistory(f.Tracker.Points(ctx, id, key))
 	}
 	points, next, err := f.Tracker.History(ctx, id, key, page)

@@ -86,7 +86,10 @@ func TestHistoriesOfMetrics(t *testing.T) {
 	})
 	w := c.ask("GET metrics/get-history?run_id=$2&metric_key=k&max_results=1", "")
 	next, _ := readJSON(t, w.Body.String()).(map[string]any)["next_page_token"].(string)
-	c.talk([]exchange{{"the next page", "GET metrics/get-history?run_id=$2&metric_key=k&max_results=1&page_token=" + next, "", 200, `{"metrics":[` + points("", 5) + `]}`}})
+	c.talk([]exchange{
+		{"the next page", "GET metrics/get-history?run_id=$2&metric_key=k&max_results=1&page_token=" + next, "", 200, `{"metrics":[` + points("", 5) + `]}`},
+		{"the rest", "GET metrics/get-history?run_id=$2&metric_key=k&page_token=" + next, "", 200, `{"metrics":[` + points("", 5) + `]}`},
+	})
 }
 
 func TestWhatAPointIs(t *testing.T) {
