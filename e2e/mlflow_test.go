@@ -41,7 +41,9 @@ func unittest(t *testing.T, exe, dir, url, module string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), exe, "-W", "ignore", "-m", "unittest", "-v", module)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+url, "HOME="+t.TempDir(), "PYTHONDONTWRITEBYTECODE=1",
+	// The timeout ends a search for a model's requirements, which takes seconds in a process
+	// of its own and asks the server nothing.
+	cmd.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+url, "MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT=1", "HOME="+t.TempDir(), "PYTHONDONTWRITEBYTECODE=1",
 		"MLFLOW_DISABLE_TELEMETRY=true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT=true", "MPLBACKEND=Agg", "GIT_PYTHON_REFRESH=quiet")
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "\nOK") {
