@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"math"
 	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"flyball/blob"
@@ -31,15 +32,23 @@ func TestMLflowLoadsAFolderAndScoresRowsInAnyForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	script, err := filepath.Abs("testdata/frames.py")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, client := range []string{"mlflow2", "mlflow3"} {
 		t.Run(client, func(t *testing.T) {
-			python := "../../.cache/" + client + "/bin/python"
+			python, err := filepath.Abs("../../.cache/" + client + "/bin/python")
+			if err != nil {
+				t.Fatal(err)
+			}
 			if _, err := exec.LookPath(python); err != nil {
 				t.Skip("no Python with MLflow: scripts/setup.sh makes .cache/" + client)
 			}
 			t.Parallel()
 			var out, talk bytes.Buffer
-			cmd := exec.CommandContext(ctx, python, "testdata/frames.py", dir)
+			cmd := exec.CommandContext(ctx, python, script, dir)
+			cmd.Dir = t.TempDir() // MLflow leaves a folder where it runs
 			cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(rows), &out, &talk
 			if err := cmd.Run(); err != nil {
 				t.Fatalf("%v\n%s", err, talk.String())
