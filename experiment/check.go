@@ -21,25 +21,25 @@ import (
 
 // Limits of what is logged. Lengths are in characters.
 const (
-	MaxKey            = 250   // of a metric, param or tag
-	MaxParamValue     = 6000  // longer ones are cut
-	MaxTagValue       = 8000  // of a run; longer ones are cut
-	MaxExperimentName = 500   //
+	MaxKey            = 250  // of a metric, param or tag
+	MaxParamValue     = 6000 // longer ones are cut
+	MaxTagValue       = 8000 // of a run; longer ones are cut
+	MaxExperimentName = 500
 	MaxExperimentTag  = 20000 // value of an experiment's tag
 	MaxLocation       = 2048  // of artifacts
 	MaxBatchMetrics   = 1000
 	MaxBatchParams    = 100
 	MaxBatchTags      = 100
-	MaxBatch          = 1000     // metrics, params and tags together
-	MaxUser           = 256      //
-	MaxDatasetName    = 500      //
-	MaxDigest         = 36       //
-	MaxSourceType     = 255      //
-	MaxSource         = 65535    // of a dataset
-	MaxSchema         = 1048575  //
-	MaxProfile        = 16777215 //
-	MaxInputTagKey    = 255      //
-	MaxInputTagValue  = 500      //
+	MaxBatch          = 1000 // metrics, params and tags together
+	MaxUser           = 256
+	MaxDatasetName    = 500
+	MaxDigest         = 36
+	MaxSourceType     = 255
+	MaxSource         = 65535 // of a dataset
+	MaxSchema         = 1048575
+	MaxProfile        = 16777215
+	MaxInputTagKey    = 255
+	MaxInputTagValue  = 500
 )
 
 // ParseExperimentID reads the id of an experiment: a whole number that is not
