@@ -4,12 +4,15 @@ package retention
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	"flyball/blob"
 	"flyball/experiment/artifact"
 	"flyball/fault"
+	"flyball/ident"
 )
 
 // artifacts is how the location of files begins that are kept here.
@@ -28,19 +31,23 @@ func (w *collection) prepare(ctx context.Context) error {
 	if !work.IsZero() && work.Before(w.cutoff) { // it may yet refer to what it put when it began
 		w.cutoff = work
 	}
-	used, there := map[string]bool{}, map[string]bool{}
+	old, err := w.madeVersions(ctx) // before the versions: a folder may be made at any time for one that is there
+	if err != nil {
+		return err
+	}
+	used := map[string]bool{} // folders with files of versions
 	for v, err := range w.opts.Store.KeptVersions(ctx) {
 		if err != nil {
 			return err
 		}
-		there[made+"/"+v.Model+"/"+strconv.Itoa(v.Ref.Version)] = true
+		delete(old, folderOf(v.Ref))
 		if path, here := strings.CutPrefix(v.Location, artifacts); here {
 			for p := range folders(strings.Trim(path, "/")) {
 				used[p] = true
 			}
 		}
 	}
-	w.gone = map[string]bool{}
+	w.versions, w.gone = slices.Sorted(maps.Keys(old)), old
 	for e, err := range w.opts.Store.Expired(ctx, w.opts.Now().Add(-w.policy.Keep).UnixMilli()+1) {
 		if err != nil {
 			return err
@@ -55,29 +62,30 @@ func (w *collection) prepare(ctx context.Context) error {
 			w.gone[e.Root] = true
 		}
 	}
-	return w.oldVersions(ctx, there)
+	return nil
 }
 
-// oldVersions finds the folders of versions that were deleted.
-func (w *collection) oldVersions(ctx context.Context, there map[string]bool) error {
+func folderOf(ref ident.Ref) string { return made + "/" + ref.Model + "/" + strconv.Itoa(ref.Version) }
+
+// madeVersions are the folders of versions that Flyball made.
+func (w *collection) madeVersions(ctx context.Context) (map[string]bool, error) {
+	out := map[string]bool{}
 	models, err := w.opts.Store.Artifacts(ctx, made)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, m := range models {
 		numbers, err := w.opts.Store.Artifacts(ctx, made+"/"+m.Path)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, n := range numbers {
-			path := made + "/" + m.Path + "/" + n.Path
-			if _, err := strconv.Atoi(n.Path); err == nil && n.Folder && !there[path] {
-				w.versions = append(w.versions, path)
-				w.gone[path] = true
+			if _, err := strconv.Atoi(n.Path); err == nil && n.Folder {
+				out[made+"/"+m.Path+"/"+n.Path] = true
 			}
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // folders yields a path and the folders it lies in.
