@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes <name>.sql, the dump of a small tracking database that a real MLflow made,
-and <name>.json, what MLflow's own client reads from it. Run with the MLflow to record:
+"""Fills a small tracking database through MLflow's own client. With a name it makes a
+new SQLite database and writes <name>.sql, its dump, and <name>.json, what the client
+reads from it; with an address (a URI with ://) it fills that server, or database.
 
     OUT=. python make.py mlflow-3.17
+    python make.py postgresql://flyball@/postgres
 """
 
 import json
@@ -16,7 +18,7 @@ import tempfile
 name = sys.argv[1]
 folder = tempfile.mkdtemp()
 os.chdir(folder)
-os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
+os.environ["MLFLOW_TRACKING_URI"] = name if "://" in name else f"sqlite:///{folder}/mlflow.db"
 
 import mlflow  # noqa: E402
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType  # noqa: E402
@@ -60,7 +62,9 @@ client.delete_model_version("hotel", "2")
 client.set_registered_model_alias("hotel", "best", "3")
 client.transition_model_version_stage("hotel", "1", "Archived")
 
-os.environ["TZ"] = "UTC"
+if "://" in name:
+    shutil.rmtree(folder)
+    sys.exit()
 want = {"runs": {}}
 for r in mlflow.search_runs(experiment_ids=[e1, e2, e3], run_view_type=ViewType.ALL, output_format="list"):
     want["runs"][r.info.run_id] = {
