@@ -35,6 +35,7 @@ type Finder interface {
 // Experiments lists experiments. experiment.Tracker does.
 type Experiments interface {
 	ExperimentByName(ctx context.Context, name string) (experiment.Experiment, error)
+	Experiment(ctx context.Context, id ident.ExperimentID) (experiment.Experiment, error)
 	SearchExperiments(ctx context.Context, a experiment.Ask) (found []experiment.Experiment, next string, err error)
 }
 
@@ -164,11 +165,14 @@ func (p *pages) runs(w http.ResponseWriter, r *http.Request) {
 		p.experiments(w, r)
 		return
 	}
+	e, err := p.space(r.Context(), a.Experiment)
+	if err == nil {
+		a.Experiment = e.Name
+	}
 	f := frame{
 		Title: "Runs · " + a.Experiment, Here: "runs", Experiment: a.Experiment, Command: a.command(),
 		Crumbs: []crumb{{"Flyball", "/"}, {"Experiments", "/runs"}, {a.Experiment, ""}},
 	}
-	e, err := p.Experiments.ExperimentByName(r.Context(), a.Experiment)
 	if err != nil {
 		p.refuse(w, r, f, err)
 		return
@@ -191,6 +195,15 @@ func (p *pages) runs(w http.ResponseWriter, r *http.Request) {
 	}
 	v.fill(list)
 	p.show(w, r, status, "runs.html", v)
+}
+
+// space is the experiment of a name, or of a number when none has that name.
+func (p *pages) space(ctx context.Context, name string) (experiment.Experiment, error) {
+	e, err := p.Experiments.ExperimentByName(ctx, name)
+	if id, wrong := experiment.ParseExperimentID(name); fault.Is(err, fault.NotFound) && wrong == nil {
+		return p.Experiments.Experiment(ctx, id)
+	}
+	return e, err
 }
 
 // list finds the runs. What they are sorted by is always a column.

@@ -80,6 +80,13 @@ func (spaces) ExperimentByName(_ context.Context, name string) (experiment.Exper
 	return experiment.Experiment{ID: 3, Name: name}, nil
 }
 
+func (spaces) Experiment(_ context.Context, id ident.ExperimentID) (experiment.Experiment, error) {
+	if id != 3 {
+		return experiment.Experiment{}, fault.New(fault.NotFound, "No Experiment with id=%s exists", id)
+	}
+	return experiment.Experiment{ID: 3, Name: "hotel <b>"}, nil
+}
+
 func (spaces) SearchExperiments(context.Context, experiment.Ask) ([]experiment.Experiment, string, error) {
 	return []experiment.Experiment{{ID: 3, Name: "hotel <b>", Created: 1_700_000_000_000, Updated: 1_700_000_000_000}, {ID: 0, Name: "Default"}}, "", nil
 }
@@ -295,6 +302,8 @@ func TestWhatCannotBeShownSaysWhyAndWhatToDo(t *testing.T) {
 		status int
 		want   string
 	}{
+		{"/runs?experiment=3", 200, "Runs · hotel &lt;b&gt;"},
+		{"/runs?experiment=4", 404, "No Experiment with id=4 exists"},
 		{"/runs?experiment=nope", 404, "Could not find experiment with name &#39;nope&#39;"},
 		{"/runs?experiment=hotel+%3Cb%3E&filter=bad", 400, "Invalid clause(s) in filter string: &#39;bad&#39;"},
 		{"/run?id=%3Cscript%3E", 404, "no run begins with &lt;script&gt;"},

@@ -46,6 +46,10 @@
     setInterval(() => { const s = $("#stale"), gap = Math.round((Date.now() - last) / 1000); if (s && gap >= 10) { s.hidden = false; $("b", s).textContent = `Not live for ${gap} s.`; } }, 1000);
   }
 
+  // MLflow's clients print addresses of their own pages: they lead to ours.
+  const old = location.pathname === "/" && location.hash.match(/^#\/experiments\/(\d+)(?:\/runs\/([\w-]+))?/);
+  if (old) location.replace(old[2] ? "/run?id=" + old[2] : "/runs?experiment=" + old[1]);
+
   // Time runs to the right: a chart that does not fit starts at its end.
   for (const p of $$(".plot[data-end]")) p.scrollLeft = p.scrollWidth;
 
