@@ -75,10 +75,10 @@ func (db *DB) RunsWithHistory(ctx context.Context, ids []ident.RunID) ([]experim
 // archive.Store.
 func (db *DB) ImportVersion(ctx context.Context, v registry.Version) error {
 	return db.atomic(ctx, "the version was not brought in", func(t *tx) error {
-		if _, err := t.model(ctx, v.Model); err != nil {
+		if _, err := t.next(ctx, "version/"+v.Model, 0); err != nil { // has the model's other registrations wait
 			return err
 		}
-		if _, err := t.next(ctx, "version/"+v.Model, 0); err != nil { // has the model's other registrations wait
+		if _, err := t.model(ctx, v.Model); err != nil {
 			return err
 		}
 		err := t.there(ctx, v.Ref)
