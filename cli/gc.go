@@ -46,7 +46,7 @@ func gcCommand(e *env) *cobra.Command {
 				e.say("nothing was removed: this was a dry run")
 			}
 			if r.Young.Number > 0 {
-				e.say("%d blobs (%s) that nothing refers to are too young to go: a later gc takes them, or --grace", r.Young.Number, size(r.Young.Bytes))
+				e.say("%s that nothing refers to are too young to go: a later gc takes them, or --grace 0s", size(r.Young.Bytes))
 			}
 			if r.Held > 0 {
 				e.say("%d deleted things are kept, for they hold files of a version or something that is not deleted", r.Held)
