@@ -7,10 +7,15 @@
 package compare
 
 import (
+	"fmt"
+	"slices"
+
 	"flyball/data/dataset"
 	"flyball/experiment"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
+	"flyball/stat"
+	"flyball/unit"
 )
 
 // Subject is what is compared: a run, a version, or the constant.
@@ -155,6 +160,10 @@ func (o Options) pair(s, reference Subject) Pair {
 		}
 	}
 	o.judge(&p, m.sample)
+	if len(p.Metrics) == 0 {
+		p.Sentence = fmt.Sprintf("%s and %s cannot be told apart by %s: there are too many rows to resample.", p.Name, p.Against, o.Primary)
+		return p
+	}
 	if o.Slices {
 		p.slices(m.sample, p.Metrics[0])
 	}
@@ -195,7 +204,12 @@ func (o Options) metrics(kind dataset.Kind) []string {
 func (o Options) judge(p *Pair, s evaluation.Sample) {
 	s.Slices = nil
 	var rules gate.Policy
-	for _, m := range o.metrics(s.Kind) {
+	all := o.metrics(s.Kind)
+	if stat.Blocks(len(s.Truth), s.Block) > mostResampled {
+		all = slices.DeleteFunc(all, func(m string) bool { return gate.Resampled(m, s) })
+		p.Notes = append(p.Notes, fmt.Sprintf("more than %s draws take too long to resample: metrics that need it are left out", unit.Count(mostResampled)))
+	}
+	for _, m := range all {
 		margin := o.Margins[m]
 		rules.Metrics = append(rules.Metrics, gate.Rule{Name: m, Require: gate.Requirement{Word: "noninferior"}, Margin: &margin})
 	}
@@ -218,8 +232,13 @@ func (o Options) judge(p *Pair, s evaluation.Sample) {
 		}
 		p.Metrics = append(p.Metrics, j)
 	}
-	p.Decision = p.Metrics[0].Decision
+	if len(p.Metrics) > 0 {
+		p.Decision = p.Metrics[0].Decision
+	}
 }
+
+// mostResampled is how many draws are resampled: a second or two of work.
+const mostResampled = 20_000
 
 // measure is a metric with its interval; nil where the rows cannot tell it.
 func measure(metric string, s evaluation.Sample, role, name string) *evaluation.Estimate {

@@ -13,8 +13,8 @@ import (
 	"flyball/fault"
 )
 
-// The bounds of what a list measures: runs of a page, bytes of one run's predictions,
-// and distances that are remembered.
+// The bounds of what a list measures: runs of a page, bytes of one run's predictions
+// (what is more is also compared one at a time), and distances that are remembered.
 const mostMeasured, mostBytes, mostRemembered = 200, 4 << 20, 20_000
 
 // distances remembers what was measured. Predictions are named by their digest, so
@@ -146,10 +146,10 @@ func measured(s, reference Subject, o Options) *Distance {
 	o.Metrics = o.metrics(m.sample.Kind)[:1]
 	p := Pair{Name: s.Name, Against: reference.Name}
 	o.judge(&p, m.sample)
-	j := p.Metrics[0]
-	if j.Difference == nil {
+	if len(p.Metrics) == 0 || p.Metrics[0].Difference == nil {
 		return nil
 	}
+	j := p.Metrics[0]
 	d := j.Difference
 	return &Distance{Metric: j.Metric, Own: d.Candidate, Value: d.Value, Low: &d.Low, High: &d.High, Rows: d.Rows, Decision: j.Decision}
 }

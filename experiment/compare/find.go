@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"flyball/experiment"
 	"flyball/experiment/artifact"
@@ -57,7 +58,8 @@ type Finder struct {
 	// Policy is the gate's rules of a model; false: it has none. May be nil.
 	Policy func(ctx context.Context, model string) (gate.Policy, bool)
 
-	far distances
+	far   distances
+	heavy sync.Mutex // held while much is compared
 }
 
 // Question asks for a comparison.
@@ -98,6 +100,12 @@ func (f *Finder) Compare(ctx context.Context, q Question) (Report, error) {
 	if len(all) < 2 {
 		return Report{}, fault.New(fault.Invalid, "%s is compared with itself", q.Refs[0])
 	}
+	if large, err := f.large(ctx, all); err != nil {
+		return Report{}, err
+	} else if large {
+		f.heavy.Lock() // one at a time: a million rows take a hundred megabytes
+		defer f.heavy.Unlock()
+	}
 	subjects, err := f.load(ctx, all)
 	if err != nil {
 		return Report{}, err
@@ -105,6 +113,24 @@ func (f *Finder) Compare(ctx context.Context, q Question) (Report, error) {
 	o := Options{Slices: q.Slices, Curves: q.Curves, Primary: q.Metric}
 	f.rules(ctx, f.model(ctx, all), &o)
 	return Compare(subjects, o), nil
+}
+
+// large reports whether the predictions of all are more than a few at once should read.
+// More than memory should hold is a TooLarge fault.
+func (f *Finder) large(ctx context.Context, all []found) (bool, error) {
+	sum := int64(0)
+	for _, o := range all {
+		_, size, err := f.digest(ctx, o.run)
+		if err != nil {
+			return false, err
+		}
+		sum += size
+	}
+	if sum > 2*MaxPredictions {
+		return true, fault.New(fault.TooLarge, "the predictions of these %d have %d MiB, and %d MiB can be compared at once", len(all), sum>>20, 2*MaxPredictions>>20).
+			Do("name fewer, or keep a sample of the rows")
+	}
+	return sum > mostBytes, nil
 }
 
 // found is what a reference names, before its predictions are read.

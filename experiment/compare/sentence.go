@@ -13,12 +13,6 @@ import (
 	"flyball/unit"
 )
 
-// change says a difference in words with its interval: "better by 0.018 (+0.010…+0.027)".
-func change(d evaluation.Difference) string {
-	digits := digitsOf(d)
-	return fmt.Sprintf("%s (%s…%s)", word(d, digits), unit.Signed(d.Low, digits), unit.Signed(d.High, digits))
-}
-
 func digitsOf(d evaluation.Difference) int {
 	return unit.FineDigits(max(math.Abs(d.Candidate), math.Abs(d.Other)), d.Low, d.High)
 }
@@ -50,7 +44,7 @@ func ninetyFive(d evaluation.Difference, worse bool) string {
 func (j Judged) say(against string) string {
 	d := *j.Difference
 	digits := unit.Digits(max(math.Abs(d.Candidate), math.Abs(d.Other)))
-	text := fmt.Sprintf("%s %s, %s %s: %s", j.Metric, unit.Fixed(d.Candidate, digits), against, unit.Fixed(d.Other, digits), change(d))
+	text := fmt.Sprintf("%s %s, %s %s: %s", j.Metric, unit.Fixed(d.Candidate, digits), against, unit.Fixed(d.Other, digits), gate.Change(d))
 	switch {
 	case j.Decision == gate.NonInferior:
 		text += ", within the margin of " + plain(j.Margin)

@@ -69,7 +69,7 @@ func (p *Pair) slices(s evaluation.Sample, primary Judged) {
 		if q < 0.05 {
 			f.Decision = f.Alone
 		}
-		f.Text = fmt.Sprintf("%s: %s", f.Difference.Slice, change(*f.Difference))
+		f.Text = fmt.Sprintf("%s: %s", f.Difference.Slice, gate.Change(*f.Difference))
 	}
 }
 

@@ -125,17 +125,24 @@ func Tenths(score []float64) []int {
 // calibration is the expected calibration error: how far the mean score lies from the
 // share of yes, in the mean over the tenths of the sample's scores.
 func (s Sample) calibration(score []float64, d stat.Draws) statistic {
-	tenth := Tenths(score)
-	return s.sums(10, d, func(i int, out []float64) {
-		clear(out)
-		out[tenth[i]] = score[i] - s.Truth[i]
-	}, func(n float64, sum []float64) float64 {
-		off := 0.0
-		for _, v := range sum {
-			off += math.Abs(v)
+	tenth, off := Tenths(score), make([]float64, len(score))
+	for i, v := range score {
+		off[i] = s.weight(i) * (v - s.Truth[i])
+	}
+	return func(times []float64) float64 {
+		var sum [10]float64
+		n := 0.0
+		for i, g := range d.Of {
+			t := times[g]
+			sum[tenth[i]] += t * off[i]
+			n += t * s.weight(i)
 		}
-		return off / n
-	})
+		total := 0.0
+		for _, v := range sum {
+			total += math.Abs(v)
+		}
+		return total / n
+	}
 }
 
 // weight is how much a row counts.

@@ -130,7 +130,7 @@ func (j *judging) few(metric string, out *finding) bool {
 		out.short = func(int) string {
 			return fmt.Sprintf("%s not judged, %d of %d of a class", metric, least, leastOfClass)
 		}
-	case resampled(metric, s) && j.verdict.Blocks < leastDraws:
+	case Resampled(metric, s) && j.verdict.Blocks < leastDraws:
 		blocks := j.verdict.Blocks
 		out.Needs = int(math.Ceil(float64(n) * float64(leastDraws-blocks) / float64(max(1, blocks))))
 		out.Text = fmt.Sprintf("%s is not judged (%d blocks, of %d); about %s more rows in %d blocks would do",
@@ -148,8 +148,9 @@ func byClass(metric string) bool {
 	return slices.Contains([]string{"auc", "pr_auc", "f1", "precision", "recall", "balanced_accuracy"}, metric)
 }
 
-// resampled reports whether the metric's interval comes from the bootstrap.
-func resampled(metric string, s evaluation.Sample) bool {
+// Resampled reports whether the metric's interval comes from the bootstrap, whose time
+// grows with the rows.
+func Resampled(metric string, s evaluation.Sample) bool {
 	if metric == "auc" {
 		return s.Block != nil || s.Weight != nil
 	}

@@ -25,8 +25,11 @@ func given(v float64) string {
 	return strings.ReplaceAll(strconv.FormatFloat(v, 'g', 6, 64), "-", "−")
 }
 
-// change says a difference in words with its interval, such as "better by 3.6
+// Change says a difference in words with its interval, such as "better by 3.6
 // (+2.1…+5.1)".
+func Change(d evaluation.Difference) string { return change(d, "") }
+
+// change is Change with how it is better or worse, such as " in the mean".
 func change(d evaluation.Difference, how string) string {
 	digits := unit.FineDigits(max(math.Abs(d.Candidate), math.Abs(d.Other)), d.Low, d.High)
 	word := "no different"
