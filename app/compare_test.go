@@ -5,6 +5,7 @@ package app
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -17,13 +18,13 @@ import (
 )
 
 // logRun logs a run as a client would, with predictions that are off by some.
-func (s *server) logRun(t *testing.T, experimentID ident.ExperimentID, id ident.RunID, of *compare.Evaluation, off float64) {
+func (s *server) logRun(t *testing.T, experimentID ident.ExperimentID, id ident.RunID, of *compare.Evaluation, off float64, tags ...experiment.Tag) {
 	t.Helper()
 	run := experiment.Run{
 		ID: id, Experiment: experimentID, Name: "from-a-notebook", Status: experiment.Finished, Start: s.at.UnixMilli(),
 		Location: fmt.Sprintf("mlflow-artifacts:/%s/%s/artifacts", experimentID, id), Params: []experiment.Param{{Key: "depth", Value: "9"}},
-		Metrics: []experiment.Metric{{Key: "mae", Value: off, Step: 1}, {Key: "mae", Value: off, Step: 2}},
-		Tags:    []experiment.Tag{{Key: experiment.NameTag, Value: "from-a-notebook"}},
+		Metrics: []experiment.Metric{{Key: "mae", Value: off, Step: 1}, {Key: "mae", Value: off, Step: 2}, {Key: "val/loss", Value: math.NaN()}},
+		Tags:    append(tags, experiment.Tag{Key: experiment.NameTag, Value: "from-a-notebook"}),
 	}
 	if err := s.tracker.Runs.CreateRun(t.Context(), run); err != nil {
 		t.Fatal(err)
@@ -158,7 +159,23 @@ func TestRunsOfTheLoopAndOfPeopleAreComparedOnTheSameRows(t *testing.T) {
 			t.Errorf("got %+v", p.Axes)
 		}
 	})
-	points, err := s.RunMetric(ctx, good, "mae", 10)
+	t.Run("a version that a client registered, by the run in which it was judged", func(t *testing.T) {
+		v := s.register(t, nil, "")
+		_, err := s.Client.Compare(ctx, []string{v.Ref.String()}, "live", "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.logRun(t, e.ID, "cccc0000cccc0000cccc0000cccc0000", v1, 0.5, experiment.Tag{Key: "flyball.version", Value: v.Ref.String()})
+		report, err := s.Client.Compare(ctx, []string{v.Ref.String()}, "live", "", "")
+		if err != nil || !strings.HasPrefix(report.Sentence, "v2 is better than v1 by ") || report.Subjects[1].Run != string(v.RunID) {
+			t.Errorf("got %s, %v", report.Sentence, err)
+		}
+	})
+	points, err := s.RunMetric(ctx, good, "val/loss", 10)
+	if err != nil || len(points) != 1 || points[0].Value != nil {
+		t.Errorf("got %+v, %v", points, err)
+	}
+	points, err = s.RunMetric(ctx, good, "mae", 10)
 	if err != nil || len(points) != 2 || points[1].Step != 2 || *points[1].Value != 0.01 {
 		t.Errorf("got %+v, %v", points, err)
 	}

@@ -410,3 +410,21 @@ func TestRowsWhoseLabelsDifferAreLeftOut(t *testing.T) {
 		t.Errorf("got %s", p.Sentence)
 	}
 }
+
+func TestTurnedRoundADifferenceIsTheOther(t *testing.T) {
+	a, b := run(t, "8f3c", plainBinary, "binary-a.csv", ""), run(t, "v7", plainBinary, "binary-b.csv", "")
+	there := compare.Compare([]compare.Subject{b, a}, compare.Options{Slices: true}).Pairs[0]
+	back := compare.Compare([]compare.Subject{a, b}, compare.Options{Slices: true}).Pairs[0]
+	for i, j := range there.Metrics {
+		d, o := j.Difference, back.Metrics[i].Difference
+		if !near(d.Value, -o.Value) || d.Candidate != o.Other {
+			t.Errorf("%s: %+v and %+v", j.Metric, d, o)
+		}
+		if mean := j.Metric == "log_loss" || j.Metric == "brier" || j.Metric == "accuracy"; mean && (!near(d.Low, -o.High) || !near(d.High, -o.Low)) {
+			t.Errorf("%s: %v…%v and %v…%v", j.Metric, d.Low, d.High, o.Low, o.High)
+		}
+	}
+	if there.Where.Changed != back.Where.Changed || there.Where.ToYes.Rows != back.Where.ToNo.Rows {
+		t.Errorf("%+v and %+v", there.Where, back.Where)
+	}
+}

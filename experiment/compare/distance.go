@@ -66,7 +66,7 @@ func (f *Finder) distancesOf(ctx context.Context, a Ask, only *experiment.Experi
 	o := Options{Primary: a.Metric}
 	f.rules(ctx, only.Name, &o)
 	for i, r := range runs[:min(len(runs), mostMeasured)] {
-		d, err := f.distance(ctx, r, reference.run, of[0], o)
+		d, err := f.distance(ctx, r, reference.predicted(), of[0], o)
 		if err != nil {
 			return err
 		}

@@ -120,7 +120,7 @@ func (f *Finder) Compare(ctx context.Context, q Question) (Report, error) {
 func (f *Finder) large(ctx context.Context, all []found) (bool, error) {
 	sum := int64(0)
 	for _, o := range all {
-		_, size, err := f.digest(ctx, o.run)
+		_, size, err := f.digest(ctx, o.predicted())
 		if err != nil {
 			return false, err
 		}
@@ -141,6 +141,16 @@ type found struct {
 	is      []string
 	none    bool   // the constant
 	missing string // why there is no run
+
+	judging experiment.Run // that keeps what the version predicted, where its own run does not
+}
+
+// predicted is the run that keeps the predictions.
+func (o found) predicted() experiment.Run {
+	if o.judging.ID != "" {
+		return o.judging
+	}
+	return o.run
 }
 
 // same reports whether both are of one run or one version.
@@ -227,14 +237,38 @@ func (f *Finder) findVersion(ctx context.Context, model, what, ref string) (foun
 	out.ref = out.version.Ref.String()
 	if out.version.RunID == "" {
 		out.missing = fmt.Sprintf("%s came from no run, so nothing is judged.", out.ref)
-		return out, nil
+	} else if out.run, err = f.Tracker.Run(ctx, out.version.RunID); fault.Is(err, fault.NotFound) {
+		out.run, out.missing = experiment.Run{}, fmt.Sprintf("the run of %s is not kept here, so nothing is judged.", out.ref)
+	} else if err != nil {
+		return out, err
 	}
-	out.run, err = f.Tracker.Run(ctx, out.version.RunID)
-	if fault.Is(err, fault.NotFound) {
-		out.missing = fmt.Sprintf("the run of %s is not kept here, so nothing is judged.", out.ref)
-		return out, nil
+	if has, err := f.stat(ctx, out.run, ManifestFile); has || err != nil {
+		return out, err
+	}
+	if out.judging, err = f.judging(ctx, out.version.Ref); out.judging.ID != "" {
+		out.missing = ""
 	}
 	return out, err
+}
+
+// judging is the newest run in which the gate judged a version that was registered by
+// a client; the zero run where there is none. The run that made the version is its
+// people's and may keep no predictions.
+func (f *Finder) judging(ctx context.Context, ref ident.Ref) (experiment.Run, error) {
+	e, err := f.Tracker.ExperimentByName(ctx, ref.Model)
+	if fault.Is(err, fault.NotFound) {
+		return experiment.Run{}, nil
+	} else if err != nil {
+		return experiment.Run{}, err
+	}
+	tag := search.Comparison{Entity: search.Tag, Key: versionTag, Op: search.Equal, Text: ref.String()}
+	runs, _, err := f.Tracker.Runs.SearchRuns(ctx, experiment.Query{
+		Experiments: []ident.ExperimentID{e.ID}, Filter: search.Filter{tag}, Order: []search.Order{{Key: "start_time", Desc: true}}, Page: experiment.Page{Limit: 1},
+	})
+	if err != nil || len(runs) == 0 {
+		return experiment.Run{}, err
+	}
+	return runs[0], nil
 }
 
 // findRun is the run whose id begins so.
@@ -384,7 +418,7 @@ func (f *Finder) load(ctx context.Context, all []found) ([]Subject, error) {
 			if i == j {
 				continue
 			}
-			if err := f.also(ctx, all[i].run, &out[i], out[j].Version); err != nil {
+			if err := f.also(ctx, all[i].predicted(), &out[i], out[j].Version); err != nil {
 				return nil, err
 			}
 		}
@@ -423,11 +457,11 @@ func (f *Finder) subject(ctx context.Context, o found) (Subject, error) {
 	} else {
 		s.Version = tagOf(o.run, versionTag)
 	}
-	if s.Run == "" {
+	if o.predicted().ID == "" {
 		return s, nil
 	}
 	var err error
-	s.Evaluation, err = f.evaluation(ctx, o.run)
+	s.Evaluation, err = f.evaluation(ctx, o.predicted())
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		switch e.Kind {
 		case fault.NotFound: // it keeps none
