@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +21,7 @@ import (
 	"flyball/experiment/archive"
 	"flyball/experiment/mlflowimport"
 	"flyball/fault"
+	"flyball/model/registry"
 )
 
 func importCommand(e *env) *cobra.Command {
@@ -89,6 +93,9 @@ func (t *transfer) bringIn(ctx context.Context) error {
 		return err
 	}
 	t.skipped = map[string]int{}
+	if err := t.bringBlobs(ctx); err != nil {
+		return err
+	}
 	if err := t.records(ctx, t.dry); err != nil {
 		return err
 	}
@@ -188,6 +195,31 @@ func (t *transfer) progress(last bool) {
 	} else {
 		fmt.Fprintf(t.err, "\r%d runs, %d files", done, t.files.Added+t.files.Same)
 	}
+}
+
+// bringBlobs sends what versions are made of, before the versions that name it.
+func (t *transfer) bringBlobs(ctx context.Context) error {
+	src, has := t.src.(archive.Bytes)
+	if !has || t.dry {
+		return nil
+	}
+	for f, err := range src.Blobs() {
+		if err != nil {
+			return err
+		}
+		in, err := f.Open(ctx)
+		if err != nil {
+			return err
+		}
+		got, err := t.client.Upload(ctx, in)
+		if err := errors.Join(err, in.Close()); err != nil {
+			return err
+		}
+		if got.Digest != f.Path {
+			return fault.New(fault.Invalid, "blob %s of the export holds other bytes", f.Path).Do("export again")
+		}
+	}
+	return nil
 }
 
 // bringFiles sends the files that are not here with the same bytes.
@@ -337,6 +369,7 @@ func (t *transfer) takeOut(ctx context.Context, dir string) error {
 		return err
 	}
 	var owners []archive.Record
+	var digests []string
 	counts := map[string]archive.Outcome{}
 	err = t.client.Export(ctx, func(r archive.Record) error {
 		n := counts[r.Kind()]
@@ -347,9 +380,22 @@ func (t *transfer) takeOut(ctx context.Context, dir string) error {
 			owners = append(owners, archive.Record{Run: &archive.Run{ID: r.Run.ID}})
 		case r.LoggedModel != nil:
 			owners = append(owners, archive.Record{LoggedModel: &archive.LoggedModel{ID: r.LoggedModel.ID}})
+		case r.Version != nil:
+			v := r.Version.Version
+			digests = append(digests, string(v.Bundle), string(v.Judged), string(v.Snapshot), string(v.Record))
+		case r.Model != nil && r.Model.Cared():
+			for _, d := range r.Model.Data {
+				digests = append(digests, string(d.Digest))
+			}
+			if err := modelFiles(folder, *r.Model); err != nil {
+				return err
+			}
 		}
 		return folder.Add(r)
 	})
+	for i := 0; err == nil && i < len(digests); i++ {
+		err = t.takeBlob(ctx, folder, digests[i])
+	}
 	for i := 0; err == nil && !t.noFiles && i < len(owners); i++ {
 		err = t.takeFiles(ctx, folder, owners[i])
 	}
@@ -365,6 +411,53 @@ func (t *transfer) takeOut(ctx context.Context, dir string) error {
 		Kinds map[string]archive.Outcome `json:"kinds"`
 		Files fileCount                  `json:"files"`
 	}{counts, t.files}, out)
+}
+
+// modelFiles writes a model's file, and the pipeline that it names, as they were
+// applied.
+func modelFiles(folder *archive.Folder, m registry.Model) error {
+	_, err := folder.File("models/"+m.Name+"/model.yaml", strings.NewReader(m.File))
+	if err == nil && m.Pipeline != "" {
+		_, err = folder.File("models/"+m.Name+"/pipeline.yaml", strings.NewReader(m.Pipeline))
+	}
+	return err
+}
+
+// A document is small; in it other digests may stand.
+const maxDocument = 8 << 20
+
+var inDocument = regexp.MustCompile(`"([0-9a-f]{64})"`)
+
+// takeBlob keeps the bytes of a digest and, when they are JSON, those of every digest
+// in them. What the server does not have is no blob.
+func (t *transfer) takeBlob(ctx context.Context, folder *archive.Folder, digest string) error {
+	if digest == "" || folder.HasBlob(digest) {
+		return nil
+	}
+	in, err := t.client.Blob(ctx, digest)
+	if f, is := errors.AsType[*fault.Error](err); is && f.Kind == fault.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	head, err := io.ReadAll(io.LimitReader(in, maxDocument))
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, "blob %s cannot be read", digest)
+	}
+	if err := folder.Blob(digest, io.MultiReader(bytes.NewReader(head), in)); err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(head, []byte("{")) {
+		return nil
+	}
+	for _, m := range inDocument.FindAllSubmatch(head, -1) {
+		if err := t.takeBlob(ctx, folder, string(m[1])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *transfer) takeFiles(ctx context.Context, folder *archive.Folder, owner archive.Record) error {

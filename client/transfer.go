@@ -52,6 +52,15 @@ func (c *Client) Export(ctx context.Context, give func(archive.Record) error) er
 	return err
 }
 
+// Blob reads the bytes of a digest.
+func (c *Client) Blob(ctx context.Context, digest string) (io.ReadCloser, error) {
+	res, err := c.send(ctx, http.MethodGet, "/v1/blobs/"+url.PathEscape(digest), "", nil)
+	if err != nil {
+		return nil, err
+	}
+	return res.Body, nil
+}
+
 // artifacts is where the files of runs and logged models are.
 const artifacts = "/api/2.0/mlflow-artifacts/artifacts"
 

@@ -238,3 +238,30 @@ func TestMLflowsClientReadsAnImportAsItReadsTheOriginal(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+func TestAVersionOfFlyballComesWithWhatItIsMadeOf(t *testing.T) {
+	past, _ := history(t)
+	past = past[len(past)-150*24:]
+	a := start(t, t.TempDir())
+	file := modelFile(t, byHand...)
+	live(t, a, file, past)
+	out := filepath.Join(t.TempDir(), "out")
+	if r := run(t, a.url, "", "export", "--all", out); r.code != 0 {
+		t.Fatalf("the export: %+v", r)
+	}
+	b := start(t, t.TempDir())
+	if r := run(t, b.url, "", "import", out); r.code != 0 {
+		t.Fatalf("the import: %+v", r)
+	}
+	applied, err := os.ReadFile(filepath.Join(out, "models", bike, "model.yaml"))
+	if err != nil || string(applied) != file {
+		t.Fatalf("the model file of the export is another: %v", err)
+	}
+	if err := apply(t.Context(), b, file, csvFile(past)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.Reproduce(t.Context(), bike, 1)
+	if err != nil || got.Grade != "R3" {
+		t.Errorf("made again on the other server: %+v, %v; want the same bytes", got, err)
+	}
+}

@@ -95,6 +95,7 @@ func New(mux *http.ServeMux, opts Options) {
 	raw(mux, api.Read, "GET /v1/events", f.events)
 	raw(mux, api.Track, "POST /v1/import", f.bringIn)
 	raw(mux, api.Rows, "GET /v1/export", f.takeOut)
+	raw(mux, api.Rows, "GET /v1/blobs/{digest}", f.blob)
 	raw(mux, api.Operate, "POST /v1/gc", f.collect)
 }
 

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"net/http"
 
+	"flyball/blob"
 	"flyball/experiment/archive"
 )
 
@@ -63,4 +64,20 @@ func (f *face) takeOut(w http.ResponseWriter, r *http.Request) {
 	}
 	_ = lines.Encode(struct{}{}) // the caller may have gone
 	_ = out.Flush()
+}
+
+// blob streams the bytes of a digest, and breaks off when they are not those of it.
+func (f *face) blob(w http.ResponseWriter, r *http.Request) {
+	in, err := f.Blobs.Open(r.Context(), blob.Digest(r.PathValue("digest")))
+	if err != nil {
+		f.writeProblem(w, r, err)
+		return
+	}
+	defer in.Close()
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Disposition", "attachment")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if _, err := io.Copy(w, in); err != nil {
+		panic(http.ErrAbortHandler) // the caller must not take what it has for the whole
+	}
 }

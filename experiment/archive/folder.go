@@ -233,6 +233,26 @@ func (f *Folder) File(name string, r io.Reader) (string, error) {
 	return f.files[name], err
 }
 
+// Blob keeps the bytes of r under their digest, once. Other bytes than those of the
+// digest are an Unavailable fault.
+func (f *Folder) Blob(digest string, r io.Reader) error {
+	name := blobsFolder + digest
+	if _, there := f.files[name]; there {
+		return nil
+	}
+	sum, err := f.File(name, r)
+	if err == nil && sum != digest {
+		err = fault.New(fault.Unavailable, "the bytes of blob %s have changed on their way", digest).Do("export again into an empty folder")
+	}
+	return err
+}
+
+// HasBlob reports whether a blob was kept.
+func (f *Folder) HasBlob(digest string) bool {
+	_, there := f.files[blobsFolder+digest]
+	return there
+}
+
 // Close ends the export: the folder is whole when it returns nil.
 func (f *Folder) Close() error {
 	err := errors.Join(f.runs.close(f), f.params.close(f), f.tags.close(f), f.metrics.close(f))

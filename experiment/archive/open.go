@@ -288,11 +288,22 @@ func (row runRow) run() (Run, error) {
 
 // Files are the files that the export holds of a run or logged model.
 func (o *opened) Files(_ context.Context, owner Record) iter.Seq2[File, error] {
+	if owner.Run == nil && owner.LoggedModel == nil {
+		return func(func(File, error) bool) {}
+	}
+	return o.files(OwnerFolder(owner) + "/")
+}
+
+// blobsFolder is the folder of an export that holds what versions are made of, by
+// digest.
+const blobsFolder = "blobs/"
+
+// Blobs are what Flyball's versions are made of; the path of each is its SHA-256.
+func (o *opened) Blobs() iter.Seq2[File, error] { return o.files(blobsFolder) }
+
+// files are those below a folder.
+func (o *opened) files(folder string) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
-		if owner.Run == nil && owner.LoggedModel == nil {
-			return
-		}
-		folder := OwnerFolder(owner) + "/"
 		for _, name := range o.below(folder) {
 			info, err := o.root.Stat(filepath.FromSlash(name))
 			if err != nil {

@@ -26,6 +26,11 @@ type Source interface {
 	Close() error
 }
 
+// Bytes is a Source that also holds what Flyball's versions are made of.
+type Bytes interface {
+	Blobs() iter.Seq2[File, error]
+}
+
 // File is an artifact.
 type File struct {
 	Path string // below the root of its run or logged model, with slashes
