@@ -112,7 +112,7 @@ func TestAnMLflowDatabaseInPostgreSQLIsBroughtIn(t *testing.T) {
 		}
 	})
 	address := map[string]string{}
-	for _, part := range strings.Fields(server.DSN(t)) {
+	for part := range strings.FieldsSeq(server.DSN(t)) {
 		key, value, _ := strings.Cut(part, "=")
 		address[key] = value
 	}
