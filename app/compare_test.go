@@ -159,6 +159,28 @@ func TestRunsOfTheLoopAndOfPeopleAreComparedOnTheSameRows(t *testing.T) {
 			t.Errorf("got %+v", p.Axes)
 		}
 	})
+	t.Run("by a metric that there is not", func(t *testing.T) {
+		_, err := s.Client.Compare(ctx, []string{"aaaa1"}, "live", "", "niceness")
+		if !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), `"niceness" is no metric that can be measured; take one of log_loss, `) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("predictions that cannot be read are told with their place", func(t *testing.T) {
+		const broken = "dddd0000dddd0000dddd0000dddd0000"
+		s.logRun(t, e.ID, broken, v1, 1)
+		if _, err := s.artifacts.Put(ctx, e.ID.String()+"/"+broken+"/artifacts/"+compare.PredictionsFile, strings.NewReader("key,label,prediction\na,1,x\n")); err != nil {
+			t.Fatal(err)
+		}
+		report, err := s.Client.Compare(ctx, []string{"dddd"}, "live", "", "")
+		want := "The predictions of run:" + broken + ` cannot be used: evaluation/predictions.csv, line 2, column 5: the prediction "x" is not a decimal number.`
+		if err != nil || report.Sentence != want || report.Better {
+			t.Errorf("got %s, %v", report.Sentence, err)
+		}
+		list, err := s.Runs(ctx, client.RunsAsked{Experiment: "demand", Filter: "run_id = '" + broken + "'"})
+		if err != nil || len(list.Runs) != 1 || list.Runs[0].Distance != nil {
+			t.Errorf("got %+v, %v", list, err)
+		}
+	})
 	t.Run("a version that a client registered, by the run in which it was judged", func(t *testing.T) {
 		v := s.register(t, nil, "")
 		_, err := s.Client.Compare(ctx, []string{v.Ref.String()}, "live", "", "")

@@ -77,7 +77,7 @@ func (e *env) showComparison(r wire.Comparison, format string) error {
 
 // compareTables is the comparison for a terminal.
 func (e *env) compareTables(r wire.Comparison) error {
-	fmt.Fprintln(e.out, r.Sentence)
+	fmt.Fprintln(e.out, tidy([]string{r.Sentence}))
 	if len(r.Differs) > 0 {
 		fmt.Fprintf(e.out, "\nOnly what differs (%d are equal)\n", r.Equal)
 		t := table{head: []string{"", ""}}
@@ -135,7 +135,7 @@ func (e *env) pairTables(r wire.Comparison, p compare.Pair) error {
 		fmt.Fprintln(e.out, "\n"+text)
 	}
 	for _, n := range p.Notes {
-		fmt.Fprintf(e.out, "%s: %s\n", p.Name, n)
+		fmt.Fprintln(e.out, tidy([]string{p.Name + ": " + n}))
 	}
 	return nil
 }

@@ -90,6 +90,10 @@ func TestCompareAnswersWithItsExitCode(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
 	}
+	report.Sentence = "part=\x1b[2J is worse"
+	if _, out, _, _ := answers(t, report, "compare", "8f3c", "77aa"); !strings.HasPrefix(out, "part= [2J is worse\n") {
+		t.Errorf("what a slice is called reaches the terminal: %q", out[:30])
+	}
 	report.Better = false
 	if code, _, _, _ := answers(t, report, "compare", "8f3c", "77aa"); code != 3 {
 		t.Errorf("not better: got %d", code)

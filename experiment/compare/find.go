@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"flyball/data/dataset"
 	"flyball/experiment"
 	"flyball/experiment/artifact"
 	"flyball/experiment/evaluation"
@@ -80,6 +81,10 @@ func (f *Finder) Compare(ctx context.Context, q Question) (Report, error) {
 	}
 	if len(q.Refs) == 0 || len(q.Refs) == 1 && q.Against == "" {
 		return Report{}, fault.New(fault.Invalid, "a comparison needs two").Do("name another, or say against what: baseline, live or a reference")
+	}
+	if q.Metric != "" && !evaluation.Known(q.Metric) {
+		return Report{}, fault.New(fault.Invalid, "%q is no metric that can be measured", q.Metric).
+			Do("take one of %s, %s", strings.Join(evaluation.ForKind(dataset.Binary), ", "), strings.Join(evaluation.ForKind(dataset.Regression), ", "))
 	}
 	var all []found
 	for _, ref := range q.Refs {
