@@ -130,42 +130,7 @@ const api = "/api/2.0/mlflow/"
 
 // Records reads everything.
 func (s *server) Records(ctx context.Context) iter.Seq2[archive.Record, error] {
-	return func(yield func(archive.Record, error) bool) {
-		give := func(rs ...archive.Record) error {
-			for _, r := range rs {
-				if !yield(r, nil) {
-					return errStop
-				}
-			}
-			return nil
-		}
-		if err := s.each(ctx, give); err != nil && !errors.Is(err, errStop) {
-			yield(archive.Record{}, err)
-		}
-	}
-}
-
-func (s *server) each(ctx context.Context, give func(...archive.Record) error) error {
-	experiments, err := s.experiments(ctx)
-	if err != nil {
-		return err
-	}
-	for _, e := range experiments {
-		if err := give(archive.FromExperiment(e)); err != nil {
-			return err
-		}
-	}
-	for _, e := range experiments {
-		if err := s.runs(ctx, e, give); err != nil {
-			return err
-		}
-	}
-	for _, e := range experiments {
-		if err := s.loggedModels(ctx, e, give); err != nil && !fault.Is(err, fault.NotFound) { // 2.x knows none
-			return err
-		}
-	}
-	return s.models(ctx, give)
+	return records(ctx, s)
 }
 
 type pair struct{ Key, Value string }
@@ -343,7 +308,16 @@ func (s *server) history(ctx context.Context, id ident.RunID, key string) ([]exp
 	return out, err
 }
 
+// loggedModels reads those of an experiment. A server of 2.x knows none.
 func (s *server) loggedModels(ctx context.Context, e experiment.Experiment, give func(...archive.Record) error) error {
+	err := s.pagesOfModels(ctx, e, give)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+func (s *server) pagesOfModels(ctx context.Context, e experiment.Experiment, give func(...archive.Record) error) error {
 	return pages(func(token string) (string, error) {
 		var page struct {
 			Models []struct {
@@ -405,7 +379,7 @@ func modelStatusOf(raw json.RawMessage) experiment.ModelStatus {
 	return experiment.ModelPending
 }
 
-func (s *server) models(ctx context.Context, give func(...archive.Record) error) error {
+func (s *server) registry(ctx context.Context, give func(...archive.Record) error) error {
 	return pages(func(token string) (string, error) {
 		var page struct {
 			Models []struct {

@@ -7,8 +7,11 @@ package mlflowimport
 
 import (
 	"context"
+	"errors"
+	"iter"
 	"strings"
 
+	"flyball/experiment"
 	"flyball/experiment/archive"
 	"flyball/fault"
 )
@@ -40,4 +43,52 @@ func Open(ctx context.Context, where string, o Options) (archive.Source, error) 
 func ours(location string) bool {
 	scheme, _, found := strings.Cut(location, ":")
 	return !found || scheme == "file" || scheme == "mlflow-artifacts" || len(scheme) == 1 // a drive letter
+}
+
+// errStop says that whoever reads has had enough.
+var errStop = errors.New("stopped")
+
+// reader reads the parts of a source, each in its order.
+type reader interface {
+	experiments(ctx context.Context) ([]experiment.Experiment, error)
+	runs(ctx context.Context, e experiment.Experiment, give func(...archive.Record) error) error
+	loggedModels(ctx context.Context, e experiment.Experiment, give func(...archive.Record) error) error
+	registry(ctx context.Context, give func(...archive.Record) error) error
+}
+
+// records yields everything that r reads, in the order in which it can be brought in.
+func records(ctx context.Context, r reader) iter.Seq2[archive.Record, error] {
+	return func(yield func(archive.Record, error) bool) {
+		give := func(rs ...archive.Record) error {
+			for _, r := range rs {
+				if !yield(r, nil) {
+					return errStop
+				}
+			}
+			return nil
+		}
+		if err := readAll(ctx, r, give); err != nil && !errors.Is(err, errStop) {
+			yield(archive.Record{}, err)
+		}
+	}
+}
+
+func readAll(ctx context.Context, r reader, give func(...archive.Record) error) error {
+	experiments, err := r.experiments(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range experiments {
+		if err := give(archive.FromExperiment(e)); err != nil {
+			return err
+		}
+	}
+	for _, part := range []func(context.Context, experiment.Experiment, func(...archive.Record) error) error{r.runs, r.loggedModels} {
+		for _, e := range experiments {
+			if err := part(ctx, e, give); err != nil {
+				return err
+			}
+		}
+	}
+	return r.registry(ctx, give)
 }

@@ -5,7 +5,6 @@ package mlflowimport
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"iter"
 	"net/url"
@@ -141,45 +140,12 @@ func (d *database) problem(err error) error {
 // Records reads everything.
 func (d *database) Records(ctx context.Context) iter.Seq2[archive.Record, error] {
 	return func(yield func(archive.Record, error) bool) {
-		err := d.each(ctx, func(r archive.Record) bool { return yield(r, nil) })
-		if err != nil && !errors.Is(err, errStop) {
-			yield(archive.Record{}, d.problem(err))
-		}
-	}
-}
-
-// errStop says that whoever reads has had enough.
-var errStop = errors.New("stopped")
-
-func (d *database) each(ctx context.Context, yield func(archive.Record) bool) error {
-	give := func(rs ...archive.Record) error {
-		for _, r := range rs {
-			if !yield(r) {
-				return errStop
+		for r, err := range records(ctx, d) {
+			if !yield(r, d.problem(err)) {
+				return
 			}
 		}
-		return nil
 	}
-	experiments, err := d.experiments(ctx)
-	if err != nil {
-		return err
-	}
-	for _, e := range experiments {
-		if err := give(archive.FromExperiment(e)); err != nil {
-			return err
-		}
-	}
-	for _, e := range experiments {
-		if err := d.runs(ctx, e, give); err != nil {
-			return err
-		}
-	}
-	for _, e := range experiments {
-		if err := d.loggedModels(ctx, e, give); err != nil {
-			return err
-		}
-	}
-	return d.registry(ctx, give)
 }
 
 func (d *database) experiments(ctx context.Context) ([]experiment.Experiment, error) {
