@@ -39,6 +39,7 @@ func (t *Trainer) Handler(reg Registry) func(context.Context, job.Job, func(stri
 		}
 		res, err := t.Run(ctx, r, live, progress)
 		if err != nil {
+			t.trackFailure(ctx, r, res, err)
 			return nil, err
 		}
 		if err := t.register(ctx, reg, r, &res); err != nil {

@@ -77,6 +77,24 @@ func (t *Trainer) track(ctx context.Context, r Request, res Result) {
 	}
 }
 
+// trackFailure logs a training that came to no version, once however often it is tried.
+// One that was stopped is tried again and has not failed.
+func (t *Trainer) trackFailure(ctx context.Context, r Request, res Result, cause error) {
+	if t.Tracker == nil || ctx.Err() != nil {
+		return
+	}
+	run := trial(r, res)
+	run.ID, run.Name, run.Status = RunOf(r.Key+"/failed"), "failed", experiment.Failed
+	run.Tags = slices.DeleteFunc(run.Tags, func(tag experiment.Tag) bool {
+		return slices.Contains([]string{experiment.NameTag, "flyball.version", "flyball.verdict", "flyball.summary"}, tag.Key)
+	})
+	why := []rune(cause.Error())
+	run.Tags = append(run.Tags, experiment.Tag{Key: "flyball.error", Value: string(why[:min(len(why), experiment.MaxTagValue)])}, experiment.Tag{Key: experiment.NameTag, Value: run.Name})
+	if err := t.Tracker.Track(ctx, r.Recipe.Model, run, nil); err != nil {
+		t.Logger.Warn("a failed training left no run", "model", r.Recipe.Model, "run", run.ID, "error", err)
+	}
+}
+
 // trial is the run of a training.
 func trial(r Request, res Result) experiment.Run {
 	ref := ident.Ref{Model: r.Recipe.Model, Version: res.Version}
@@ -99,6 +117,9 @@ func trial(r Request, res Result) experiment.Run {
 	}
 	for _, k := range slices.Sorted(maps.Keys(tags)) {
 		run.Tags = append(run.Tags, experiment.Tag{Key: k, Value: tags[k]})
+	}
+	if res.Snapshot == "" { // it failed before there was one
+		return run
 	}
 	run.Inputs = []experiment.Input{{
 		Dataset: experiment.Dataset{

@@ -176,6 +176,38 @@ func TestAVersionServesEvenIfItsRunCannotBeKept(t *testing.T) {
 	}
 }
 
+func TestATrainingThatFailsLeavesARunThatSaysWhy(t *testing.T) {
+	tr, files := trainer(t, table(t, 500))
+	s := &shelf{runs: map[ident.RunID]experiment.Run{}}
+	tr.Tracker = s
+	r := Request{Recipe: recipe(), Files: files, Now: start, Cause: "drift", By: "flyball", Key: "m/3"}
+	input, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := tr.Handler(s)(t.Context(), job.Job{Input: input}, nil); err == nil {
+			t.Fatal("it did not fail")
+		}
+	}
+	run, ok := s.runs[RunOf("m/3/failed")]
+	if !ok || len(s.runs) != 1 || len(s.versions) != 0 || run.Status != experiment.Failed || run.Name != "failed" {
+		t.Fatalf("got %d runs, %+v", len(s.runs), run)
+	}
+	tags := map[string]string{}
+	for _, tag := range run.Tags {
+		tags[tag.Key] = tag.Value
+	}
+	if !strings.HasPrefix(tags["flyball.error"], "0 mature rows: too few to train and to test") || tags["flyball.cause"] != "drift" || tags["flyball.version"] != "" {
+		t.Errorf("got %v", tags)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := tr.Handler(s)(stopped, job.Job{Input: []byte(strings.Replace(string(input), "m/3", "m/4", 1))}, nil); err == nil || len(s.runs) != 1 {
+		t.Errorf("a training that was stopped left a run: %v", err)
+	}
+}
+
 func TestRowsWithoutAKeyAreNamedByTheirPlace(t *testing.T) {
 	tr, files := trainer(t, table(t, 1000))
 	r := Request{Recipe: recipe(), Files: files, Now: start.Add(1005 * time.Hour), Key: "m/1"}
