@@ -80,7 +80,7 @@ func (t *target) launch(ctx context.Context) error {
 	if err := t.cmd.Start(); err != nil {
 		return err
 	}
-	if err := answers(ctx, t.url+"/health"); err != nil {
+	if err := t.answers(ctx); err != nil {
 		t.stop()
 		said, _ := os.ReadFile(log.Name()) // only to say why
 		return fmt.Errorf("%w\n%s", err, said)
@@ -88,14 +88,17 @@ func (t *target) launch(ctx context.Context) error {
 	return nil
 }
 
-// answers waits until the address answers with 200.
-func answers(ctx context.Context, url string) error {
+// answers waits until the server says that it is well.
+func (t *target) answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute) // MLflow takes its time on a busy machine
 	defer cancel()
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url+"/health", nil)
 		if err != nil {
 			return err
+		}
+		if f := stat(fmt.Sprintf("/proc/%d/stat", t.cmd.Process.Pid)); f == nil || f[0] == "Z" {
+			return errors.New("the server ended")
 		}
 		if res, err := http.DefaultClient.Do(req); err == nil {
 			res.Body.Close()
@@ -118,12 +121,15 @@ func (t *target) stop() {
 
 // processor is the processor time that the server and its database have used.
 func (t *target) processor() time.Duration {
-	used := tree(t.cmd.Process.Pid, processorOf)
+	used := t.own()
 	if t.base != nil {
-		used += tree(t.base.cmd.Process.Pid, processorOf)
+		used += time.Duration(tree(t.base.cmd.Process.Pid, processorOf))
 	}
-	return time.Duration(used)
+	return used
 }
+
+// own is the processor time that the server has used without its database.
+func (t *target) own() time.Duration { return time.Duration(tree(t.cmd.Process.Pid, processorOf)) }
 
 // memory is the most that the server's processes have held, in bytes, without the
 // database.

@@ -23,12 +23,16 @@ type object = map[string]any
 type result struct {
 	n      int64         // requests
 	cpu    time.Duration // of the server and its database
+	own    time.Duration // of the server alone
 	wall   time.Duration
 	failed int64
 }
 
 // rate is requests a second of a core.
 func (r result) rate() float64 { return float64(r.n) / r.cpu.Seconds() }
+
+// ownRate is the same without what the database used.
+func (r result) ownRate() float64 { return float64(r.n) / r.own.Seconds() }
 
 // latency is how long one request took, asked by so many clients at once.
 func (r result) latency(clients int) time.Duration {
@@ -156,7 +160,7 @@ func repeat(ctx context.Context, t *target, op operation, clients int, each time
 	var n, failed atomic.Int64
 	var last atomic.Pointer[error]
 	var all sync.WaitGroup
-	before, began := t.processor(), time.Now()
+	before, own, began := t.processor(), t.own(), time.Now()
 	for c := range clients {
 		all.Go(func() {
 			for i := 0; (i == 0 || time.Since(began) < each) && ctx.Err() == nil; i++ {
@@ -170,11 +174,11 @@ func repeat(ctx context.Context, t *target, op operation, clients int, each time
 		})
 	}
 	all.Wait()
-	r := result{n: n.Load(), cpu: t.processor() - before, wall: time.Since(began), failed: failed.Load()}
+	r := result{n: n.Load(), cpu: t.processor() - before, own: t.own() - own, wall: time.Since(began), failed: failed.Load()}
 	if r.n == 0 {
 		return r, *last.Load()
 	}
-	r.cpu = max(r.cpu, tick)
+	r.cpu, r.own = max(r.cpu, tick), max(r.own, tick)
 	return r, ctx.Err()
 }
 
