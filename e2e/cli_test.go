@@ -18,7 +18,7 @@ import (
 // verbs are the commands that a user is told of.
 var verbs = []string{
 	"alerts", "apply", "audit", "compare", "completion", "demo", "diff", "doctor", "drift", "events", "export", "gate", "gc", "hold", "import", "init", "label",
-	"predict", "predictions", "promote", "releases", "reproduce", "resume", "retrain", "rollback", "schema", "score", "serve", "status",
+	"predict", "predictions", "promote", "releases", "reproduce", "resume", "retrain", "rollback", "runs", "schema", "score", "serve", "status",
 	"train", "version", "versions", "watch",
 }
 
@@ -114,7 +114,9 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 		{args: "diff " + model},
 		{args: "diff " + changed, code: 3, says: "+   settings: {trees: 21,"},
 		{args: "predict bike-demand " + filepath.Join(dir, "rows.json"), code: 5, says: "bike-demand"},
-		{args: "compare bike-demand 1 2", code: 5, says: "1"},
+		{args: "compare bike-demand@99 --against live", code: 5, says: "99"},
+		{args: "compare ffff --against live -m bike-demand", code: 5, says: "no run begins with ffff"},
+		{args: "runs -m bike-demand", code: 5, says: "bike-demand"},
 	} {
 		c.check(t, s.url)
 	}
@@ -129,6 +131,7 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 		{args: "versions -o xml", code: 2, says: "xml"},
 		{args: "releases", says: "succeeded"},
 		{args: "gate bike-demand@1", says: "mae"},
+		{args: "runs -m bike-demand", says: "AGAINST THE CONSTANT"},
 		{args: "gate bike-demand@7", code: 5, says: "7"},
 		{args: "predict bike-demand " + filepath.Join(dir, "rows.json"), says: h.key()},
 		{args: "predict bike-demand", stdin: string(h.row(map[string]any{"temp": absent})), code: 1, says: `"temp"`},
@@ -153,7 +156,11 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 	}
 	advance()
 	for _, c := range []command{
-		{args: "compare bike-demand 1 2", says: "mae"},
+		{args: "compare bike-demand@1 bike-demand@2", code: 3, says: "v2 is not worse than v1 by more than 50 mae: it is better by "},
+		{args: "compare bike-demand@2 --against constant --format markdown", says: "against the constant — SUPERIOR"},
+		{args: "compare @live bike-demand@2 -m bike-demand --format html", code: 3, says: "<h2>v2 against v1</h2>"},
+		{args: "runs -m bike-demand --sort start_time", says: "v2"},
+		{args: "runs --since 30d --filter params.trees,=,'21' -o name", says: ""},
 		{args: "promote bike-demand --why a,test", says: "v2"},
 		{args: "promote bike-demand", says: "v2"},
 		{args: "status", says: "v2"},
