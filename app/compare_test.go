@@ -132,6 +132,18 @@ func TestRunsOfTheLoopAndOfPeopleAreComparedOnTheSameRows(t *testing.T) {
 			t.Errorf("got %s, %v", report.Sentence, err)
 		}
 	})
+	t.Run("against a declared baseline that is gone", func(t *testing.T) {
+		if err := s.tracker.SetExperimentTag(ctx, e.ID, experiment.Tag{Key: compare.BaselineTag, Value: "ffff"}); err != nil {
+			t.Fatal(err)
+		}
+		list, err := s.Runs(ctx, client.RunsAsked{Experiment: "demand"})
+		if err != nil || len(list.Runs) != 4 || !strings.HasPrefix(list.Sentence, "the baseline of demand, ffff, is not there") {
+			t.Errorf("got %s, %v", list.Sentence, err)
+		}
+		if _, err := s.Runs(ctx, client.RunsAsked{Experiment: "demand", Against: "ffff"}); !fault.Is(err, fault.NotFound) {
+			t.Errorf("asked for by hand: got %v", err)
+		}
+	})
 	t.Run("found by a filter, with columns", func(t *testing.T) {
 		list, err := s.Runs(ctx, client.RunsAsked{Experiment: "demand", Filter: "params.depth = '9' AND metrics.mae > 1", Columns: "params.depth,metrics.mae", OrderBy: []string{"metrics.mae DESC"}, Against: "none", MaxResults: 1})
 		if err != nil || len(list.Runs) != 1 || list.Runs[0].ID != bad || list.Runs[0].Params["depth"] != "9" || *list.Runs[0].Metrics["mae"] != 9 || list.Next == "" {

@@ -40,9 +40,9 @@ func (d *distances) put(key string, v *Distance) {
 	d.kept[key] = v
 }
 
-// distancesOf puts into each row how far the run lies from the reference. A baseline
-// that is declared and not there is an error; a live version that there is not yet,
-// none.
+// distancesOf puts into each row how far the run lies from the reference. Without a
+// live version yet there is nothing to tell; a baseline that is declared and not there
+// is told instead of the verdict.
 func (f *Finder) distancesOf(ctx context.Context, a Ask, only *experiment.Experiment, runs []experiment.Run, out *List) error {
 	if a.Against == "none" || only == nil || len(runs) == 0 {
 		return nil
@@ -52,9 +52,13 @@ func (f *Finder) distancesOf(ctx context.Context, a Ask, only *experiment.Experi
 	}
 	all := []found{{ref: "run:" + string(runs[0].ID), run: runs[0]}}
 	reference, err := f.against(ctx, Question{Against: a.Against, Model: only.Name}, all)
-	if fault.Is(err, fault.NotFound) && a.Against == "live" {
+	switch missing := fault.Is(err, fault.NotFound); {
+	case missing && a.Against == "live":
 		return nil
-	} else if err != nil {
+	case missing && a.Against == "baseline":
+		out.Sentence = err.Error()
+		return nil
+	case err != nil:
 		return err
 	}
 	of, err := f.load(ctx, []found{reference})
