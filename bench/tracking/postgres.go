@@ -80,7 +80,9 @@ func (p *postgres) make(ctx context.Context, name string) error {
 	return nil
 }
 
-func (p *postgres) url(name string) string { return "postgresql+psycopg2://flyball@/" + name + "?host=" + p.dir }
+func (p *postgres) url(name string) string {
+	return "postgresql+psycopg2://flyball@/" + name + "?host=" + p.dir
+}
 
 func (p *postgres) dsn(name string) string { return "host=" + p.dir + " user=flyball dbname=" + name }
 
