@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,8 +10,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +18,6 @@ import (
 	"flyball/experiment/archive"
 	"flyball/experiment/mlflowimport"
 	"flyball/fault"
-	"flyball/model/registry"
 )
 
 func importCommand(e *env) *cobra.Command {
@@ -341,155 +337,5 @@ func (t *transfer) verify(ctx context.Context) error {
 		n += k.Same
 	}
 	t.say("verified: %d records are here and equal", n)
-	return nil
-}
-
-func exportCommand(e *env) *cobra.Command {
-	var all, noFiles bool
-	c := &cobra.Command{
-		Use: "export --all FOLDER", Short: "Write everything that is tracked and registered into a folder", Args: cobra.ExactArgs(1),
-		Long:    "Writes runs, params, tags and metrics as Parquet, the rest as JSON, and files as they are;\ndocs/formats/export.md tells it. `flyball import FOLDER` reads it back.",
-		Example: "  flyball export --all backup/\n  flyball export --all backup/ --no-artifacts",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if !all {
-				return fault.New(fault.Invalid, "only everything can be exported for now").Do("write flyball export --all %s", args[0])
-			}
-			t := &transfer{env: e, client: e.client(), noFiles: noFiles}
-			return t.takeOut(cmd.Context(), args[0])
-		},
-	}
-	c.Flags().BoolVar(&all, "all", false, "everything")
-	c.Flags().BoolVar(&noFiles, "no-artifacts", false, "leave files out")
-	return c
-}
-
-func (t *transfer) takeOut(ctx context.Context, dir string) error {
-	folder, err := archive.NewFolder(dir)
-	if err != nil {
-		return err
-	}
-	var owners []archive.Record
-	var digests []string
-	counts := map[string]archive.Outcome{}
-	err = t.client.Export(ctx, func(r archive.Record) error {
-		n := counts[r.Kind()]
-		n.Added++
-		counts[r.Kind()] = n
-		switch {
-		case r.Run != nil:
-			owners = append(owners, archive.Record{Run: &archive.Run{ID: r.Run.ID}})
-		case r.LoggedModel != nil:
-			owners = append(owners, archive.Record{LoggedModel: &archive.LoggedModel{ID: r.LoggedModel.ID}})
-		case r.Version != nil:
-			v := r.Version.Version
-			digests = append(digests, string(v.Bundle), string(v.Judged), string(v.Snapshot), string(v.Record))
-		case r.Model != nil && r.Model.Cared():
-			for _, d := range r.Model.Data {
-				digests = append(digests, string(d.Digest))
-			}
-			if err := modelFiles(folder, *r.Model); err != nil {
-				return err
-			}
-		}
-		return folder.Add(r)
-	})
-	for i := 0; err == nil && i < len(digests); i++ {
-		err = t.takeBlob(ctx, folder, digests[i])
-	}
-	for i := 0; err == nil && !t.noFiles && i < len(owners); i++ {
-		err = t.takeFiles(ctx, folder, owners[i])
-	}
-	if err = errors.Join(err, folder.Close()); err != nil {
-		return err
-	}
-	out := table{head: []string{"what", "written"}, short: 2}
-	for _, kind := range archive.Kinds() {
-		out.add(kind, fmt.Sprint(counts[kind].Added))
-	}
-	out.add("files", fmt.Sprint(t.files.Added))
-	return t.show(struct {
-		Kinds map[string]archive.Outcome `json:"kinds"`
-		Files fileCount                  `json:"files"`
-	}{counts, t.files}, out)
-}
-
-// modelFiles writes a model's file, and the pipeline that it names, as they were
-// applied.
-func modelFiles(folder *archive.Folder, m registry.Model) error {
-	_, err := folder.File("models/"+m.Name+"/model.yaml", strings.NewReader(m.File))
-	if err == nil && m.Pipeline != "" {
-		_, err = folder.File("models/"+m.Name+"/pipeline.yaml", strings.NewReader(m.Pipeline))
-	}
-	return err
-}
-
-// A document is small; in it other digests may stand.
-const maxDocument = 8 << 20
-
-var inDocument = regexp.MustCompile(`"([0-9a-f]{64})"`)
-
-// takeBlob keeps the bytes of a digest and, when they are JSON, those of every digest
-// in them. What the server does not have is no blob.
-func (t *transfer) takeBlob(ctx context.Context, folder *archive.Folder, digest string) error {
-	if digest == "" || folder.HasBlob(digest) {
-		return nil
-	}
-	in, err := t.client.Blob(ctx, digest)
-	if f, is := errors.AsType[*fault.Error](err); is && f.Kind == fault.NotFound {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	head, err := io.ReadAll(io.LimitReader(in, maxDocument))
-	if err != nil {
-		return fault.Wrap(err, fault.Unavailable, "blob %s cannot be read", digest)
-	}
-	if err := folder.Blob(digest, io.MultiReader(bytes.NewReader(head), in)); err != nil {
-		return err
-	}
-	if !bytes.HasPrefix(head, []byte("{")) {
-		return nil
-	}
-	for _, m := range inDocument.FindAllSubmatch(head, -1) {
-		if err := t.takeBlob(ctx, folder, string(m[1])); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (t *transfer) takeFiles(ctx context.Context, folder *archive.Folder, owner archive.Record) error {
-	place, err := t.place(ctx, owner)
-	if err != nil || place == "" {
-		return err
-	}
-	return t.takeDir(ctx, folder, place, archive.OwnerFolder(owner))
-}
-
-func (t *transfer) takeDir(ctx context.Context, folder *archive.Folder, from, to string) error {
-	list, err := t.client.Artifacts(ctx, from)
-	if err != nil {
-		return err
-	}
-	for _, a := range list {
-		if a.Dir {
-			if err := t.takeDir(ctx, folder, path.Join(from, a.Path), path.Join(to, a.Path)); err != nil {
-				return err
-			}
-			continue
-		}
-		in, err := t.client.OpenArtifact(ctx, path.Join(from, a.Path))
-		if err != nil {
-			return err
-		}
-		_, err = folder.File(path.Join(to, a.Path), in)
-		if err := errors.Join(err, in.Close()); err != nil {
-			return err
-		}
-		t.files.Added++
-		t.files.Bytes += a.Size
-	}
 	return nil
 }
