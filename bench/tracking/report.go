@@ -26,7 +26,8 @@ func table(out io.Writer, s settings, engine string, results map[string]map[stri
 		if op.clients > 0 {
 			clients = op.clients
 		}
-		fmt.Fprintf(out, "| %s | %s | %s | %.0f × | %.0f × | %s | %s |\n", op.name+failures(m, f), short(m.rate()), short(f.rate()), f.rate()/m.rate(), f.ownRate()/m.ownRate(),
+		fmt.Fprintf(out, "| %s | %s | %s | %s × | %s × | %s | %s |\n", op.name+failures(m, f), short(m.rate()), short(f.rate()),
+			times(f.rate()/m.rate()), times(f.ownRate()/m.ownRate()),
 			took(m.latency(clients)), took(f.latency(clients)))
 	}
 	fmt.Fprintf(out, "| the most memory of the server | %d MB | %d MB | %.2f × | | | |\n", memory["mlflow"]>>20, memory["flyball"]>>20,
@@ -83,6 +84,14 @@ func short(x float64) string {
 		return fmt.Sprintf("%.2f", x)
 	}
 	return grouped(int64(x + 0.5))
+}
+
+// times is a ratio: whole, but for small ones.
+func times(x float64) string {
+	if x < 10 {
+		return fmt.Sprintf("%.1f", x)
+	}
+	return fmt.Sprintf("%.0f", x)
 }
 
 // grouped is a number with a comma before each three digits.
