@@ -64,10 +64,22 @@ func drawings() map[string]template.HTML {
 		"parallel":          chart.Parallel("pc", axes, runs, "AUC runs from 0.802 to 0.834."),
 		"curve":             chart.Curve("m", "loss", []chart.Series{{"a", chart.Candidate, []float64{0, 1, 2, 3, 4, 5, 6}, gaps}, {"b", chart.Other, []float64{0, 6}, []float64{0.9, 0.4}}}),
 		"curve_long":        chart.Curve("m", "sine", []chart.Series{{"a", chart.Other, count, many}}),
+		"curve_large":       chart.Curve("m", "bytes", []chart.Series{{"a", chart.Other, []float64{0, 2e6, 3e6}, []float64{1.2e9, -3.4e9, 5e30}}}),
+		"parallel_names":    chart.Parallel("pc", long(9), []chart.Path{{At: []float64{0, 1, 0, 1, 0, 1, 0, 1, 0}}}, "Names that are long."),
 		"curve_constant":    chart.Curve("m", "one", []chart.Series{{"a", chart.Other, []float64{5}, []float64{7}}}),
 		"verdict_nothing":   chart.Verdict("vd", chart.Difference{Name: "no difference", Digits: 3}),
 		"calibration_empty": chart.Calibration("cal", []chart.Reliability{{"nothing", chart.Live, nil}}),
 	}
+}
+
+// long are axes whose names leave no room.
+func long(n int) []chart.Axis {
+	var out []chart.Axis
+	for i := range n {
+		ticks, _ := chart.Linear(-1e12, 1e12)
+		out = append(out, chart.Axis{Name: "a name that is much too long " + strconv.Itoa(i), Ticks: ticks})
+	}
+	return out
 }
 
 func TestADrawingIsTheSameForTheSameData(t *testing.T) {
@@ -144,6 +156,7 @@ func TestWhatCannotBeDrawnIsNoDrawing(t *testing.T) {
 		"a verdict without an interval": chart.Verdict("v", chart.Difference{Value: 1, Low: nan, Top: 2}),
 		"an interval without a value":   chart.Interval("i", chart.Difference{Value: nan}, 0, 1),
 		"runs without an axis":          chart.Parallel("p", nil, []chart.Path{{}}, ""),
+		"a curve of infinities":         chart.Curve("c", "m", []chart.Series{{"a", chart.Live, []float64{0, 1}, []float64{-math.MaxFloat64, math.MaxFloat64}}}),
 		"a curve without points":        chart.Curve("c", "m", []chart.Series{{"a", chart.Live, []float64{1}, []float64{nan}}}),
 	} {
 		if got != "" {

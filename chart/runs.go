@@ -52,6 +52,7 @@ func Parallel(id string, axes []Axis, runs []Path, desc string) template.HTML {
 		}
 	}
 	for i, a := range axes {
+		a.Name = short(a.Name, int(min(20, (x.at(1)-x.at(0))/glyph-1)))
 		axis(s, a, x.at(float64(i)), y, i == len(axes)-1)
 	}
 	return s.end()
@@ -84,7 +85,7 @@ func curve(r Path, x, y scale) string {
 
 func axis(s *svg, a Axis, x float64, y scale, last bool) {
 	s.line("ax", point{x, 44}, point{x, 236})
-	s.text("h m", x, 22, short(a.Name, 22))
+	s.text("h m", x, 22, a.Name)
 	for _, t := range a.Ticks {
 		if !finite(t.At) {
 			continue
@@ -99,13 +100,17 @@ func axis(s *svg, a Axis, x float64, y scale, last bool) {
 	}
 }
 
-// short is a text of at most n characters.
+// glyph is how wide a character may be, in pixels.
+const glyph = 0.62 * 11
+
+// short is a text of at most n characters. What is left out is in its middle, since
+// long names differ at their ends.
 func short(s string, n int) string {
 	r := []rune(s)
 	if len(r) <= n {
 		return s
 	}
-	return string(r[:n-1]) + "…"
+	return string(r[:n/2]) + "…" + string(r[len(r)-n+n/2+1:])
 }
 
 // Scale lays the values of a setting along an axis: one tick for each of at most
@@ -163,10 +168,20 @@ func Linear(lo, hi float64) (marks []Tick, at func(float64) float64) {
 	ts := ticks(lo, hi, 5)
 	for _, t := range ts {
 		if t >= lo && t <= hi {
-			marks = append(marks, Tick{Number(t, places(ts)), (t - lo) / (hi - lo)})
+			marks = append(marks, Tick{told(t, places(ts)), (t - lo) / (hi - lo)})
 		}
 	}
 	return marks, func(v float64) float64 { return (v - lo) / (hi - lo) }
+}
+
+// told is a tick's number, which has room for seven characters.
+func told(v float64, digits int) string {
+	for _, text := range []string{Number(v, digits), shortest(v)} {
+		if len([]rune(text)) <= 7 {
+			return text
+		}
+	}
+	return strings.Replace(fmt.Sprintf("%.1g", v), "-", "−", 1)
 }
 
 // shortest is a number as people write it.
@@ -191,7 +206,7 @@ func Curve(id, name string, lines []Series) template.HTML {
 	xlo, xhi, ylo, yhi := math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
 	for _, l := range lines {
 		for i := range min(len(l.X), len(l.Y)) {
-			if finite(l.X[i], l.Y[i]) {
+			if drawable(l.X[i], l.Y[i]) {
 				xlo, xhi, ylo, yhi = min(xlo, l.X[i]), max(xhi, l.X[i]), min(ylo, l.Y[i]), max(yhi, l.Y[i])
 			}
 		}
@@ -200,14 +215,16 @@ func Curve(id, name string, lines []Series) template.HTML {
 		return ""
 	}
 	xs, ys := ticks(xlo, xhi, 6), ticks(ylo, yhi, 5)
-	sx, sy := scale{xs[0], xs[len(xs)-1], 56, 560}, scale{ys[0], ys[len(ys)-1], 196, 24}
+	sx, sy := scale{xs[0], xs[len(xs)-1], 56, 552}, scale{ys[0], ys[len(ys)-1], 196, 24}
 	s := begin(id, "n2", 580, 236, name+" by step", fmt.Sprintf("%d lines over steps %s to %s; values from %s to %s.", len(lines), shortest(xlo), shortest(xhi), shortest(ylo), shortest(yhi)))
 	for _, t := range ys {
-		s.line("gr", point{56, sy.at(t)}, point{560, sy.at(t)})
-		s.text("t e", 49, sy.at(t)+4, Number(t, places(ys)))
+		s.line("gr", point{56, sy.at(t)}, point{552, sy.at(t)})
+		s.text("t e", 49, sy.at(t)+4, told(t, places(ys)))
 	}
 	for _, t := range xs {
-		s.text("t m", sx.at(t), 212, Number(t, places(xs)))
+		if t == math.Trunc(t) { // there is no half a step
+			s.text("t m", sx.at(t), 212, told(t, 0))
+		}
 	}
 	for _, l := range lines {
 		course(s, l, sx, sy)
@@ -216,6 +233,10 @@ func Curve(id, name string, lines []Series) template.HTML {
 	s.text("t", 56, 230, "step")
 	return s.end()
 }
+
+// drawable reports whether a point has a place. MLflow's clients write infinity as the
+// largest number there is.
+func drawable(x, y float64) bool { return finite(x, y) && math.Abs(y) < 1e300 }
 
 // course draws a line in the pieces that its gaps leave; a piece of one point is a
 // disc.
@@ -231,7 +252,7 @@ func course(s *svg, l Series, sx, sy scale) {
 		piece = nil
 	}
 	for i := range min(len(l.X), len(l.Y)) {
-		if !finite(l.X[i], l.Y[i]) {
+		if !drawable(l.X[i], l.Y[i]) {
 			flush()
 			continue
 		}

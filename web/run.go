@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"flyball/chart"
@@ -28,12 +29,23 @@ type runView struct {
 	Headline []span
 	More     string
 	Compare  string // address of the comparison with the baseline
-	Params   []compare.Value
-	Metrics  []compare.Value
-	Tags     []compare.Value
-	Inputs   []compare.Value
+	Params   []pair
+	Metrics  []pair
+	Tags     []pair
+	Inputs   []pair
 	Charts   []figure
 	Hidden   int // metrics that have a course and are not drawn
+}
+
+// pair is a name with its value; numbers stand right.
+type pair struct {
+	Key, Value string
+	Number     bool
+}
+
+func pairOf(key, value string) pair {
+	_, err := strconv.ParseFloat(value, 64)
+	return pair{key, value, err == nil}
 }
 
 // run shows one run: what went in, what came out, and the course of its metrics.
@@ -51,14 +63,17 @@ func (p *pages) run(w http.ResponseWriter, r *http.Request) {
 	f.Experiment = d.ExperimentName
 	f.Crumbs = []crumb{{"Flyball", "/"}, {"Experiments", "/runs"}, {d.ExperimentName, runsOf(d.ExperimentName)}, {"Run " + short(d.ID), ""}}
 	v := runView{
-		Frame: f, Headline: standing(d), More: lived(d), Params: d.All,
+		Frame: f, Headline: standing(d), More: lived(d),
 		Compare: "/compare?" + url.Values{"ref": {"run:" + d.ID}, "against": {"baseline"}, "experiment": {d.ExperimentName}}.Encode(),
 	}
+	for _, x := range d.All {
+		v.Params = append(v.Params, pairOf(x.Key, x.Value))
+	}
 	for _, t := range d.AllTags {
-		v.Tags = append(v.Tags, compare.Value{Key: t.Key, Value: clip(t.Value, 400)})
+		v.Tags = append(v.Tags, pairOf(t.Key, clip(t.Value, 400)))
 	}
 	for _, in := range d.Inputs {
-		v.Inputs = append(v.Inputs, compare.Value{Key: strings.TrimSpace(in.Name + " " + in.Context), Value: in.Digest})
+		v.Inputs = append(v.Inputs, pairOf(strings.TrimSpace(in.Name+" "+in.Context), in.Digest))
 	}
 	if err := p.courses(r.Context(), &v, d); err != nil {
 		p.broken(w, r, err)
@@ -112,11 +127,7 @@ func lived(d compare.Detail) string {
 // courses lists the metrics, and draws those that have a course.
 func (p *pages) courses(ctx context.Context, v *runView, d compare.Detail) error {
 	for _, m := range d.AllMetrics {
-		value := "not a number"
-		if m.Value != nil {
-			value = unit.Fixed(*m.Value, unit.Digits(math.Abs(*m.Value)))
-		}
-		v.Metrics = append(v.Metrics, compare.Value{Key: m.Key, Value: value})
+		v.Metrics = append(v.Metrics, pair{m.Key, alone(m.Value), true})
 		if m.Step == 0 {
 			continue // one point, as far as it tells
 		}
@@ -137,24 +148,27 @@ func (p *pages) courses(ctx context.Context, v *runView, d compare.Detail) error
 
 // course draws one metric over its steps.
 func course(n int, key string, points []compare.Point) figure {
-	line := chart.Series{Name: key, Role: chart.Candidate}
+	line := chart.Series{Name: key, Role: chart.Other}
 	data := grid{Name: key + " by step", Head: []string{"step", key}}
 	every := max(1, len(points)/50)
 	for i, m := range points {
-		v, text := math.NaN(), "not a number"
+		v, text := math.NaN(), alone(m.Value)
 		if m.Value != nil {
-			v, text = *m.Value, unit.Fixed(*m.Value, unit.Digits(math.Abs(*m.Value)))
+			v = *m.Value
 		}
 		line.X, line.Y = append(line.X, float64(m.Step)), append(line.Y, v)
 		if i%every == 0 || i == len(points)-1 {
 			data.Rows = append(data.Rows, []string{unit.Count(int(m.Step)), text})
 		}
 	}
-	how := "No value of it is a number."
+	finding, how := key+": no value is a number.", "Nothing can be drawn."
 	if values := slices.DeleteFunc(slices.Clone(line.Y), math.IsNaN); len(values) > 0 {
-		digits := unit.Digits(math.Abs(slices.Max(values)))
-		how = fmt.Sprintf("From %s to %s over steps %s to %s; at most %d points are drawn.", unit.Fixed(values[0], digits), unit.Fixed(values[len(values)-1], digits),
-			unit.Count(int(points[0].Step)), unit.Count(int(points[len(points)-1].Step)), chartPoints)
+		digits := unit.Digits(slices.Max(values))
+		finding = fmt.Sprintf("%s went from %s to %s.", key, figureOf(values[0], digits), figureOf(values[len(values)-1], digits))
+		how = fmt.Sprintf("Steps %s to %s.", unit.Count(int(points[0].Step)), unit.Count(int(points[len(points)-1].Step)))
+		if len(points) >= chartPoints {
+			how += fmt.Sprintf(" At most %d points are drawn.", chartPoints)
+		}
 	}
-	return figure{Finding: key + ".", How: how, SVG: chart.Curve(fmt.Sprint("m", n), key, []chart.Series{line}), Data: data}
+	return figure{Finding: finding, How: how, SVG: chart.Curve(fmt.Sprint("m", n), key, []chart.Series{line}), Data: data}
 }

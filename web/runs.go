@@ -12,9 +12,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"flyball/chart"
+	"flyball/event"
 	"flyball/experiment"
 	"flyball/experiment/compare"
 	"flyball/experiment/evaluation"
@@ -53,6 +53,12 @@ const (
 	maxColumns   = 40
 	offeredNames = 200
 	pageOfSpaces = 1000
+)
+
+// What the runs are sorted by when nobody says.
+const (
+	startTime   = "attributes.start_time"
+	newestFirst = startTime + " DESC"
 )
 
 // asked is the address of the page, taken apart.
@@ -133,6 +139,7 @@ type runsView struct {
 	Offered  []string
 	Heads    []head
 	Rows     []row
+	Wide     bool // wider than a screen: the table scrolls in a box of its own
 	Parallel *figure
 	Next     string
 	First    string
@@ -149,6 +156,8 @@ type head struct {
 type row struct {
 	Ref, Short, Name, Href, Version string
 	Best                            bool
+	Mark                            event.Mark // of a run that has not finished well; else empty
+	Word                            string
 	Cells                           []cellOf
 }
 
@@ -225,7 +234,7 @@ func (a asked) sorted() (kind, key string) {
 	if kind != "metrics" && kind != "params" {
 		return "", ""
 	}
-	return kind, strings.Trim(key, "`\"")
+	return kind, untick(key)
 }
 
 // lower reports whether less of a metric is better: what Flyball knows; else, when the
@@ -274,6 +283,7 @@ func (v *runsView) fill(l compare.List) {
 	for i, r := range l.Runs {
 		v.Rows = append(v.Rows, rowOf(r, l.Columns, digits, distances, i == best))
 	}
+	v.Wide = wide(v.Heads, v.Rows)
 	v.Headline, v.More = v.headline(l)
 	if l.Next != "" {
 		v.Next = v.Asked.href(func(a *asked) { a.Token = l.Next })
@@ -294,28 +304,11 @@ func bestOf(l compare.List) int {
 	return best
 }
 
-// digitsOf is how many digits each column of metrics shows: the same all the way down.
-func digitsOf(l compare.List) map[string]int {
-	most := map[string]float64{}
-	for _, r := range l.Runs {
-		for key, v := range r.Metrics {
-			if v != nil {
-				most[key] = max(most[key], math.Abs(*v))
-			}
-		}
-	}
-	out := map[string]int{}
-	for key, v := range most {
-		out[key] = unit.Digits(v)
-	}
-	return out
-}
-
 // headline is the sentence above the table, made of the values in it.
 func (v *runsView) headline(l compare.List) (sentence []span, more string) {
 	switch {
 	case v.Wrong != "":
-		return []span{{"The filter cannot be read.", false}}, "Nothing was searched."
+		return []span{{"What is asked for cannot be read.", false}}, "Nothing was searched."
 	case len(l.Runs) == 0 && (v.Asked.Filter != "" || v.Asked.Token != ""):
 		return []span{{"No run is like that.", false}}, "The filter leaves out every run of this experiment."
 	case len(l.Runs) == 0:
@@ -352,20 +345,20 @@ func (v *runsView) heads(l compare.List, distances bool) []head {
 	}
 	for _, c := range l.Columns {
 		kind, key, _ := strings.Cut(c, ".")
-		out = append(out, v.head(key, kind+".`"+key+"`", kind == "metrics"))
+		out = append(out, v.head(key, kind+"."+tick(key), kind == "metrics"))
 	}
-	return append(out, head{Name: "Took", Number: true}, v.head("By", "attributes.user_id", false), v.head("At", "attributes.start_time", true))
+	return append(out, head{Name: "Took", Number: true}, v.head("By", "attributes.user_id", false), v.head("At", startTime, true))
 }
 
 // head is a column whose name sorts by it, and by it the other way round at the next
 // press.
 func (v *runsView) head(name, key string, number bool) head {
-	h := head{Name: name, Number: number}
+	h := head{Name: middle(name, 36), Number: number}
 	way := "DESC"
 	if !number {
 		way = "ASC"
 	}
-	switch v.Asked.Sort {
+	switch cmp.Or(v.Asked.Sort, newestFirst) {
 	case key + " ASC":
 		h.Sorted, way = "ascending", "DESC"
 	case key + " DESC":
@@ -377,6 +370,7 @@ func (v *runsView) head(name, key string, number bool) head {
 
 func rowOf(r compare.Row, columns []string, digits map[string]int, distances, best bool) row {
 	out := row{Ref: "run:" + r.ID, Short: short(r.ID), Name: clip(r.Name, 40), Href: runPage(r.ID), Version: r.Version, Best: best}
+	out.Mark, out.Word = standOf(r.Status)
 	if distances {
 		out.Cells = append(out.Cells, distanceOf(r.Distance))
 	}
@@ -386,7 +380,7 @@ func rowOf(r compare.Row, columns []string, digits map[string]int, distances, be
 		case "metrics":
 			text := "–"
 			if v := r.Metrics[key]; v != nil {
-				text = unit.Fixed(*v, digits[key])
+				text = figureOf(*v, digits[key])
 			}
 			out.Cells = append(out.Cells, cellOf{Text: text, Number: true})
 		case "params":
@@ -395,21 +389,8 @@ func rowOf(r compare.Row, columns []string, digits map[string]int, distances, be
 			out.Cells = append(out.Cells, textOf(r.Tags[key]))
 		}
 	}
-	at := "–"
-	if !r.Start.IsZero() {
-		at = r.Start.Format("2 Jan 15:04")
-	}
-	out.Cells = append(out.Cells, cellOf{Text: took(r.Start, r.End), Number: true}, cellOf{Text: clip(r.User, 30)}, cellOf{Text: at, Number: true})
+	out.Cells = append(out.Cells, cellOf{Text: took(r.Start, r.End), Number: true}, cellOf{Text: clip(r.User, 30)}, cellOf{Text: moment(r.Start), Number: true})
 	return out
-}
-
-// textOf is a param or tag; numbers stand right.
-func textOf(s string) cellOf {
-	if s == "" {
-		return cellOf{Text: "–"}
-	}
-	_, err := strconv.ParseFloat(s, 64)
-	return cellOf{Text: clip(s, 40), Number: err == nil}
 }
 
 func distanceOf(d *compare.Distance) cellOf {
@@ -424,31 +405,6 @@ func distanceOf(d *compare.Distance) cellOf {
 }
 
 func runPage(id string) string { return "/run?" + url.Values{"id": {id}}.Encode() }
-
-func short(id string) string { return id[:min(len(id), 8)] }
-
-// clip is a text of at most n characters.
-func clip(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:n-1]) + "…"
-	}
-	return s
-}
-
-// took is how long a run took.
-func took(start, end time.Time) string {
-	if start.IsZero() || end.Before(start) {
-		return "–"
-	}
-	d := end.Sub(start)
-	switch {
-	case d < time.Minute:
-		return unit.Fixed(d.Seconds(), 1) + " s"
-	case d < time.Hour:
-		return unit.Fixed(d.Minutes(), 0) + " min"
-	}
-	return unit.Fixed(d.Hours(), 1) + " h"
-}
 
 // draw draws the runs over the settings that vary and a metric.
 func (p *pages) draw(ctx context.Context, v *runsView) error {

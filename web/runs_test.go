@@ -262,7 +262,7 @@ func TestTheSentenceOfRunsSaysWhatTheTableShows(t *testing.T) {
 		{"runs without predictions", short, runsView{Count: "3"}, "3 runs. What they say cannot be held against a baseline: they keep no predictions on its rows."},
 		{"nothing at all", none, runsView{}, "No run yet."},
 		{"nothing like that", none, runsView{Asked: asked0("params.depth = '9'")}, "No run is like that."},
-		{"a filter that is none", none, runsView{Wrong: "x"}, "The filter cannot be read."},
+		{"a filter that is none", none, runsView{Wrong: "x"}, "What is asked for cannot be read."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			spans, _ := c.view.headline(c.list)
@@ -328,7 +328,7 @@ func TestAWordIsQuotedForTheShellWhereItMustBe(t *testing.T) {
 
 func TestHowLongARunTookIsSaidInItsOwnUnit(t *testing.T) {
 	start := time.Unix(1_700_000_000, 0)
-	for after, want := range map[time.Duration]string{-time.Second: "–", 1100 * time.Millisecond: "1.1 s", 90 * time.Second: "2 min", 90 * time.Minute: "1.5 h"} {
+	for after, want := range map[time.Duration]string{-time.Second: "–", 1100 * time.Millisecond: "1.1\u00a0s", 90 * time.Second: "2\u00a0min", 90 * time.Minute: "1.5\u00a0h"} {
 		if got := took(start, start.Add(after)); got != want {
 			t.Errorf("%s: got %s, want %s", after, got, want)
 		}

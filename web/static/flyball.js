@@ -54,7 +54,7 @@
   for (const p of $$(".plot[data-end]")) p.scrollLeft = p.scrollWidth;
 
   // Keys. One letter acts; g and a letter goes.
-  const go = { l: "/", x: "/runs" };
+  const go = (key) => $$(".rail > nav a").find((a) => $("kbd", a)?.textContent === "g " + key)?.click();
   let g = 0;
   const rows = () => $$(".sticky tbody tr:not(.grp,.opened)").filter((r) => !r.hidden);
   const move = (d) => {
@@ -67,7 +67,7 @@
     let d = $("dialog.help");
     if (!d) {
       d = document.createElement("dialog"); d.className = "help"; d.setAttribute("aria-label", "Keys");
-      const keys = [["/", "filter"], ["⌘K", "find anything"], ["g l", "loop"], ["g x", "experiments"], ["j k", "move"], ["x", "mark"], ["o", "open"], ["c", "compare marked"], ["r", "roll back (asks)"], ["t", "data behind charts"], [".", "copy the command"], ["n", "show new lines"], ["Esc", "close"]];
+      const keys = [["/", "filter"], ["g l", "loop"], ["g x", "experiments"], ["g r", "runs"], ["j k", "move"], ["x", "mark"], ["o", "open"], ["c", "compare marked"], ["r", "roll back (asks)"], ["t", "data behind charts"], [".", "copy the command"], ["n", "show new lines"], ["Esc", "close"]];
       d.innerHTML = "<h2>Keys</h2><ul class=keys>" + keys.map(([k, w]) => `<li>${w}<kbd>${k}</kbd></li>`).join("") + "</ul><form method=dialog class='btns gapt'><button class=btn>Close</button></form>";
       document.body.append(d);
     }
@@ -76,7 +76,7 @@
   document.addEventListener("keydown", (e) => {
     if (e.key === "Escape") { for (const m of $$("details.menu[open]")) { m.open = false; $("summary", m).focus(); } return; }
     if (e.target.closest("input:not([type=checkbox]), textarea, select, dialog") || e.metaKey || e.ctrlKey || e.altKey) return;
-    if (g) { g = 0; if (go[e.key]) location.href = go[e.key]; return; }
+    if (g) { g = 0; go(e.key); return; }
     const cur = $(".sticky tr.cur");
     const act = {
       g: () => { g = 1; setTimeout(() => (g = 0), 1200); }, "/": () => $("[data-filter]")?.focus(), "?": help, ".": () => copy("#cmd"), j: () => move(1), k: () => move(-1),
