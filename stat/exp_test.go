@@ -99,8 +99,8 @@ func TestExpIsLessThanAUnitInTheLastPlaceOff(t *testing.T) {
 func TestExpAndTheStandardLibraryAgree(t *testing.T) {
 	differ, n := 0, 0
 	for _, x := range points(1_000_000) {
-		if math.Abs(x) > 708 {
-			continue // there math.Exp gives 0 and +Inf too early on some processors
+		if x > 709.4 {
+			continue // there math.Exp gives +Inf too early on some processors
 		}
 		n++
 		switch d := int64(math.Float64bits(stat.Exp(x)) - math.Float64bits(math.Exp(x))); {

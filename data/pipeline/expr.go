@@ -15,6 +15,7 @@ import (
 
 	"flyball/data/frame"
 	"flyball/fault"
+	"flyball/stat"
 )
 
 // program is a compiled expression and the columns it reads. Common expressions are
@@ -28,7 +29,7 @@ type program struct {
 // functions are what expressions know beyond expr-lang's own. Outside a function's
 // range the result is missing.
 var functions = map[string]func(float64) float64{
-	"log": math.Log, "log1p": math.Log1p, "exp": math.Exp, "sqrt": math.Sqrt, "sin": math.Sin, "cos": math.Cos,
+	"log": math.Log, "log1p": math.Log1p, "exp": stat.Exp, "sqrt": math.Sqrt, "sin": math.Sin, "cos": math.Cos,
 }
 
 // pairs are functions of two numbers, max and min of any number of them.

@@ -221,7 +221,7 @@ func sum(v []float64) float64 {
 
 // quantile is numpy's linear interpolation over sorted values.
 func quantile(v []float64, q float64) float64 {
-	at := q * float64(len(v)-1)
+	at := float64(q * float64(len(v)-1)) // rounded here, before k is taken off
 	k := int(at)
 	if k+1 >= len(v) {
 		return v[len(v)-1]

@@ -14,6 +14,7 @@ import (
 	"flyball/data/pipeline"
 	"flyball/fault"
 	"flyball/model"
+	"flyball/stat"
 )
 
 // Format is the format tag of linear.json; docs/formats/bundle.md describes it.
@@ -86,9 +87,9 @@ func (m *Model) Score(x pipeline.Matrix, out []float64) {
 		}
 		switch m.Kind {
 		case dataset.Binary:
-			row[0] = 1 / (1 + math.Exp(-row[0]))
+			row[0] = stat.Logistic(row[0])
 		case dataset.Multiclass:
-			Softmax(row)
+			stat.Softmax(row)
 		}
 	}
 }
@@ -100,23 +101,9 @@ func (m *Model) margin(o int, row []float32) float64 {
 		if math.IsNaN(v) {
 			v = m.Fill[j]
 		}
+		// The conversion keeps a compiler from rounding the product and the sum at
+		// once, as those for arm64 do: the scores would differ from machine to machine.
 		sum += float64(c * v)
 	}
 	return sum
-}
-
-// Softmax turns margins into probabilities, in place.
-func Softmax(v []float64) {
-	high := math.Inf(-1)
-	for _, x := range v {
-		high = max(high, x)
-	}
-	sum := 0.0
-	for i, x := range v {
-		v[i] = math.Exp(x - high)
-		sum += v[i]
-	}
-	for i := range v {
-		v[i] /= sum
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"flyball/data/pipeline"
+	"flyball/stat"
 )
 
 // cell is a node as it is walked. The children of a split are neighbours, so that the
@@ -155,9 +156,9 @@ func (e *Ensemble) Score(x pipeline.Matrix, out []float64) {
 	for r := range x.Rows {
 		switch o := out[r*k : (r+1)*k]; e.link {
 		case Logistic:
-			o[0] = 1 / (1 + math.Exp(-o[0]))
+			o[0] = stat.Logistic(o[0])
 		case Softmax:
-			softmax(o)
+			stat.Softmax(o)
 		}
 	}
 }
@@ -189,20 +190,5 @@ func (e *Ensemble) marginsOf(x pipeline.Matrix, from int, sums []float32) {
 			s[2] += c[k].leaf
 			s[3] += c[l].leaf
 		}
-	}
-}
-
-func softmax(o []float64) {
-	top := o[0]
-	for _, v := range o {
-		top = max(top, v)
-	}
-	sum := 0.0
-	for j, v := range o {
-		o[j] = math.Exp(v - top)
-		sum += o[j]
-	}
-	for j := range o {
-		o[j] /= sum
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"flyball/model"
 	"flyball/model/tree"
 	"flyball/model/xgboost"
+	"flyball/stat"
 )
 
 // gbdt is builtin/gbdt: second-order boosting of trees of a given depth on histograms
@@ -133,19 +134,11 @@ func (b *booster) softmax() []float64 {
 	n, k := b.data.X.Rows, b.data.outputs()
 	p := make([]float64, n*k)
 	for i := range n {
-		high := math.Inf(-1)
-		for c := range k {
-			high = max(high, float64(b.margins[c*n+i]))
+		row := p[i*k : (i+1)*k]
+		for c := range row {
+			row[c] = float64(b.margins[c*n+i])
 		}
-		sum := 0.0
-		for c := range k {
-			e := math.Exp(float64(b.margins[c*n+i]) - high)
-			p[i*k+c] = e
-			sum += e
-		}
-		for c := range k {
-			p[i*k+c] /= sum
-		}
+		stat.Softmax(row)
 	}
 	return p
 }
@@ -160,7 +153,7 @@ func (b *booster) gradients(out int, probs []float64) {
 		case dataset.Regression:
 			b.grad[i] = gradient{float32(float64(m[i]) - y), 1}
 		case dataset.Binary:
-			p := 1 / (1 + math.Exp(-float64(m[i])))
+			p := stat.Logistic(float64(m[i]))
 			b.grad[i] = gradient{float32(p - y), float32(max(p*(1-p), leastHessian))}
 		case dataset.Multiclass:
 			p, hit := probs[i*k+out], 0.0

@@ -14,6 +14,7 @@ import (
 	"flyball/fault"
 	"flyball/model"
 	"flyball/model/linear"
+	"flyball/stat"
 )
 
 // linearModel is builtin/linear: least squares, logistic and multinomial regression
@@ -112,10 +113,10 @@ func loss(kind dataset.Kind, y float64, margins []float64) float64 {
 		return d * d / 2
 	case dataset.Binary:
 		z := margins[0]
-		margins[0] = 1/(1+math.Exp(-z)) - y
-		return max(z, 0) - z*y + math.Log1p(math.Exp(-math.Abs(z)))
+		margins[0] = stat.Logistic(z) - y
+		return max(z, 0) - z*y + math.Log1p(stat.Exp(-math.Abs(z)))
 	}
-	linear.Softmax(margins)
+	stat.Softmax(margins)
 	l := -math.Log(max(margins[int(y)], math.SmallestNonzeroFloat64))
 	margins[int(y)]--
 	return l
