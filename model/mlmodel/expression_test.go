@@ -26,6 +26,7 @@ func TestAnExpressionBecomesATree(t *testing.T) {
 		{`-$env["lead time"] / 3.5`, `["/",["negate",["column","lead time"]],3.5]`, true},
 		{`hotel in ["City", "Resort"] ? 1 : 0`, `["if",["or",["or",false,["==",["column","hotel"],"City"]],["==",["column","hotel"],"Resort"]],1,0]`, true},
 		{`max(1, adr, 3)`, `["max",["max",1,["column","adr"]],3]`, true},
+		{`1 / (1 + exp(-adr))`, `["/",1,["+",1,["exp",["negate",["column","adr"]]]]]`, true},
 		{`log1p(adr) ^ 2`, `["**",["log1p",["column","adr"]],2]`, false},
 		{
 			`not (hotel startsWith "C" && adr >= 10) ? len(hotel) : abs(adr)`,

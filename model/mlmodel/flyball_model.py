@@ -5,8 +5,8 @@ MLflow finds this file by the loader_module of an MLmodel file and calls
 _load_pyfunc with the folder of the version's files. It needs numpy alone; rows may
 be a pandas.DataFrame or a mapping of column to values. Python 3.9 and later.
 
-The numbers are Flyball's, bit for bit, up to exp, log, sin, cos and powers: there
-two mathematical libraries may differ in the last place, and loader.json says how
+The numbers are Flyball's, bit for bit, up to log, sin, cos and powers in expressions:
+there two mathematical libraries may differ in the last place, and loader.json says how
 much of a difference the replay of the golden rows lets pass.
 """
 
@@ -336,6 +336,30 @@ def _words(of):
     return lambda *args: np.vectorize(of, otypes=[np.float64])(*args)
 
 
+LAST, LEAST = 7.09782712893383973096e02, -7.45133219101941108420e02
+
+
+def exp(x):
+    """e to the power of x, in the steps of Flyball's stat.Exp, which says where they are
+    from: np.exp differs in the last place from one processor to another."""
+    x = np.asarray(x, dtype=np.float64)
+    inside = np.where((x >= LEAST) & (x <= LAST), x, 0.0)
+    k = np.trunc(1.44269504088896338700e00 * inside + np.copysign(0.5, inside))
+    high = inside - k * 6.93147180369123816490e-01
+    low = k * 1.90821492927058770002e-10
+    r = high - low
+    t = r * r
+    p = -1.65339022054652515390e-06 + t * 4.13813679705723846039e-08
+    p = 6.61375632143793436117e-05 + t * p
+    p = -2.77777777770155933842e-03 + t * p
+    p = 1.66666666666666019037e-01 + t * p
+    c = r - t * p
+    y = 1 - ((low - r * c / (2 - c)) - high)
+    k = k.astype(np.int32)
+    y = y * np.ldexp(1.0, k >> 1) * np.ldexp(1.0, k - (k >> 1))
+    return np.where(x > LAST, np.inf, np.where(x < LEAST, 0.0, np.where(x != x, x, y)))
+
+
 def _round(x):
     whole = np.trunc(x)
     return np.where(np.abs(x - whole) >= 0.5, whole + np.copysign(1.0, x), whole)
@@ -376,7 +400,7 @@ OPERATORS = {
     "round": _round,
     "log": np.log,
     "log1p": np.log1p,
-    "exp": np.exp,
+    "exp": exp,
     "sqrt": np.sqrt,
     "sin": np.sin,
     "cos": np.cos,
@@ -390,12 +414,12 @@ OPERATORS = {
 
 
 def _softmax(margins):
-    e = np.exp(margins - margins.max(axis=1, keepdims=True))
+    e = exp(margins - margins.max(axis=1, keepdims=True))
     return e / np.add.accumulate(e, axis=1)[:, -1:]
 
 
 def _logistic(margins):
-    return 1 / (1 + np.exp(-margins))
+    return 1 / (1 + exp(-margins))
 
 
 class Constant:

@@ -169,7 +169,7 @@ func (w *writer) write(ctx context.Context, v registry.Version, m model.Manifest
 	if err != nil {
 		return err
 	}
-	content, err := json.Marshal(loaderFile{LoaderFormat, trees, g, tolerance(m, exact)})
+	content, err := json.Marshal(loaderFile{LoaderFormat, trees, g, tolerance(exact)})
 	if err != nil {
 		return fmt.Errorf("encode loader.json: %w", err)
 	}
@@ -191,17 +191,14 @@ func (w *writer) write(ctx context.Context, v registry.Version, m model.Manifest
 }
 
 // tolerance is how far a score may be from the golden one in another language: not at
-// all where both only add, multiply and compare; some last places where the score is
-// a logistic or a softmax; and what the rounding of a feature to float32 makes of a
-// last place where an expression has a logarithm or the like.
-func tolerance(m model.Manifest, exact bool) float64 {
-	switch {
-	case !exact:
-		return 1e-6
-	case m.Kind == dataset.Regression || m.Estimator == "constant.json":
+// all, for both add, multiply, compare and make exp alike; but what the rounding of a
+// feature to float32 makes of a last place where an expression has a logarithm or the
+// like.
+func tolerance(exact bool) float64 {
+	if exact {
 		return 0
 	}
-	return 1e-14
+	return 1e-6
 }
 
 // The environment of the folder. The version of Python is what MLflow's tools install
