@@ -40,6 +40,8 @@ var expressions = []struct {
 	{"mod(x, 4)", true, 3},
 	{"floor(x / 2) + ceil(y / 3) + round(x / 2)", true, 7},
 	{"sqrt(x + 2) + log(exp(y)) + log1p(0) + sin(0) + cos(0)", true, 2},
+	{"(exp(x - 6) - 2.718281828459045) * 2 ** 51", true, 1}, // 0 by math.Exp: exp is stat's
+	{"let z = exp(x - 6); (z - 2.718281828459045) * 2 ** 51", false, 1},
 	{`c == "a" ? x : y`, true, 7},
 	{`c in ["b", "d"] ? 1 : 2`, true, 2},
 	{`c not in ["b"] and x > 1 or false ? 1 : 0`, true, 1},

@@ -37,8 +37,16 @@ func TestAMissingFeatureCountsAsTheMeanOfTheTraining(t *testing.T) {
 
 func TestABinaryModelGivesProbabilities(t *testing.T) {
 	got := score(t, strings.Replace(line, "regression", "binary", 1), pipeline.Matrix{Rows: 2, Cols: 2, Data: []float32{0, 3, 0, 2}})
-	if got[0] != 0.5 || math.Abs(got[1]-0.7310585786300049) > 1e-15 {
+	if got[0] != 0.5 || got[1] != 0.7310585786300049 {
 		t.Errorf("got %v, want [0.5 0.7310585786300049]", got)
+	}
+}
+
+func TestAProductIsRoundedBeforeItIsAddedOnEveryProcessor(t *testing.T) {
+	const file = `{"format":"flyball.linear/v1","kind":"regression","fill":[0],"coefficients":[[0.1]],"intercepts":[-0.3]}`
+	got := score(t, file, pipeline.Matrix{Rows: 1, Cols: 1, Data: []float32{3}})
+	if got[0] != 0x1p-54 { // with one rounding it would be 0x1p-55
+		t.Errorf("3 × 0.1 - 0.3: got %x, want 0x1p-54", got[0])
 	}
 }
 
