@@ -65,6 +65,7 @@ func drawings() map[string]template.HTML {
 		"curve":             chart.Curve("m", "loss", []chart.Series{{"a", chart.Candidate, []float64{0, 1, 2, 3, 4, 5, 6}, gaps}, {"b", chart.Other, []float64{0, 6}, []float64{0.9, 0.4}}}),
 		"curve_long":        chart.Curve("m", "sine", []chart.Series{{"a", chart.Other, count, many}}),
 		"curve_large":       chart.Curve("m", "bytes", []chart.Series{{"a", chart.Other, []float64{0, 2e6, 3e6}, []float64{1.2e9, -3.4e9, 5e30}}}),
+		"spreads":           chart.Spreads("sp", "Errors", []chart.Spread{{"v12", chart.Live, -12, -4, 0.5, 5, 30}, {"v13", chart.Candidate, -8, -3, -1, 2, 9}}),
 		"parallel_names":    chart.Parallel("pc", long(9), []chart.Path{{At: []float64{0, 1, 0, 1, 0, 1, 0, 1, 0}}}, "Names that are long."),
 		"curve_constant":    chart.Curve("m", "one", []chart.Series{{"a", chart.Other, []float64{5}, []float64{7}}}),
 		"verdict_nothing":   chart.Verdict("vd", chart.Difference{Name: "no difference", Digits: 3}),
@@ -156,6 +157,7 @@ func TestWhatCannotBeDrawnIsNoDrawing(t *testing.T) {
 		"a verdict without an interval": chart.Verdict("v", chart.Difference{Value: 1, Low: nan, Top: 2}),
 		"an interval without a value":   chart.Interval("i", chart.Difference{Value: nan}, 0, 1),
 		"runs without an axis":          chart.Parallel("p", nil, []chart.Path{{}}, ""),
+		"a spread without a median":     chart.Spreads("s", "m", []chart.Spread{{"a", chart.Live, 0, 1, nan, 3, 4}}),
 		"a curve of infinities":         chart.Curve("c", "m", []chart.Series{{"a", chart.Live, []float64{0, 1}, []float64{-math.MaxFloat64, math.MaxFloat64}}}),
 		"a curve without points":        chart.Curve("c", "m", []chart.Series{{"a", chart.Live, []float64{1}, []float64{nan}}}),
 	} {

@@ -170,7 +170,11 @@ func Verdict(id string, d Difference) template.HTML {
 	}
 	ts := ticks(lo-third/2, hi+third/2, 7)
 	x := scale{ts[0], ts[len(ts)-1], 22, 556}
-	said := fmt.Sprintf("%s (%s…%s)", Signed(d.Value, d.Digits), Number(d.Low, d.Digits), Number(d.Top, d.Digits))
+	end := Number
+	if d.Low < 0 && d.Top > 0 {
+		end = Signed
+	}
+	said := fmt.Sprintf("%s (%s…%s)", Signed(d.Value, d.Digits), end(d.Low, d.Digits), end(d.Top, d.Digits))
 	where := "zero lies inside"
 	if d.Low > 0 || d.Top < 0 {
 		where = "zero lies outside"

@@ -8,6 +8,8 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"flyball/chart"
@@ -23,9 +25,14 @@ type compareView struct {
 	Frame    frame
 	Headline []span
 	Subjects []compare.Shown
-	Marks    [][]span // of the subjects, in their order
 	Differs  []compare.Fact
 	Equal    int
+	Turned   []turn
+	Several  bool
+	All      []placed // of several, by the metric that decides
+	By       string
+	Against  string
+	Domain   string // of their drawn intervals
 	Pairs    []pairView
 	Logged   grid
 	More     int
@@ -34,21 +41,35 @@ type compareView struct {
 // pairView is one subject against the reference.
 type pairView struct {
 	compare.Pair
-	Lead    bool // its sentence is the headline
-	Verdict template.HTML
-	Scores  []score
-	Charts  []figure
-	Groups  []sliceGroup
-	Domain  string // of the drawn intervals
-	Summary string // of the slices
+	ID         string
+	Of         string // begins its headings, where there are several pairs
+	Verdict    template.HTML
+	Scores     []score
+	Charts     []figure
+	Thresholds *grid
+	Examples   *grid
+	Right      string // how often it is right where the two decide differently
+	Groups     []sliceGroup
+	Domain     string // of the drawn intervals
+	Summary    string // of the slices
 }
 
 // score is one metric of a pair.
 type score struct {
-	Metric, Reference, Candidate, Difference, Interval, Text string
-	Mark                                                     event.Mark
-	Word                                                     string
+	Metric, Reference, Candidate, Difference, Interval string
+	Mark                                               event.Mark
+	Word, Why                                          string
 }
+
+// placed is one of several subjects against the reference.
+type placed struct {
+	score
+	Name, Href string
+	Drawn      template.HTML
+}
+
+// turn is the same comparison from another reference.
+type turn struct{ Name, Href string }
 
 // sliceGroup is the slices of a column.
 type sliceGroup struct {
@@ -69,6 +90,10 @@ func (p *pages) compared(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	refs, against := trim(q["ref"], compare.MaxSubjects+1), q.Get("against")
 	f := frame{Title: "Compare", Here: "compare", Command: "flyball compare", Crumbs: []crumb{{"Flyball", "/"}, {"Compare", ""}}}
+	experiment := q.Get("experiment")
+	if len(refs) == 1 && against == "" && experiment != "" {
+		against = "baseline" // one was marked among the runs
+	}
 	for _, ref := range refs {
 		f.Command += " " + shell(ref)
 	}
@@ -80,17 +105,19 @@ func (p *pages) compared(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, f, err)
 		return
 	}
-	if e := q.Get("experiment"); e != "" {
-		f.Experiment = e
-	}
+	f.Experiment = experiment
 	p.show(w, r, http.StatusOK, "compare.html", newCompareView(f, report))
 }
 
 func newCompareView(f frame, r compare.Report) compareView {
 	v := compareView{Frame: f, Headline: bold(r.Sentence), Subjects: r.Subjects, Differs: r.Differs, Equal: r.Equal, More: r.More}
 	for i, p := range r.Pairs {
-		v.Pairs = append(v.Pairs, newPairView(fmt.Sprint("p", i), p, p.Sentence == r.Sentence))
+		v.Against = p.Against
+		v.Pairs = append(v.Pairs, newPairView(fmt.Sprint("p", i), p, len(r.Pairs) > 1))
 	}
+	v.Several = len(r.Pairs) > 1
+	v.place(r)
+	v.turn(r.Subjects)
 	v.Logged = grid{Name: "Metrics as logged", Head: []string{"metric"}}
 	for _, s := range r.Subjects {
 		v.Logged.Head = append(v.Logged.Head, s.Name)
@@ -100,7 +127,7 @@ func newCompareView(f frame, r compare.Report) compareView {
 		for _, x := range l.Values {
 			text := "–"
 			if x != nil && x.Value != nil {
-				text = unit.Fixed(*x.Value, unit.Digits(math.Abs(*x.Value)))
+				text = alone(x.Value)
 			}
 			cells = append(cells, text)
 		}
@@ -132,17 +159,84 @@ func mark(d gate.Decision, judged bool) (event.Mark, string) {
 	return event.None, "cannot tell"
 }
 
-func newPairView(id string, p compare.Pair, lead bool) pairView {
-	v := pairView{Pair: p, Lead: lead}
+// place puts several subjects below one another, their intervals on one domain.
+func (v *compareView) place(r compare.Report) {
+	i := slices.IndexFunc(v.Pairs, func(p pairView) bool { return len(p.Scores) > 0 })
+	if !v.Several || i < 0 {
+		return
+	}
+	v.By = v.Pairs[i].Scores[0].Metric
+	lo, hi := 0.0, 0.0
+	for _, p := range r.Pairs {
+		if len(p.Metrics) > 0 && p.Metrics[0].Difference != nil {
+			lo, hi = min(lo, p.Metrics[0].Difference.Low), max(hi, p.Metrics[0].Difference.High)
+		}
+	}
+	digits := unit.FineDigits(0, lo, hi)
+	v.Domain = unit.Signed(lo, digits) + " to " + unit.Signed(hi, digits)
+	for i, p := range r.Pairs {
+		s := placed{Name: p.Name, Href: fmt.Sprint("#p", i), score: score{Candidate: "–", Difference: "–", Mark: event.None, Word: "cannot be compared"}}
+		if len(p.Metrics) > 0 {
+			s.score = v.Pairs[i].Scores[0]
+			if d := p.Metrics[0].Difference; d != nil {
+				s.Drawn = chart.Interval(fmt.Sprint("p", i, "i"), drawn(p.Name, *d, 0), lo, hi)
+			}
+		}
+		v.All = append(v.All, s)
+	}
+}
+
+// turn offers the same comparison measured from each of the others. The constant cannot
+// be asked for among others.
+func (v *compareView) turn(subjects []compare.Shown) {
+	var refs []string
+	for _, s := range subjects {
+		if s.Ref != "" && s.Ref != "constant" {
+			refs = append(refs, s.Ref)
+		}
+	}
+	if len(refs) < 2 || len(refs) < len(subjects) {
+		return
+	}
+	for i, s := range subjects[1:] {
+		q := url.Values{"ref": append([]string{s.Ref}, slices.Delete(slices.Clone(refs), i+1, i+2)...)}
+		if v.Frame.Experiment != "" {
+			q.Set("experiment", v.Frame.Experiment)
+		}
+		v.Turned = append(v.Turned, turn{s.Name, "/compare?" + q.Encode()})
+	}
+}
+
+func newPairView(id string, p compare.Pair, several bool) pairView {
+	v := pairView{Pair: p, ID: id, Thresholds: thresholds(p), Examples: examples(p), Right: rightOf(p)}
+	if several {
+		v.Of = p.Name + ": "
+	}
 	for i, m := range p.Metrics {
 		v.Scores = append(v.Scores, scoreOf(m))
-		if i == 0 && m.Difference != nil {
+		if i == 0 && m.Difference != nil && !several {
 			v.Verdict = chart.Verdict(id+"v", drawn(m.Metric+", "+p.Name+" against "+p.Against+"; better is to the right", *m.Difference, m.Margin))
 		}
 	}
 	v.Charts = charts(id, p)
 	v.Groups, v.Domain, v.Summary = slicesOf(id, p)
 	return v
+}
+
+// rightOf says how often the subject is right where the two decide differently.
+func rightOf(p compare.Pair) string {
+	if p.Where == nil || p.Where.Changed == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%s is right in %s of the %s.", p.Name, unit.Count(p.Where.ToYes.Right+p.Where.ToNo.Right), unit.Count(p.Where.Changed))
+	if x := p.Where.P; x != nil {
+		how := "p " + unit.Fixed(*x, 3)
+		if *x < 0.001 {
+			how = "p under 0.001"
+		}
+		text += " McNemar’s test for chance: " + how + "."
+	}
+	return text
 }
 
 // drawn is a difference, turned so that positive is better, as a chart takes it.
@@ -154,8 +248,16 @@ func drawn(name string, d evaluation.Difference, margin float64) chart.Differenc
 }
 
 func scoreOf(m compare.Judged) score {
-	s := score{Metric: m.Metric, Reference: "–", Candidate: "–", Difference: "–", Text: m.Text}
+	s := score{Metric: m.Metric, Reference: "–", Candidate: "–", Difference: "–"}
 	s.Mark, s.Word = mark(m.Decision, !m.NotJudged)
+	switch {
+	case m.NotJudged:
+		s.Why = m.Text
+	case m.Decision == gate.Inconclusive && m.Needs > 0:
+		s.Why = "needs about " + unit.Fixed(unit.RoundUp(float64(m.Needs)), 0) + " more rows"
+	case m.Decision == gate.NonInferior:
+		s.Why = "within the margin of " + strconv.FormatFloat(m.Margin, 'g', 4, 64)
+	}
 	if m.LowerIsBetter {
 		s.Metric += " ↓"
 	} else {
@@ -172,61 +274,6 @@ func scoreOf(m compare.Judged) score {
 		s.Difference, s.Interval = unit.Signed(d.Value, digits), "("+unit.Signed(d.Low, digits)+"…"+unit.Signed(d.High, digits)+")"
 	}
 	return s
-}
-
-// charts draws the curves of a pair: the reference first, this subject on top.
-func charts(id string, p compare.Pair) []figure {
-	this, that := p.Curves[p.Name], p.Curves[p.Against]
-	if this == nil || that == nil {
-		return nil
-	}
-	var out []figure
-	if len(this.ROC) > 0 && len(that.ROC) > 0 {
-		out = append(out, roc(id, p, that, this))
-	}
-	if len(this.Calibration) > 0 && len(that.Calibration) > 0 {
-		out = append(out, calibration(id, p, that, this))
-	}
-	return out
-}
-
-func roc(id string, p compare.Pair, that, this *compare.Curves) figure {
-	line := func(name string, role chart.Role, c *compare.Curves) chart.Series {
-		s := chart.Series{Name: name, Role: role}
-		for _, x := range c.ROC {
-			s.X, s.Y = append(s.X, x.FalsePositives), append(s.Y, x.TruePositives)
-		}
-		return s
-	}
-	f := figure{
-		Finding: "True against false positives.", How: "Further up and left is better; the dashed line is chance.",
-		SVG:  chart.ROC(id+"r", []chart.Series{line(p.Against, chart.Live, that), line(p.Name, chart.Candidate, this)}),
-		Data: grid{Name: "ROC, every tenth point", Head: []string{"false positive rate", p.Against, p.Name}},
-	}
-	for i := 0; i < min(len(that.ROC), len(this.ROC)); i += 10 {
-		f.Data.Rows = append(f.Data.Rows, []string{unit.Fixed(that.ROC[i].FalsePositives, 2), unit.Fixed(that.ROC[i].TruePositives, 3), unit.Fixed(this.ROC[i].TruePositives, 3)})
-	}
-	return f
-}
-
-func calibration(id string, p compare.Pair, that, this *compare.Curves) figure {
-	groups := func(name string, role chart.Role, c *compare.Curves) chart.Reliability {
-		r := chart.Reliability{Name: name, Role: role}
-		for _, t := range c.Calibration {
-			r.Groups = append(r.Groups, chart.Group{Said: t.Said, Was: t.Was, Low: t.Low, High: t.High})
-		}
-		return r
-	}
-	f := figure{
-		Finding: "What it said and what was.", How: "Points on the diagonal are right on average.",
-		SVG:  chart.Calibration(id+"c", []chart.Reliability{groups(p.Against, chart.Live, that), groups(p.Name, chart.Candidate, this)}),
-		Data: grid{Name: "Calibration by tenth", Head: []string{"tenth", p.Against + " said", p.Against + " was", p.Name + " said", p.Name + " was"}},
-	}
-	for i := range min(len(that.Calibration), len(this.Calibration)) {
-		a, b := that.Calibration[i], this.Calibration[i]
-		f.Data.Rows = append(f.Data.Rows, []string{fmt.Sprint(i + 1), unit.Fixed(a.Said, 3), unit.Fixed(a.Was, 3), unit.Fixed(b.Said, 3), unit.Fixed(b.Was, 3)})
-	}
-	return f
 }
 
 // slicesOf lays the slices out by column, all intervals on one domain.

@@ -42,6 +42,7 @@ type figure struct {
 // grid is a table of texts; the first column names the row.
 type grid struct {
 	Name string
+	Fold string // what opens it, when it is not behind a chart
 	Head []string
 	Rows [][]string
 }

@@ -11,12 +11,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"flyball/api/wire"
+	"flyball/data/dataset"
 	"flyball/event"
 	"flyball/experiment"
 	"flyball/experiment/compare"
@@ -33,6 +33,7 @@ type shelf struct {
 	detail   compare.Detail
 	points   []compare.Point
 	report   compare.Report
+	several  compare.Report
 	asked    *compare.Ask
 }
 
@@ -66,6 +67,9 @@ func (s shelf) Curve(context.Context, string, string, int) ([]compare.Point, err
 func (s shelf) Compare(_ context.Context, q compare.Question) (compare.Report, error) {
 	if len(q.Refs) < 2 && q.Against == "" {
 		return compare.Report{}, fault.New(fault.Invalid, "a comparison needs two").Do("name another")
+	}
+	if len(q.Refs) > 2 {
+		return s.several, nil
 	}
 	return s.report, nil
 }
@@ -157,7 +161,38 @@ func fixed(asked *compare.Ask) shelf {
 			Judged: 2, Where: &compare.Where{Rows: 3535, Changed: 84, ToYes: compare.Change{Rows: 35, Right: 23}, ToNo: compare.Change{Rows: 49, Right: 34}},
 		}},
 	}
+	s.report.Pairs[0].Where.P = num(0.0004)
+	s.report.Pairs[0].Where.Examples = []compare.Example{{Key: "b<i>", Label: 1, Reference: 0.2, Candidate: 0.7}}
+	curves.Thresholds = []compare.Threshold{{Above: 0.5, Yes: 0.2, Precision: 0.6, Recall: 0.7, Accuracy: 0.8}, {Above: 0.95}}
+	s.several = several()
 	return s
+}
+
+// several are three versions of a number against a fourth: one that chance may explain,
+// one that is not worse, and one of which there is nothing to compare.
+func several() compare.Report {
+	d := evaluation.Difference{Metric: "mae", Candidate: 15.9, Other: 16.1, Value: 0.2, Low: -0.3, High: 0.7, Rows: 1500}
+	near, far := &compare.Curves{}, &compare.Curves{}
+	for i, p := range []float64{0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99} {
+		near.Errors = append(near.Errors, compare.Quantile{Share: p, Value: float64(i-4) * 5})
+		far.Errors = append(far.Errors, compare.Quantile{Share: p, Value: float64(i-3) * 9})
+	}
+	pair := func(name string, j compare.Judged) compare.Pair {
+		return compare.Pair{
+			Name: name, Against: "v1", Kind: dataset.Regression, Sentence: name + " is much like v1.", Rows: 1500, Blocks: 1500, Metrics: []compare.Judged{j}, Notes: []string{"3 rows were left out"},
+			Curves: map[string]*compare.Curves{"v1": far, name: near}, Where: &compare.Where{Rows: 1500, Examples: []compare.Example{{Key: "1", Label: 1200, Reference: 1000, Candidate: 1300.5}}},
+		}
+	}
+	r := compare.Report{Sentence: "None of 3 is better than v1 by more than chance allows.", Equal: 1}
+	for _, v := range []string{"v1", "v2", "v3", "v4"} {
+		r.Subjects = append(r.Subjects, compare.Shown{Ref: "bikes@" + v[1:], Name: v})
+	}
+	r.Pairs = []compare.Pair{
+		pair("v2", compare.Judged{Metric: "mae", LowerIsBetter: true, Difference: &d, Decision: gate.Inconclusive, Needs: 8712}),
+		pair("v3", compare.Judged{Metric: "mae", LowerIsBetter: true, Difference: &d, Margin: 0.5, Decision: gate.NonInferior}),
+		{Name: "v4", Against: "v1", Sentence: "v4 keeps no predictions."},
+	}
+	return r
 }
 
 // library is a server of the pages over fixed runs.
@@ -186,6 +221,7 @@ func TestThePagesOfRunsAreTheSameForTheSameRecords(t *testing.T) {
 		"runs":        "/runs?experiment=hotel+%3Cb%3E&sort=metrics.%60auc%60+DESC",
 		"run":         "/run?id=" + s.detail.ID,
 		"compare":     "/compare?ref=hotel@12&ref=hotel@13&experiment=hotel+%3Cb%3E",
+		"several":     "/compare?ref=bikes@1&ref=bikes@2&ref=bikes@3&ref=bikes@4&experiment=hotel+%3Cb%3E",
 	} {
 		t.Run(name, func(t *testing.T) {
 			res, got := get(t, url+path)
@@ -210,39 +246,6 @@ func TestThePagesOfRunsAreTheSameForTheSameRecords(t *testing.T) {
 				t.Errorf("%v: the page is another than %s; go test ./web -update writes it anew:\n%s", err, golden, got)
 			}
 		})
-	}
-}
-
-var (
-	ids   = regexp.MustCompile(` id="([^"]+)"`)
-	marks = regexp.MustCompile(`</?(table|tbody|thead|tr|td|th|section|div|main|form|figure|details|svg|ul|ol|nav|a|b|p|h1|h2)\b`)
-)
-
-// wellFormed checks that ids are unique, that there is one h1, and that what is opened
-// is closed.
-func wellFormed(t *testing.T, page string) {
-	t.Helper()
-	seen, open := map[string]bool{}, map[string]int{}
-	for _, m := range ids.FindAllStringSubmatch(page, -1) {
-		if seen[m[1]] {
-			t.Errorf("the id %s is there twice", m[1])
-		}
-		seen[m[1]] = true
-	}
-	for _, m := range marks.FindAllString(page, -1) {
-		if name, closes := strings.CutPrefix(m, "</"); closes {
-			open[name]--
-		} else {
-			open[strings.TrimPrefix(m, "<")]++
-		}
-	}
-	for name, n := range open {
-		if n != 0 {
-			t.Errorf("%d more <%s> are opened than closed", n, name)
-		}
-	}
-	if strings.Count(page, "<h1>") != 1 {
-		t.Errorf("got %d h1, want 1", strings.Count(page, "<h1>"))
 	}
 }
 
@@ -315,6 +318,7 @@ func TestWhatCannotBeShownSaysWhyAndWhatToDo(t *testing.T) {
 		if res.StatusCode != c.status || !strings.Contains(got, c.want) || !strings.Contains(got, "<h1>") {
 			t.Errorf("%s: got %d, want %d and %q", c.path, res.StatusCode, c.status, c.want)
 		}
+		wellFormed(t, got)
 	}
 }
 

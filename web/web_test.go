@@ -126,6 +126,7 @@ func TestThePage(t *testing.T) {
 			if strings.Contains(got, "<script>alert") || strings.Contains(got, "style=") || strings.Contains(got, "http://") || strings.Contains(got, "https://") {
 				t.Error("the page holds what it must not: a foreign script, an inline style or a foreign address")
 			}
+			wellFormed(t, got)
 			golden := filepath.Join("testdata", name+".html")
 			if *update {
 				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
