@@ -28,6 +28,7 @@ type compareView struct {
 	Differs  []compare.Fact
 	Equal    int
 	Turned   []turn
+	Measured bool // something could be compared
 	Several  bool
 	All      []placed // of several, by the metric that decides
 	By       string
@@ -112,7 +113,7 @@ func (p *pages) compared(w http.ResponseWriter, r *http.Request) {
 func newCompareView(f frame, r compare.Report) compareView {
 	v := compareView{Frame: f, Headline: bold(r.Sentence), Subjects: r.Subjects, Differs: r.Differs, Equal: r.Equal, More: r.More}
 	for i, p := range r.Pairs {
-		v.Against = p.Against
+		v.Against, v.Measured = p.Against, v.Measured || len(p.Metrics) > 0
 		v.Pairs = append(v.Pairs, newPairView(fmt.Sprint("p", i), p, len(r.Pairs) > 1))
 	}
 	v.Several = len(r.Pairs) > 1

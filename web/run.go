@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"flyball/chart"
@@ -37,15 +36,10 @@ type runView struct {
 	Hidden   int // metrics that have a course and are not drawn
 }
 
-// pair is a name with its value; numbers stand right.
+// pair is a name with its value; metrics, which are numbers all, stand right.
 type pair struct {
 	Key, Value string
 	Number     bool
-}
-
-func pairOf(key, value string) pair {
-	_, err := strconv.ParseFloat(value, 64)
-	return pair{key, value, err == nil}
 }
 
 // run shows one run: what went in, what came out, and the course of its metrics.
@@ -67,13 +61,13 @@ func (p *pages) run(w http.ResponseWriter, r *http.Request) {
 		Compare: "/compare?" + url.Values{"ref": {"run:" + d.ID}, "against": {"baseline"}, "experiment": {d.ExperimentName}}.Encode(),
 	}
 	for _, x := range d.All {
-		v.Params = append(v.Params, pairOf(x.Key, x.Value))
+		v.Params = append(v.Params, pair{Key: x.Key, Value: x.Value})
 	}
 	for _, t := range d.AllTags {
-		v.Tags = append(v.Tags, pairOf(t.Key, clip(t.Value, 400)))
+		v.Tags = append(v.Tags, pair{Key: t.Key, Value: clip(t.Value, 400)})
 	}
 	for _, in := range d.Inputs {
-		v.Inputs = append(v.Inputs, pairOf(strings.TrimSpace(in.Name+" "+in.Context), in.Digest))
+		v.Inputs = append(v.Inputs, pair{Key: strings.TrimSpace(in.Name + " " + in.Context), Value: in.Digest})
 	}
 	if err := p.courses(r.Context(), &v, d); err != nil {
 		p.broken(w, r, err)

@@ -455,12 +455,24 @@ func parallelOf(got compare.Parallel, lower func(metric string) bool) *figure {
 		}
 		data.Rows = append(data.Rows, cells)
 	}
-	f := &figure{Finding: "Which settings went with a good " + metric + ".", How: "Orange is the best run by it, dark lines are the next four.", Data: data}
+	f := &figure{Finding: "The best " + metric + " is " + alone(lines[0].Values[last]) + ", of " + short(lines[0].Run) + ".", How: with(data) + "Orange is this run, dark lines are the next four.", Data: data}
 	if got.More {
 		f.How += " There are more runs than are drawn."
 	}
 	f.SVG = chart.Parallel("pc", axes, paths, "The best run by "+metric+" is "+short(lines[0].Run)+".")
 	return f
+}
+
+// with are the first settings of the best run, which is the first of the data.
+func with(data grid) string {
+	var out []string
+	for k, name := range data.Head[1:min(len(data.Head)-1, 7)] {
+		out = append(out, middle(name, 36)+" "+clip(data.Rows[0][k+1], 36))
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return "It has " + strings.Join(out, ", ") + ". "
 }
 
 // axesOf are the axes with their ticks, and where a value lies on each.
