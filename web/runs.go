@@ -455,7 +455,7 @@ func parallelOf(got compare.Parallel, lower func(metric string) bool) *figure {
 		}
 		data.Rows = append(data.Rows, cells)
 	}
-	f := &figure{Finding: "The best " + metric + " is " + alone(lines[0].Values[last]) + ", of " + short(lines[0].Run) + ".", How: with(data) + "Orange is this run, dark lines are the next four.", Data: data}
+	f := &figure{Finding: "The best " + metric + " is " + alone(lines[0].Values[last]) + ", of " + short(lines[0].Run) + ".", How: with(data) + "Orange is this run, strong lines are the next four.", Data: data}
 	if got.More {
 		f.How += " There are more runs than are drawn."
 	}
