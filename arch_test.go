@@ -19,9 +19,9 @@ import (
 // floors is the plan, from the ground up. A package imports only what stands on a
 // lower floor; docs/architecture.md says what each is for.
 var floors = [][]string{
-	{"blob", "chart", "event", "examples", "experiment/search", "fault", "ident", "stat", "unit"}, // ground; fault alone is below the others
-	{"data/frame", "governance/audit", "job"},
-	{"data/dataset", "data/pipeline", "experiment", "experiment/artifact", "governance/duty", "model/registry"},
+	{"blob", "chart", "event", "examples", "fault", "ident", "search", "stat", "unit"}, // ground; fault alone is below the others
+	{"blob/artifact", "data/frame", "governance/audit", "job"},
+	{"data/dataset", "data/pipeline", "experiment", "governance/duty", "model/registry"},
 	{"experiment/archive", "governance/retention", "model", "serving/prediction", "serving/release"},
 	{"model/constant", "model/linear", "model/tree"},
 	{"model/xgboost"},

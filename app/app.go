@@ -21,9 +21,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"flyball/blob"
+	"flyball/blob/artifact"
 	"flyball/control"
 	"flyball/experiment"
-	"flyball/experiment/artifact"
 	"flyball/experiment/compare"
 	"flyball/fault"
 	"flyball/governance/retention"

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"flyball/blob/artifact"
 	"flyball/experiment"
-	"flyball/experiment/artifact"
 	"flyball/fault"
 )
 

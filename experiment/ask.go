@@ -8,9 +8,9 @@ import (
 	"iter"
 	"slices"
 
-	"flyball/experiment/search"
 	"flyball/fault"
 	"flyball/ident"
+	"flyball/search"
 )
 
 // Ask is a search as a client words it.

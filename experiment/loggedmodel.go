@@ -6,9 +6,9 @@ import (
 	"context"
 	"strings"
 
-	"flyball/experiment/search"
 	"flyball/fault"
 	"flyball/ident"
+	"flyball/search"
 )
 
 // Limits of logged models. Lengths are in characters.

@@ -6,8 +6,8 @@ import (
 	"context"
 	"iter"
 
-	"flyball/experiment/search"
 	"flyball/ident"
+	"flyball/search"
 )
 
 // Batch is what one request logs to a run: all of it or nothing.

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"flyball/blob"
-	"flyball/experiment/artifact"
+	"flyball/blob/artifact"
 	"flyball/fault"
 )
 

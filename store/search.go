@@ -13,8 +13,8 @@ import (
 	"strconv"
 	"strings"
 
-	"flyball/experiment/search"
 	"flyball/fault"
+	"flyball/search"
 )
 
 // What a search may ask for at most. SQLite refuses expressions that are nested more

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"flyball/experiment"
-	"flyball/experiment/search"
 	"flyball/ident"
+	"flyball/search"
 	"flyball/store"
 )
 

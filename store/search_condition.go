@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"flyball/experiment/search"
+	"flyball/search"
 )
 
 // runTest is a condition on runs, which a statement calls r.

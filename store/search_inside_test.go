@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"flyball/experiment/search"
 	"flyball/fault"
+	"flyball/search"
 )
 
 func FuzzToken(f *testing.F) {

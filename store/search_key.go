@@ -3,7 +3,7 @@
 package store
 
 import (
-	"flyball/experiment/search"
+	"flyball/search"
 )
 
 // runKey is a key to sort runs by.

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"flyball/experiment"
-	"flyball/experiment/search"
+	"flyball/search"
 )
 
 // loggedHit is a logged model that was found, with its values of the keys.

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"flyball/experiment"
-	"flyball/experiment/search"
+	"flyball/search"
 )
 
 // runSearch is a search of runs under way.

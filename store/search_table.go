@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"flyball/experiment"
-	"flyball/experiment/search"
 	"flyball/model/registry"
+	"flyball/search"
 )
 
 // listing is a search of one table, which is small or has an index for what it is

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"flyball/experiment/compare"
-	"flyball/experiment/search"
+	"flyball/search"
 )
 
 func TestWhateverAMetricIsCalledTheRunsCanBeSortedByIt(t *testing.T) {

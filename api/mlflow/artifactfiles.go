@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"flyball/experiment/artifact"
+	"flyball/blob/artifact"
 	"flyball/fault"
 )
 

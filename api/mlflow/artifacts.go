@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"flyball/api"
-	"flyball/experiment/artifact"
+	"flyball/blob/artifact"
 	"flyball/fault"
 	"flyball/ident"
 )

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"flyball/blob"
-	"flyball/experiment/artifact"
+	"flyball/blob/artifact"
 )
 
 const artifacts = "/api/2.0/mlflow-artifacts/artifacts/"

@@ -19,8 +19,8 @@ import (
 	"go.uber.org/goleak"
 
 	"flyball/blob"
+	"flyball/blob/artifact"
 	"flyball/experiment"
-	"flyball/experiment/artifact"
 	"flyball/model/registry"
 	"flyball/store"
 )

@@ -20,8 +20,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flyball/api"
+	"flyball/blob/artifact"
 	"flyball/experiment"
-	"flyball/experiment/artifact"
 	"flyball/fault"
 	"flyball/model/registry"
 )

@@ -8,8 +8,8 @@ import (
 
 	"flyball/api"
 	"flyball/experiment"
-	"flyball/experiment/search"
 	"flyball/ident"
+	"flyball/search"
 )
 
 // loggedModel is a logged model as MLflow writes it.

@@ -8,9 +8,9 @@ import (
 	"strconv"
 
 	"flyball/api"
-	"flyball/experiment/search"
 	"flyball/fault"
 	"flyball/model/registry"
+	"flyball/search"
 )
 
 // asker is who asks, for histories and the audit chain: the local user, while there

@@ -21,8 +21,8 @@ import (
 	"time"
 
 	"flyball/blob"
+	"flyball/blob/artifact"
 	"flyball/experiment"
-	"flyball/experiment/artifact"
 	"flyball/model/registry"
 )
 

@@ -9,9 +9,9 @@ import (
 	"strconv"
 
 	"flyball/api"
-	"flyball/experiment/search"
 	"flyball/ident"
 	"flyball/model/registry"
+	"flyball/search"
 )
 
 // modelVersion is a version as MLflow writes it.

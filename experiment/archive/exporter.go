@@ -10,9 +10,9 @@ import (
 	"strings"
 
 	"flyball/experiment"
-	"flyball/experiment/search"
 	"flyball/ident"
 	"flyball/model/registry"
+	"flyball/search"
 )
 
 // Kept is what an Exporter reads. Package store implements it.

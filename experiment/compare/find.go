@@ -13,15 +13,15 @@ import (
 	"strings"
 	"sync"
 
+	"flyball/blob/artifact"
 	"flyball/data/dataset"
 	"flyball/experiment"
-	"flyball/experiment/artifact"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
-	"flyball/experiment/search"
 	"flyball/fault"
 	"flyball/ident"
 	"flyball/model/registry"
+	"flyball/search"
 )
 
 // BaselineTag is the tag of an experiment that names its baseline: the id of a run.

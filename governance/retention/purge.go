@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"flyball/blob"
-	"flyball/experiment/artifact"
+	"flyball/blob/artifact"
 	"flyball/fault"
 	"flyball/ident"
 )

@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"flyball/blob"
+	"flyball/blob/artifact"
 	"flyball/event"
-	"flyball/experiment/artifact"
 	"flyball/fault"
 	"flyball/governance/audit"
 	"flyball/model/registry"

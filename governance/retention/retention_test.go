@@ -14,9 +14,9 @@ import (
 	"go.uber.org/goleak"
 
 	"flyball/blob"
+	"flyball/blob/artifact"
 	"flyball/event"
 	"flyball/experiment"
-	"flyball/experiment/artifact"
 	"flyball/fault"
 	"flyball/governance/audit"
 	"flyball/governance/retention"

@@ -16,10 +16,10 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"flyball/blob"
+	"flyball/blob/artifact"
 	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/data/pipeline"
-	"flyball/experiment/artifact"
 	"flyball/fault"
 	"flyball/model"
 	"flyball/model/registry"

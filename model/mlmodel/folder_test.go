@@ -18,10 +18,10 @@ import (
 	"time"
 
 	"flyball/blob"
+	"flyball/blob/artifact"
 	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/data/pipeline"
-	"flyball/experiment/artifact"
 	"flyball/fault"
 	"flyball/ident"
 	"flyball/model"

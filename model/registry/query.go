@@ -2,7 +2,7 @@
 
 package registry
 
-import "flyball/experiment/search"
+import "flyball/search"
 
 // PromptTag is the tag of models that are prompts and no models. In a Query, a
 // NotEqual of this key also holds for what does not have the tag.

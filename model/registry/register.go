@@ -8,9 +8,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"flyball/experiment/search"
 	"flyball/fault"
 	"flyball/ident"
+	"flyball/search"
 )
 
 // CreateVersion registers a version of v.Model. Source, RunID, ModelID, RunLink, About,

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"flyball/blob"
-	"flyball/experiment/artifact"
+	"flyball/blob/artifact"
 	"flyball/fault"
 	"flyball/store"
 )

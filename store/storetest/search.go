@@ -14,8 +14,8 @@ import (
 	"testing"
 
 	"flyball/experiment"
-	"flyball/experiment/search"
 	"flyball/ident"
+	"flyball/search"
 	"flyball/store"
 )
 

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"flyball/experiment"
-	"flyball/experiment/search"
 	"flyball/fault"
 	"flyball/ident"
 	"flyball/model/registry"
+	"flyball/search"
 	"flyball/store"
 )
 

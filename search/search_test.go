@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"flyball/experiment/search"
 	"flyball/fault"
+	"flyball/search"
 )
 
 func TestAFilterIsReadIntoComparisons(t *testing.T) {

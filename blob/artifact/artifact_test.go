@@ -18,7 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"flyball/blob"
-	"flyball/experiment/artifact"
+	"flyball/blob/artifact"
 	"flyball/fault"
 	"flyball/store"
 )

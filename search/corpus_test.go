@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"flyball/experiment/search"
 	"flyball/fault"
+	"flyball/search"
 )
 
 // asked is one line of testdata/corpus.jsonl: what MLflow made of a filter or order.
