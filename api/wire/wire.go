@@ -133,15 +133,20 @@ type Changed = control.Changed
 // Status is a model as it stands, as control says it.
 type Status = control.Status
 
-// Runs is a page of runs, Run one with everything, Parallel their lines over settings,
-// Point one of a metric, and Comparison whether they are better, as compare says them.
-type (
-	Runs       = compare.List
-	Run        = compare.Detail
-	Parallel   = compare.Parallel
-	Point      = compare.Point
-	Comparison = compare.Report
-)
+// Runs is a page of runs, as compare says it.
+type Runs = compare.List
+
+// Run is one run with everything, as compare says it.
+type Run = compare.Detail
+
+// Parallel is runs as lines over settings, as compare says it.
+type Parallel = compare.Parallel
+
+// Point is a point of a metric, as compare says it.
+type Point = compare.Point
+
+// Comparison is whether runs or versions are better than another, as compare says it.
+type Comparison = compare.Report
 
 // Cell is one stage of the loop for one model.
 type Cell = control.Cell
