@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"flyball/experiment"
 	"flyball/fault"
@@ -151,9 +152,13 @@ func (db *DB) Sample(ctx context.Context, id ident.RunID, key string, steps *[2]
 		return nil, problem(err, "the metric cannot be read")
 	}
 	wanted := firsts(count, n)
+	if db.dialect.sorts {
+		found, err := db.pickByStep(ctx, of, low, high, count, wanted)
+		return metrics(key, found), problem(err, "the metric cannot be read")
+	}
 	found, err := db.pick(ctx, of, low, high, wanted)
 	if errors.Is(err, errNotByStep) {
-		found, err = db.pickByStep(ctx, of, low, high, wanted)
+		found, err = db.pickByStep(ctx, of, low, high, count, wanted)
 	}
 	return metrics(key, found), problem(err, "the metric cannot be read")
 }
@@ -185,17 +190,31 @@ func (db *DB) pick(ctx context.Context, of series, low, high int64, places []int
 	return picked, nil
 }
 
-// pickByStep does the same where points must be sorted first, which takes the engine
-// much longer.
-func (db *DB) pickByStep(ctx context.Context, of series, low, high int64, places []int) ([]point, error) {
-	numbers := make([]int64, len(places)) // from 1
-	for i, at := range places {
-		numbers[i] = int64(at) + 1
+// pickByStep does the same where points must be sorted first. The engine counts the
+// places itself, so that it hands out no more than are wanted: in each of the first
+// larger buckets of whole+1, and then in each of whole, the first, and the very last.
+func (db *DB) pickByStep(ctx context.Context, of series, low, high int64, count int, places []int) ([]point, error) {
+	whole, larger := count/len(places), count%len(places)
+	type placed struct {
+		point
+		place int
 	}
-	return all(ctx, db, "the metric cannot be read", scanPoint, `SELECT at, step, nan, value FROM (
-			SELECT at, step, nan, value, ROW_NUMBER() OVER (ORDER BY step, at, nan, value) AS place FROM metrics
-			WHERE run = $2 AND key = $3 AND step BETWEEN $4 AND $5) AS points
-		WHERE place {among} ORDER BY step, at, nan, value`, set(numbers), of.run, of.key, low, high)
+	scan := func(s scanner) (p placed, err error) {
+		err = s.Scan(&p.at, &p.step, &p.nan, &p.value, &p.place)
+		return p, err
+	}
+	found, err := all(ctx, db, "the metric cannot be read", scan, `SELECT at, step, nan, value, place FROM (
+			SELECT at, step, nan, value, ROW_NUMBER() OVER (ORDER BY step, at, nan, value) - 1 AS place FROM metrics
+			WHERE run = $1 AND key = $2 AND step BETWEEN $3 AND $4) AS points
+		WHERE place < $5 AND place % $6 = 0 OR place >= $5 AND (place - $5) % $7 = 0 OR place = $8
+		ORDER BY step, at, nan, value`, of.run, of.key, low, high, larger*(whole+1), whole+1, whole, count-1)
+	out := make([]point, 0, len(places))
+	for _, p := range found {
+		if _, wanted := slices.BinarySearch(places, p.place); wanted {
+			out = append(out, p.point)
+		}
+	}
+	return out, err
 }
 
 // firsts are the places, from 0, of the sample of a series of count points: the first
