@@ -60,7 +60,55 @@ func runsCommand(e *env) *cobra.Command {
 	f.StringVar(&since, "since", "", "begun in the last 1d, 6h, 2w")
 	f.IntVar(&ask.MaxResults, "limit", 100, "so many, at most 1000")
 	f.StringVar(&ask.PageToken, "page", "", "the page after this token")
+	c.AddCommand(showRunCommand(e))
 	return c
+}
+
+func showRunCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: "show RUN", Short: "One run: what went in, and what came out", Args: cobra.ExactArgs(1),
+		Long:    "Everything of one run. It is named by the beginning of its id (8f3c or run:8f3c), or by the\nversion that it made (hotel-cancel@7).",
+		Example: "  flyball runs show 8f3c\n  flyball runs show hotel-cancel@7 -o json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			got, err := e.client().Run(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return e.showRun(got)
+		},
+	}
+}
+
+func (e *env) showRun(d wire.Run) error {
+	t := table{head: []string{"what", "key", "value"}, short: 3}
+	t.add("run", "id", d.ID)
+	t.add("run", "name", d.Name)
+	t.add("run", "experiment", d.ExperimentName)
+	t.add("run", "status", strings.ToLower(d.Status))
+	t.add("run", "at", when(d.Start))
+	t.add("run", "took", took(d.Row))
+	for _, m := range d.AllMetrics {
+		value := "NaN"
+		if m.Value != nil {
+			value = number(*m.Value)
+		}
+		t.add("metric", m.Key, value)
+	}
+	for _, p := range d.All {
+		t.add("param", p.Key, p.Value)
+	}
+	for _, in := range d.Inputs {
+		t.add("data", strings.TrimSpace(in.Name+" "+in.Context), in.Digest)
+	}
+	for _, tag := range d.AllTags {
+		t.add("tag", tag.Key, tag.Value)
+	}
+	if d.Predictions != nil {
+		t.add("predictions", "rows", fmt.Sprint(d.Predictions.Rows))
+	} else if d.Missing != "" {
+		e.say("%s", d.Missing)
+	}
+	return e.show(d, t)
 }
 
 // since adds to a filter that runs began in the last so long, by the server's clock.

@@ -101,6 +101,9 @@ func (p *pages) compared(w http.ResponseWriter, r *http.Request) {
 	if against != "" {
 		f.Command += " --against " + shell(against)
 	}
+	if metric := q.Get("metric"); metric != "" {
+		f.Command += " --metric " + shell(metric)
+	}
 	report, err := p.Finder.Compare(r.Context(), compare.Question{Refs: refs, Against: against, Metric: q.Get("metric"), Slices: true, Curves: true})
 	if err != nil {
 		p.refuse(w, r, f, err)
