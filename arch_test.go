@@ -22,7 +22,7 @@ var floors = [][]string{
 	{"blob", "chart", "event", "examples", "fault", "ident", "search", "stat", "unit"}, // ground; fault alone is below the others
 	{"blob/artifact", "data/frame", "governance/audit", "job"},
 	{"data/dataset", "data/pipeline", "experiment", "governance/duty", "model/registry"},
-	{"experiment/archive", "governance/retention", "model", "serving/prediction", "serving/release"},
+	{"experiment/archive", "governance/retention", "model", "model/shap", "serving/prediction", "serving/release"},
 	{"model/constant", "model/linear", "model/tree"},
 	{"model/xgboost"},
 	{"model/mlmodel"},

@@ -144,7 +144,7 @@ func (r *run) never(ctx context.Context) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	got, err := b.Predict(f)
+	got, err := b.Predict(ctx, f)
 	return got.Values, err
 }
 

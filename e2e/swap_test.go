@@ -220,7 +220,7 @@ func (l *load) equal(t *testing.T, dir string, versions int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		scores, err := b.Predict(f)
+		scores, err := b.Predict(ctx, f)
 		if err != nil {
 			t.Fatal(err)
 		}

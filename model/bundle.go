@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 
@@ -44,6 +46,8 @@ type Manifest struct {
 	Inputs    []frame.Field          `json:"inputs"`
 	Features  []string               `json:"features"`
 	Estimator string                 `json:"estimator"` // name of the estimator's file
+	Answer    *Answer                `json:"answer,omitempty"`
+	Tolerance float64                `json:"tolerance,omitempty"` // relative, of golden scores
 	Files     map[string]blob.Digest `json:"files"`
 }
 
@@ -53,8 +57,7 @@ type Bundle struct {
 	Manifest Manifest
 	Digest   blob.Digest
 
-	pipeline  *pipeline.Fitted
-	estimator Estimator
+	scorer Scorer
 }
 
 // Parts are what a bundle is made of.
@@ -62,8 +65,11 @@ type Parts struct {
 	Model     string
 	Task      dataset.Task
 	Classes   []string
-	Pipeline  *pipeline.Fitted
+	Pipeline  *pipeline.Fitted // nil: the estimator takes the columns as they are, and Decoders.Scorers reads it
 	Estimator File
+	More      []File       // what else the estimator needs: the files of an MLflow folder
+	Answer    *Answer      // how MLflow's predict answers; nil: as Kind implies
+	Tolerance float64      // relative difference of golden scores that is let pass; 0: none
 	Rows      *frame.Frame // raw rows, of which the first GoldenRows are kept
 	Profile   []byte       // of package monitoring; opaque here
 }
@@ -72,30 +78,30 @@ type Parts struct {
 // parts. It fails, and leaves no bundle, when the estimator's file cannot be read
 // back or does not fit the pipeline.
 func Make(ctx context.Context, blobs blob.Store, decoders Decoders, p Parts) (*Bundle, error) {
-	estimator, err := decode(decoders, p.Estimator.Name, p.Estimator.Bytes)
-	if err != nil {
-		return nil, err
+	files := append([]File{p.Estimator}, p.More...)
+	if p.Pipeline != nil {
+		files = append(files, File{PipelineFile, p.Pipeline.Encode()})
 	}
-	b := &Bundle{pipeline: p.Pipeline, estimator: estimator, Manifest: Manifest{
-		Format: BundleFormat, Model: p.Model, Kind: p.Task.Kind, Classes: p.Classes, Decide: p.Task.Decide,
-		Inputs: p.Pipeline.Inputs(), Features: p.Pipeline.Names(), Estimator: p.Estimator.Name,
-		Files: map[string]blob.Digest{},
-	}}
-	if err := b.fits(); err != nil {
-		return nil, err
-	}
-	golden, err := b.golden(p.Rows)
-	if err != nil {
-		return nil, err
-	}
-	files := []File{p.Estimator, {PipelineFile, p.Pipeline.Encode()}, {GoldenFile, golden}}
 	if p.Profile != nil {
 		files = append(files, File{ProfileFile, p.Profile})
 	}
-	for _, f := range files {
+	b := &Bundle{Manifest: Manifest{
+		Format: BundleFormat, Model: p.Model, Kind: p.Task.Kind, Classes: p.Classes, Decide: p.Task.Decide,
+		Estimator: p.Estimator.Name, Answer: p.Answer, Tolerance: p.Tolerance, Files: map[string]blob.Digest{},
+	}}
+	if err := b.open(ctx, decoders, inMemory(files)); err != nil {
+		return nil, err
+	}
+	b.Manifest.Inputs = b.scorer.Inputs()
+	b.Manifest.Features = features(b.scorer)
+	golden, err := b.golden(ctx, p.Rows)
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	for _, f := range append(files, File{GoldenFile, golden}) {
 		d, _, err := blobs.Put(ctx, bytes.NewReader(f.Bytes))
 		if err != nil {
-			return nil, fmt.Errorf("write %s: %w", f.Name, err)
+			return nil, errors.Join(fmt.Errorf("write %s: %w", f.Name, err), b.Close())
 		}
 		b.Manifest.Files[f.Name] = d
 	}
@@ -107,7 +113,8 @@ func Make(ctx context.Context, blobs blob.Store, decoders Decoders, p Parts) (*B
 	return b, err
 }
 
-// Open reads a bundle. It does not replay the golden rows: Verify does.
+// Open reads a bundle. It does not replay the golden rows: Verify does. Whoever opened
+// it closes it.
 func Open(ctx context.Context, blobs blob.Store, decoders Decoders, d blob.Digest) (*Bundle, error) {
 	raw, err := blob.ReadAll(ctx, blobs, d, maxFile)
 	if err != nil {
@@ -120,20 +127,13 @@ func Open(ctx context.Context, blobs blob.Store, decoders Decoders, d blob.Diges
 	if b.Manifest.Format != BundleFormat {
 		return nil, fault.New(fault.Invalid, "bundle %s has format %q; this version reads %s", d, b.Manifest.Format, BundleFormat)
 	}
-	raw, err = b.File(ctx, blobs, PipelineFile)
-	if err != nil {
+	if err := b.open(ctx, decoders, kept{ctx, blobs, b}); err != nil {
 		return nil, err
 	}
-	if b.pipeline, err = pipeline.Decode(raw); err != nil {
-		return nil, err
+	if !slices.Equal(features(b.scorer), b.Manifest.Features) || !slices.Equal(b.scorer.Inputs(), b.Manifest.Inputs) {
+		return nil, fault.New(fault.Invalid, "bundle.json and its files name different columns")
 	}
-	if raw, err = b.File(ctx, blobs, b.Manifest.Estimator); err != nil {
-		return nil, err
-	}
-	if b.estimator, err = decode(decoders, b.Manifest.Estimator, raw); err != nil {
-		return nil, err
-	}
-	return b, b.fits()
+	return b, nil
 }
 
 // File reads one file of the bundle; a name it does not have is a NotFound fault.
@@ -143,33 +143,6 @@ func (b *Bundle) File(ctx context.Context, blobs blob.Store, name string) ([]byt
 		return nil, fault.New(fault.NotFound, "bundle %s has no %s", b.Digest, name)
 	}
 	return blob.ReadAll(ctx, blobs, d, maxFile)
-}
-
-func decode(decoders Decoders, name string, raw []byte) (Estimator, error) {
-	read, ok := decoders[name]
-	if !ok {
-		return nil, fault.New(fault.Invalid, "no estimator is known by the file name %q", name)
-	}
-	return read(raw)
-}
-
-// fits checks that pipeline, estimator and manifest belong together.
-func (b *Bundle) fits() error {
-	names := b.pipeline.Names()
-	if n := b.estimator.Features(); n != len(names) {
-		return fault.New(fault.Invalid, "the estimator takes %d features, the pipeline makes %d", n, len(names))
-	}
-	if !slices.Equal(names, b.Manifest.Features) || !slices.Equal(b.pipeline.Inputs(), b.Manifest.Inputs) {
-		return fault.New(fault.Invalid, "bundle.json and %s name different columns", PipelineFile)
-	}
-	want := 1
-	if b.Manifest.Kind == dataset.Multiclass {
-		want = len(b.Manifest.Classes)
-	}
-	if n := b.estimator.Outputs(); n != want {
-		return fault.New(fault.Invalid, "the estimator gives %d scores a row, %s needs %d", n, b.Manifest.Kind, want)
-	}
-	return nil
 }
 
 // Scores are what a bundle says of rows.
@@ -186,15 +159,17 @@ func (s Scores) Row(i int) []float64 {
 
 // Predict scores raw rows, which must have the bundle's input columns. An absent
 // column is an Invalid fault.
-func (b *Bundle) Predict(rows *frame.Frame) (Scores, error) {
-	x, unseen, err := b.pipeline.Transform(rows)
-	if err != nil {
-		return Scores{}, err
+func (b *Bundle) Predict(ctx context.Context, rows *frame.Frame) (Scores, error) {
+	return b.scorer.Score(ctx, rows)
+}
+
+// Close gives back what the scorer holds besides memory, such as a process. Nothing may
+// be asked of the bundle from then on. Closing twice is closing once.
+func (b *Bundle) Close() error {
+	if c, ok := b.scorer.(io.Closer); ok {
+		return c.Close()
 	}
-	s := Scores{Outputs: b.estimator.Outputs(), Unseen: unseen}
-	s.Values = make([]float64, x.Rows*s.Outputs)
-	b.estimator.Score(x, s.Values)
-	return s, nil
+	return nil
 }
 
 // Inputs are the columns a row must have.
@@ -225,7 +200,7 @@ func (b *Bundle) Decision(scores []float64) string {
 const ScoreColumn = "flyball.score."
 
 // golden is the golden file: the input columns of the first rows and their scores.
-func (b *Bundle) golden(rows *frame.Frame) ([]byte, error) {
+func (b *Bundle) golden(ctx context.Context, rows *frame.Frame) ([]byte, error) {
 	rows = rows.Slice(0, min(GoldenRows, rows.Rows()))
 	names := make([]string, len(b.Manifest.Inputs))
 	for i, f := range b.Manifest.Inputs {
@@ -235,7 +210,7 @@ func (b *Bundle) golden(rows *frame.Frame) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := b.Predict(inputs)
+	s, err := b.Predict(ctx, inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -262,8 +237,9 @@ func (b *Bundle) golden(rows *frame.Frame) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// Verify replays the golden rows and compares the scores bit for bit. A bundle that
-// does not reproduce them must not serve: the error is a Refused fault.
+// Verify replays the golden rows and compares the scores bit for bit, or within the
+// tolerance of a bundle that has one. A bundle that does not reproduce them must not
+// serve: the error is a Refused fault.
 func (b *Bundle) Verify(ctx context.Context, blobs blob.Store) error {
 	raw, err := b.File(ctx, blobs, GoldenFile)
 	if err != nil {
@@ -280,7 +256,7 @@ func (b *Bundle) Verify(ctx context.Context, blobs blob.Store) error {
 	if rows.Rows() == 0 {
 		return fault.New(fault.Refused, "bundle %s has no golden rows", b.Digest)
 	}
-	s, err := b.Predict(rows)
+	s, err := b.Predict(ctx, rows)
 	if err != nil {
 		return err
 	}
@@ -290,11 +266,15 @@ func (b *Bundle) Verify(ctx context.Context, blobs blob.Store) error {
 			return fault.New(fault.Refused, "the golden rows of bundle %s hold no score %d", b.Digest, k)
 		}
 		for i := range rows.Rows() {
-			if got := s.Row(i)[k]; math.Float64bits(got) != math.Float64bits(want.Num[i]) {
+			if got := s.Row(i)[k]; !same(got, want.Num[i], b.Manifest.Tolerance) {
 				return fault.New(fault.Refused, "golden row %d scores %v here, %v when it was made", i, got, want.Num[i]).
 					Do("do not serve this version; make it again or serve it with the version of Flyball that made it")
 			}
 		}
 	}
 	return nil
+}
+
+func same(got, want, tolerance float64) bool {
+	return math.Float64bits(got) == math.Float64bits(want) || math.Abs(got-want) <= tolerance*max(math.Abs(got), math.Abs(want))
 }

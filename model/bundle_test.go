@@ -82,11 +82,11 @@ func TestTheSamePartsAreTheSameBundleAndScoreTheSameWhenOpened(t *testing.T) {
 	if err := opened.Verify(ctx, blobs); err != nil {
 		t.Errorf("golden rows: %v", err)
 	}
-	want, err := a.Predict(rows())
+	want, err := a.Predict(ctx, rows())
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := opened.Predict(rows())
+	got, err := opened.Predict(ctx, rows())
 	if err != nil {
 		t.Fatal(err)
 	}

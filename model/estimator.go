@@ -3,6 +3,8 @@
 package model
 
 import (
+	"context"
+
 	"flyball/data/pipeline"
 )
 
@@ -28,5 +30,13 @@ type File struct {
 	Bytes []byte
 }
 
-// Decoders read estimators by the name of their file.
-type Decoders map[string]func([]byte) (Estimator, error)
+// Decoders read what a bundle scores with, by the name of its file.
+type Decoders struct {
+	// Estimators read those that stand behind a pipeline.
+	Estimators map[string]func([]byte) (Estimator, error)
+
+	// Scorers read those that take columns as they are. They are told what the
+	// manifest says, Inputs and Features not yet among it, and read the bundle's other
+	// files by themselves.
+	Scorers map[string]func(ctx context.Context, m Manifest, files Files) (Scorer, error)
+}

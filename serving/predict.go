@@ -24,6 +24,9 @@ type Answer struct {
 	Model      string
 	Generation int64 // of the route that every row was answered under
 	Records    []prediction.Record
+
+	// Bundle is the version that answered the first row; nil: the fallback did.
+	Bundle *model.Bundle
 }
 
 // Predict answers the rows, JSON objects as the caller sent them. Each row's arm is
@@ -31,7 +34,8 @@ type Answer struct {
 // same arm. A candidate that fails is answered for by the live version, that by the
 // baseline, that by the fallback. Bad input is an Invalid fault that names the row
 // and the column; then nothing is logged.
-func (s *Server) Predict(ctx context.Context, name string, rows []json.RawMessage) (Answer, error) {
+func (s *Server) Predict(ctx context.Context, req Request) (Answer, error) {
+	name, rows := req.Model, req.Rows
 	e := s.table.Load().entries[name]
 	switch {
 	case e == nil:
@@ -50,7 +54,7 @@ func (s *Server) Predict(ctx context.Context, name string, rows []json.RawMessag
 		s.metrics.refused(name)
 		return Answer{}, err
 	}
-	b := newBatch(e, rows)
+	b := newBatch(ctx, e, rows)
 	if err := b.validate(); err != nil {
 		s.metrics.refused(name)
 		return Answer{}, err
@@ -64,7 +68,18 @@ func (s *Server) Predict(ctx context.Context, name string, rows []json.RawMessag
 		return Answer{}, err
 	}
 	s.metrics.answered(records)
-	return Answer{Model: name, Generation: e.Route.Generation, Records: records}, nil
+	return Answer{Model: name, Generation: e.Route.Generation, Records: records, Bundle: e.bundle(&records[0])}, nil
+}
+
+// bundle is the version that answered a record; nil for the fallback.
+func (e *Entry) bundle(r *prediction.Record) *model.Bundle {
+	switch r.Arm {
+	case prediction.Fallback:
+		return nil
+	case prediction.Baseline:
+		return e.Baseline
+	}
+	return e.Versions[r.Version]
 }
 
 // begin makes the records with all that is known before scoring.
@@ -119,6 +134,7 @@ func compact(row json.RawMessage) json.RawMessage {
 
 // batch scores one request's rows by the versions of an entry, each at most once.
 type batch struct {
+	ctx   context.Context
 	entry *Entry
 	rows  []json.RawMessage
 	done  map[*model.Bundle]*scored
@@ -131,8 +147,8 @@ type scored struct {
 	each time.Duration // per row
 }
 
-func newBatch(e *Entry, rows []json.RawMessage) *batch {
-	return &batch{entry: e, rows: rows, done: make(map[*model.Bundle]*scored, 3)}
+func newBatch(ctx context.Context, e *Entry, rows []json.RawMessage) *batch {
+	return &batch{ctx: ctx, entry: e, rows: rows, done: make(map[*model.Bundle]*scored, 3)}
 }
 
 // validate scores by the version that the caller has a right to: the live one, or,
@@ -171,7 +187,7 @@ func (b *batch) score(m *model.Bundle) (out *scored) {
 		out.err = err
 		return out
 	}
-	out.Scores, out.err = m.Predict(f)
+	out.Scores, out.err = m.Predict(b.ctx, f)
 	return out
 }
 

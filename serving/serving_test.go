@@ -68,7 +68,7 @@ func always(t *testing.T, v float64, inputs ...string) *model.Bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := model.Make(context.Background(), blob.Memory(), model.Decoders{"constant.json": constant.Decode},
+	b, err := model.Make(context.Background(), blob.Memory(), model.Decoders{Estimators: map[string]func([]byte) (model.Estimator, error){"constant.json": constant.Decode}},
 		model.Parts{Model: "m", Task: dataset.Task{Kind: dataset.Regression}, Pipeline: p, Estimator: file, Rows: rows})
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func server(t *testing.T, e Entry) (*Server, *memoryLog) {
 
 func ask(t *testing.T, s *Server, row string) prediction.Record {
 	t.Helper()
-	a, err := s.Predict(context.Background(), "m", []json.RawMessage{json.RawMessage(row)})
+	a, err := s.Predict(context.Background(), Request{Model: "m", Rows: []json.RawMessage{json.RawMessage(row)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,16 +170,16 @@ func TestBadInputIsTheCallersAndNothingIsLogged(t *testing.T) {
 		{"NaN", `{"ts":"2012-01-01","x":NaN}`, "row 0 is not valid JSON", fault.Invalid},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := s.Predict(context.Background(), "m", []json.RawMessage{json.RawMessage(c.row)})
+			_, err := s.Predict(context.Background(), Request{Model: "m", Rows: []json.RawMessage{json.RawMessage(c.row)}})
 			if !fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
 	}
-	if _, err := s.Predict(context.Background(), "other", []json.RawMessage{[]byte("{}")}); !fault.Is(err, fault.NotFound) {
+	if _, err := s.Predict(context.Background(), Request{Model: "other", Rows: []json.RawMessage{[]byte("{}")}}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("an unknown model: got %v", err)
 	}
-	if _, err := s.Predict(context.Background(), "m", make([]json.RawMessage, 10_001)); !fault.Is(err, fault.TooLarge) {
+	if _, err := s.Predict(context.Background(), Request{Model: "m", Rows: make([]json.RawMessage, 10_001)}); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("too many rows: got %v", err)
 	}
 	if len(log.kept) != 0 {
@@ -190,7 +190,7 @@ func TestBadInputIsTheCallersAndNothingIsLogged(t *testing.T) {
 func TestADurableAnswerFailsWhenItsRecordCannotBeKept(t *testing.T) {
 	s, log := server(t, Entry{Route: release.Route{Live: 1}, Durable: true, Versions: map[int]*model.Bundle{1: always(t, 10, "x")}})
 	log.fail = errors.New("disk full")
-	if _, err := s.Predict(context.Background(), "m", []json.RawMessage{[]byte(`{"ts":"2012-01-01","x":1}`)}); !errors.Is(err, log.fail) {
+	if _, err := s.Predict(context.Background(), Request{Model: "m", Rows: []json.RawMessage{[]byte(`{"ts":"2012-01-01","x":1}`)}}); !errors.Is(err, log.fail) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -221,7 +221,7 @@ func TestNoRequestFailsWhileVersionsAreSwapped(t *testing.T) {
 					return
 				default:
 				}
-				a, err := s.Predict(context.Background(), "m", []json.RawMessage{[]byte(`{"ts":"2012-01-01","x":1}`), []byte(`{"ts":"2012-01-02","x":1}`)})
+				a, err := s.Predict(context.Background(), Request{Model: "m", Rows: []json.RawMessage{[]byte(`{"ts":"2012-01-01","x":1}`), []byte(`{"ts":"2012-01-02","x":1}`)}})
 				if err != nil {
 					t.Errorf("a request failed: %v", err)
 					return

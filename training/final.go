@@ -29,7 +29,7 @@ func (w *work) final(ctx context.Context) error {
 	} else {
 		w.progress("fitting the recipe on all mature rows")
 	}
-	profile, err := w.profile(at)
+	profile, err := w.profile(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -42,14 +42,14 @@ func (w *work) final(ctx context.Context) error {
 		return err
 	}
 	w.result.Bundle, w.result.Floor = b.Digest, floor.Digest
-	return w.shift(b)
+	return w.shift(ctx, b)
 }
 
 // profile is the reference that monitoring compares with: the rows trained on, and
 // how far off the judged version was on rows it had not seen.
-func (w *work) profile(at []int) ([]byte, error) {
+func (w *work) profile(ctx context.Context, at []int) ([]byte, error) {
 	test := w.rows.Take(w.part.Test)
-	got, err := w.candidate.Predict(test)
+	got, err := w.candidate.Predict(ctx, test)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (w *work) profile(at []int) ([]byte, error) {
 	rows := w.rows.Take(at)
 	var scores []float64
 	if got.Outputs == 1 {
-		all, err := w.candidate.Predict(rows)
+		all, err := w.candidate.Predict(ctx, rows)
 		if err != nil {
 			return nil, err
 		}
@@ -79,17 +79,17 @@ func (w *work) profile(at []int) ([]byte, error) {
 // shift reports how far the refit's predictions moved from the judged version's on
 // the newest traffic, and fails the verdict when the owner set a bound and it is
 // passed.
-func (w *work) shift(b *model.Bundle) error {
+func (w *work) shift(ctx context.Context, b *model.Bundle) error {
 	at, err := w.traffic()
 	if err != nil || len(at) == 0 {
 		return err
 	}
 	rows := w.rows.Take(at)
-	before, err := w.candidate.Predict(rows)
+	before, err := w.candidate.Predict(ctx, rows)
 	if err != nil {
 		return err
 	}
-	after, err := b.Predict(rows)
+	after, err := b.Predict(ctx, rows)
 	if err != nil {
 		return err
 	}

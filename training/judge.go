@@ -224,7 +224,7 @@ func (w *work) foreign(ctx context.Context, m mlmodel.Model) (err error) {
 		return err
 	}
 	w.recipe.Pipeline.Inputs = m.Inputs // what monitoring compares
-	profile, err := w.profile(at)
+	profile, err := w.profile(ctx, at)
 	if err != nil {
 		return err
 	}

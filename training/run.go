@@ -304,13 +304,13 @@ func (w *work) evaluate(ctx context.Context) error {
 		}
 	}
 	for role, b := range voices {
-		got, err := b.Predict(test)
+		got, err := b.Predict(ctx, test)
 		if err != nil {
 			return fmt.Errorf("score the test rows by the %s version: %w", role, err)
 		}
 		s.Scores[role] = got.Values
 	}
-	if err := w.measure(test); err != nil {
+	if err := w.measure(ctx, test); err != nil {
 		return err
 	}
 	w.said = said{sample: s, keys: w.keys(test), values: w.values}
@@ -320,14 +320,14 @@ func (w *work) evaluate(ctx context.Context) error {
 
 // measure finds what the gate asks for apart from the test rows: the time one row
 // takes, and the level of the scores on the newest traffic.
-func (w *work) measure(test *frame.Frame) error {
+func (w *work) measure(ctx context.Context, test *frame.Frame) error {
 	w.values = map[string]float64{}
 	n := min(test.Rows(), 500)
 	took := make([]float64, n)
 	for i := range n {
 		row := test.Slice(i, i+1)
 		began := time.Now()
-		if _, err := w.candidate.Predict(row); err != nil {
+		if _, err := w.candidate.Predict(ctx, row); err != nil {
 			return err
 		}
 		took[i] = time.Since(began).Seconds()
@@ -342,7 +342,7 @@ func (w *work) measure(test *frame.Frame) error {
 	if err != nil || len(traffic) == 0 {
 		return err
 	}
-	got, err := w.candidate.Predict(w.rows.Take(traffic))
+	got, err := w.candidate.Predict(ctx, w.rows.Take(traffic))
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (f *face) predictRoutes() {
 			if err := json.Unmarshal(in.RawBody, &req); err != nil {
 				return nil, notJSON(in.RawBody, err)
 			}
-			a, err := f.Serving.Predict(ctx, in.Model, req.Rows)
+			a, err := f.Serving.Predict(ctx, serving.Request{Model: in.Model, Rows: req.Rows})
 			if err != nil {
 				return nil, err
 			}

@@ -165,7 +165,7 @@ func (w work) flyball() (result, error) {
 		return result{}, err
 	}
 	r.Fit = (processor() - start).Seconds()
-	e, err := learner.Decoders()[f.Name](f.Bytes)
+	e, err := learner.Decoders().Estimators[f.Name](f.Bytes)
 	if err != nil {
 		return result{}, err
 	}

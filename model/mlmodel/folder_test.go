@@ -231,7 +231,7 @@ func folder(t *testing.T, blobs blob.Store, b *model.Bundle) string {
 // sameScores compares Python's scores of the rows with Go's, bit for bit.
 func sameScores(t *testing.T, dir string, b *model.Bundle, rows *frame.Frame) {
 	t.Helper()
-	want, err := b.Predict(rows)
+	want, err := b.Predict(ctx, rows)
 	if err != nil {
 		t.Fatal(err)
 	}

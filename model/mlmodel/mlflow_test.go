@@ -24,7 +24,7 @@ func TestMLflowLoadsAFolderAndScoresRowsInAnyForm(t *testing.T) {
 	blobs := blob.Memory()
 	b := bundle(t, blobs, dataset.Regression, "builtin/gbdt", pipeline.Spec{Inputs: train.Fields(), Steps: everything}, train, y)
 	dir := folder(t, blobs, b)
-	want, err := b.Predict(later)
+	want, err := b.Predict(ctx, later)
 	if err != nil {
 		t.Fatal(err)
 	}

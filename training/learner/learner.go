@@ -45,7 +45,9 @@ type Learner interface {
 
 // Decoders read the files that learners write.
 func Decoders() model.Decoders {
-	return model.Decoders{"model.json": xgboost.Decode, "linear.json": linear.Decode, "constant.json": constant.Decode}
+	return model.Decoders{Estimators: map[string]func([]byte) (model.Estimator, error){
+		"model.json": xgboost.Decode, "linear.json": linear.Decode, "constant.json": constant.Decode,
+	}}
 }
 
 // New makes the learner of a name, such as builtin/gbdt, with its settings. An

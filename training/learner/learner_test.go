@@ -79,7 +79,7 @@ func fit(t testing.TB, with string, settings map[string]any, d Data, o Options) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := Decoders()[f.Name](f.Bytes)
+	e, err := Decoders().Estimators[f.Name](f.Bytes)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -135,7 +135,7 @@ func (r *run) never(ctx context.Context) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	got, err := b.Predict(r.rows)
+	got, err := b.Predict(ctx, r.rows)
 	return got.Values, err
 }
 

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+import (
+	"context"
+	"encoding/json"
+
+	"flyball/data/frame"
+)
+
+// Answer is how a model's own predict answers, as MLflow's pyfunc calls it: a class
+// where its scores are probabilities, a probability where it has one. Faces that speak
+// for MLflow answer by it; the native one always gives scores.
+type Answer struct {
+	Form Form `json:"form"`
+
+	// Classes are what a Label answers, by the place of the score; as JSON, because
+	// classes are numbers, texts or truth values. One score a row stands for two
+	// classes: above 0.5 it is the second.
+	Classes []json.RawMessage `json:"classes,omitempty"`
+
+	// Signature is MLflow's signature of the model, as its MLmodel has it.
+	Signature *Signature `json:"signature,omitempty"`
+
+	// Type is numpy's word for what is answered: float32, float64, int64, object.
+	// Empty: float64.
+	Type string `json:"type,omitempty"`
+}
+
+// Signature is MLflow's description of what a model takes, gives and may be told: three
+// JSON texts (docs of MLflow, "Model Signature"), any of them empty.
+type Signature struct {
+	Inputs  string `json:"inputs,omitempty"`
+	Outputs string `json:"outputs,omitempty"`
+	Params  string `json:"params,omitempty"`
+}
+
+// Form is the shape of an answer.
+type Form string
+
+// The forms. The zero value is Values.
+const (
+	Values Form = ""      // one number a row, or a list of numbers where the model has several scores
+	Label  Form = "label" // one class a row
+	Lists  Form = "lists" // a list of numbers a row, of one number too
+	Own    Form = "own"   // what the model's process answers, whatever it is
+	Both   Form = "both"  // two columns: probability of each class, and the class (ONNX classifiers)
+)
+
+// Call is what a model's own predict is asked.
+type Call struct {
+	Rows   *frame.Frame      // the rows; nil: Body is used
+	Types  map[string]string // MLflow's type of a column, as its signature has it; none: by its kind
+	Body   json.RawMessage   // what no frame can hold: {"dataframe_split": …} or {"inputs": …} as MLflow reads it
+	Params json.RawMessage   // a JSON object; empty: none
+}
+
+// Answerer is a scorer whose model has an answer of its own that the scores do not tell.
+type Answerer interface {
+	// Answer is the JSON list that MLflow's scoring server would give as predictions.
+	// Faults are those of Scorer.Score.
+	Answer(ctx context.Context, c Call) (json.RawMessage, error)
+}
