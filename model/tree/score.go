@@ -3,75 +3,8 @@
 package tree
 
 import (
-	"math"
-
 	"flyball/data/pipeline"
-	"flyball/stat"
 )
-
-// cell is a node as it is walked. The children of a split are neighbours, so that the
-// outcome of the comparison is added to the place of the left one and no branch is
-// guessed. A leaf leads to itself: its threshold is NaN, which nothing reaches.
-type cell struct {
-	threshold float32
-	feature   uint32 // shifted left by 1; bit 0: a missing value goes right
-	left      uint32
-	leaf      float32
-}
-
-// root is where a tree begins, and how many steps reach every leaf of it.
-type root struct {
-	at, depth uint32
-	output    uint32
-}
-
-// mostCells keeps the places within their 32 bits.
-const mostCells = math.MaxInt32
-
-// lay appends a sound tree, level by level; nodes that no walk reaches are left out.
-func (e *Ensemble) lay(t Tree) {
-	start := len(e.cells)
-	level := []int32{0}
-	e.cells = append(e.cells, cell{})
-	at, depth := start, 0
-	for ; ; depth++ {
-		var next []int32
-		for _, i := range level {
-			n := t.Nodes[i]
-			if n.Left < 0 {
-				e.cells[at] = cell{threshold: float32(math.NaN()), left: uint32(at), leaf: n.Value}
-			} else {
-				c := cell{threshold: n.Value, feature: uint32(n.Feature) << 1, left: uint32(len(e.cells))}
-				if !n.MissingLeft {
-					c.feature |= 1
-				}
-				e.cells[at] = c
-				e.cells = append(e.cells, cell{}, cell{})
-				next = append(next, n.Left, n.Right)
-			}
-			at++
-		}
-		if len(next) == 0 {
-			break
-		}
-		level = next
-	}
-	e.roots = append(e.roots, root{at: uint32(start), depth: uint32(depth), output: uint32(t.Output)})
-}
-
-// step is the place after c[i] for a row.
-func step(c []cell, i uint32, row []float32) uint32 {
-	n := &c[i]
-	x := row[n.feature>>1]
-	var reached, none uint32
-	if x >= n.threshold {
-		reached = 1
-	}
-	if x != x {
-		none = 1
-	}
-	return n.left + (reached | none&n.feature)
-}
 
 // sure is how many steps are taken before asking whether all lanes stand at leaves:
 // most trees are no deeper, and asking costs more than a step too many.
@@ -86,6 +19,12 @@ func (e *Ensemble) Margins(row, out []float32) {
 	}
 	c, r := e.cells, e.roots
 	for ; len(r) >= 4; r = r[4:] {
+		if r[0].categorical || r[1].categorical || r[2].categorical || r[3].categorical {
+			for _, one := range r[:4] {
+				out[one.output] += c[e.descend(one, row)].leaf()
+			}
+			continue
+		}
 		// Four trees at a time: their loads do not wait for one another.
 		i, j, k, l := r[0].at, r[1].at, r[2].at, r[3].at
 		depth := max(r[0].depth, r[1].depth, r[2].depth, r[3].depth)
@@ -96,13 +35,13 @@ func (e *Ensemble) Margins(row, out []float32) {
 			}
 			i, j, k, l = i2, j2, k2, l2
 		}
-		out[r[0].output] += c[i].leaf
-		out[r[1].output] += c[j].leaf
-		out[r[2].output] += c[k].leaf
-		out[r[3].output] += c[l].leaf
+		out[r[0].output] += c[i].leaf()
+		out[r[1].output] += c[j].leaf()
+		out[r[2].output] += c[k].leaf()
+		out[r[3].output] += c[l].leaf()
 	}
 	for ; len(r) > 0; r = r[1:] {
-		out[r[0].output] += c[e.descend(r[0], row)].leaf
+		out[r[0].output] += c[e.descend(r[0], row)].leaf()
 	}
 }
 
@@ -113,7 +52,7 @@ var nothing [1]float32
 func (e *Ensemble) descend(r root, row []float32) uint32 {
 	i := r.at
 	for range r.depth {
-		next := step(e.cells, i, row)
+		next := e.stepAny(i, row)
 		if next == i {
 			break
 		}
@@ -154,12 +93,7 @@ func (e *Ensemble) Score(x pipeline.Matrix, out []float64) {
 		}
 	}
 	for r := range x.Rows {
-		switch o := out[r*k : (r+1)*k]; e.link {
-		case Logistic:
-			o[0] = stat.Logistic(o[0])
-		case Softmax:
-			stat.Softmax(o)
-		}
+		e.link.Apply(out[r*k : (r+1)*k])
 	}
 }
 
@@ -173,6 +107,12 @@ func (e *Ensemble) marginsOf(x pipeline.Matrix, from int, sums []float32) {
 	c, cols := e.cells, e.features
 	data := x.Data[from*cols : (from+len(sums))*cols]
 	for _, r := range e.roots {
+		if r.categorical {
+			for at := range sums {
+				sums[at] += c[e.descend(r, data[at*cols:(at+1)*cols])].leaf()
+			}
+			continue
+		}
 		for at := 0; at+4 <= len(sums); at += 4 {
 			four := data[at*cols : (at+4)*cols]
 			a, b, f, g := four[:cols], four[cols:2*cols], four[2*cols:3*cols], four[3*cols:]
@@ -185,10 +125,10 @@ func (e *Ensemble) marginsOf(x pipeline.Matrix, from int, sums []float32) {
 				i, j, k, l = i2, j2, k2, l2
 			}
 			s := (*[4]float32)(sums[at:])
-			s[0] += c[i].leaf
-			s[1] += c[j].leaf
-			s[2] += c[k].leaf
-			s[3] += c[l].leaf
+			s[0] += c[i].leaf()
+			s[1] += c[j].leaf()
+			s[2] += c[k].leaf()
+			s[3] += c[l].leaf()
 		}
 	}
 }

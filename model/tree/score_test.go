@@ -12,14 +12,17 @@ import (
 )
 
 // grown is a random tree: as deep as asked on its rightmost way, uneven elsewhere.
-func grown(r *rand.Rand, features, depth int) []Node {
+func grown(r *rand.Rand, features, depth int, categories bool) []Node {
 	var nodes []Node
 	var grow func(depth int, must bool) int32
 	grow = func(depth int, must bool) int32 {
 		at := int32(len(nodes))
 		nodes = append(nodes, Node{Left: -1, Value: float32(r.NormFloat64())})
 		if depth > 0 && (must || r.IntN(3) > 0) {
-			n := Node{Feature: int32(r.IntN(features)), Value: float32(r.IntN(5)), MissingLeft: r.IntN(2) == 0}
+			n := Node{Feature: int32(r.IntN(features)), Value: float32(r.IntN(5)), MissingLeft: r.IntN(2) == 0, Cover: float32(len(nodes))}
+			if categories && r.IntN(3) == 0 {
+				n.Categories = []uint32{r.Uint32() & 0x15}
+			}
 			n.Left = grow(depth-1, false)
 			n.Right = grow(depth-1, must)
 			nodes[at] = n
@@ -35,6 +38,14 @@ func byHand(nodes []Node, row []float32) float32 {
 	n := nodes[0]
 	for n.Left >= 0 {
 		x := row[n.Feature]
+		if n.Categories != nil && x == x {
+			if x >= 0 && x < 32 && n.Categories[0]>>uint32(x)&1 == 1 {
+				n = nodes[n.Right]
+			} else {
+				n = nodes[n.Left]
+			}
+			continue
+		}
 		if x < n.Value || math.IsNaN(float64(x)) && n.MissingLeft {
 			n = nodes[n.Left]
 		} else {
@@ -51,7 +62,7 @@ func made(seed uint64, features, outputs, trees, depth, rows int) ([]float32, []
 		base[i] = float32(r.NormFloat64())
 	}
 	for i := range ts {
-		ts[i] = Tree{Output: i % outputs, Nodes: grown(r, features, depth)}
+		ts[i] = Tree{Output: i % outputs, Nodes: grown(r, features, depth, seed%2 == 0 && i%3 == 1)}
 	}
 	x := pipeline.Matrix{Rows: rows, Cols: features, Data: make([]float32, rows*features)}
 	odd := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.Copysign(0, -1))}
@@ -65,11 +76,15 @@ func made(seed uint64, features, outputs, trees, depth, rows int) ([]float32, []
 }
 
 func TestScoringInBlocksEqualsAWalkByHandBitForBit(t *testing.T) {
-	for _, c := range []struct{ outputs, trees, depth, rows int }{
-		{1, 0, 1, 5}, {1, 1, 0, 9}, {1, 3, 2, 1}, {1, 7, 6, 3}, {1, 9, 6, 4}, {1, 10, 5, 131}, {1, 5, 15, 70}, {3, 12, 4, 10}, {20, 40, 3, 6},
+	for _, c := range []struct {
+		seed                        uint64
+		outputs, trees, depth, rows int
+	}{
+		{9, 1, 0, 1, 5}, {9, 1, 1, 0, 9}, {9, 1, 3, 2, 1}, {9, 1, 7, 6, 3}, {9, 1, 9, 6, 4}, {9, 1, 10, 5, 131}, {9, 1, 5, 15, 70},
+		{9, 3, 12, 4, 10}, {9, 20, 40, 3, 6}, {8, 1, 10, 5, 131}, {8, 3, 12, 4, 10}, {8, 1, 23, 3, 1},
 	} {
-		t.Run(fmt.Sprintf("%d outputs, %d trees of depth %d, %d rows", c.outputs, c.trees, c.depth, c.rows), func(t *testing.T) {
-			base, trees, x := made(9, 6, c.outputs, c.trees, c.depth, c.rows)
+		t.Run(fmt.Sprintf("%d outputs, %d trees of depth %d, %d rows, from %d", c.outputs, c.trees, c.depth, c.rows, c.seed), func(t *testing.T) {
+			base, trees, x := made(c.seed, 6, c.outputs, c.trees, c.depth, c.rows)
 			link := Identity
 			if c.outputs > 1 {
 				link = Softmax
@@ -125,7 +140,7 @@ func TestAThresholdThatIsNoNumberIsRefused(t *testing.T) {
 func BenchmarkScore(b *testing.B) {
 	for _, rows := range []int{1, 1000} {
 		b.Run(fmt.Sprintf("300 trees, %d rows", rows), func(b *testing.B) {
-			base, trees, x := made(4, 30, 1, 300, 6, rows)
+			base, trees, x := made(5, 30, 1, 300, 6, rows)
 			e, err := New(30, base, trees, Logistic)
 			if err != nil {
 				b.Fatal(err)

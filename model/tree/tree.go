@@ -4,25 +4,58 @@ package tree
 
 import (
 	"flyball/fault"
+	"flyball/stat"
 )
 
 // Link turns margins into scores.
 type Link uint8
 
-// The links. The zero value is Identity.
+// The links. The zero value is Identity. All but Softmax take each output by itself.
 const (
 	Identity Link = iota // the score is the margin (regression)
 	Logistic             // 1/(1+exp(-margin)) (binary)
 	Softmax              // exp(margin) over the sum across outputs (multiclass)
+	Exp                  // exp(margin) (counts, amounts, survival)
+	Step                 // 1 where the margin is above 0, else 0 (hinge)
 )
+
+// Apply turns the margins of one row into its scores, in place.
+func (l Link) Apply(row []float64) {
+	switch l {
+	case Softmax:
+		stat.Softmax(row)
+	case Logistic:
+		for i, x := range row {
+			row[i] = stat.Logistic(x)
+		}
+	case Exp:
+		for i, x := range row {
+			row[i] = stat.Exp(x)
+		}
+	case Step:
+		for i, x := range row {
+			row[i] = 0
+			if x > 0 {
+				row[i] = 1
+			}
+		}
+	}
+}
 
 // Node is a split or a leaf. A leaf has Left < 0 and its value in Value. At a split a
 // row goes Left when x < Value, else Right; a missing (NaN) x follows MissingLeft.
+//
+// A split with Categories compares no threshold: a row goes Right when its category, x
+// without its fraction, is among them. Bit c%32 of Categories[c/32] stands for category
+// c. What is no category (negative, 2²⁴ or more, or beyond the set) goes Left; a
+// missing one follows MissingLeft. This is XGBoost's common::Decision.
 type Node struct {
 	Feature     int32
 	Left, Right int32
 	Value       float32
+	Cover       float32 // weight of the training rows that came by; 0 where it is not known
 	MissingLeft bool
+	Categories  []uint32 // nil: by threshold
 }
 
 // Tree is nodes with the root at 0, and the output that its leaves add to.
@@ -37,7 +70,10 @@ type Ensemble struct {
 	base     []float32
 	link     Link
 	cells    []cell
+	covers   []float32 // by cell
 	roots    []root
+	sets     []set
+	words    []uint32 // of the sets
 }
 
 // New checks and makes an ensemble of trees over features columns; base holds the
@@ -45,19 +81,24 @@ type Ensemble struct {
 // copied. A tree whose nodes do not form a tree is an Invalid fault, and so is a
 // threshold that is not a number.
 func New(features int, base []float32, trees []Tree, link Link) (*Ensemble, error) {
-	if features < 0 || len(base) == 0 || (link != Softmax && len(base) != 1) {
+	if features < 0 || len(base) == 0 || link > Step {
 		return nil, fault.New(fault.Invalid, "an ensemble of %d features cannot have %d outputs with this link", features, len(base))
 	}
 	e := &Ensemble{features: features, base: base, link: link, roots: make([]root, 0, len(trees))}
+	n := 0
+	for _, t := range trees {
+		n += len(t.Nodes)
+	}
+	if n > mostCells {
+		return nil, fault.New(fault.Invalid, "the ensemble has more than %d nodes", mostCells)
+	}
+	e.cells, e.covers = make([]cell, 0, n), make([]float32, 0, n)
 	for i, t := range trees {
 		if t.Output < 0 || t.Output >= len(base) {
 			return nil, fault.New(fault.Invalid, "tree %d adds to output %d of %d", i, t.Output, len(base))
 		}
 		if !sound(t.Nodes, features) {
 			return nil, fault.New(fault.Invalid, "the nodes of tree %d do not form a tree over %d features", i, features)
-		}
-		if len(e.cells) > mostCells-len(t.Nodes) {
-			return nil, fault.New(fault.Invalid, "the ensemble has more than %d nodes", mostCells)
 		}
 		e.lay(t)
 	}
@@ -74,12 +115,12 @@ func sound(nodes []Node, features int) bool {
 	seen[0] = true
 	todo := []int32{0}
 	for len(todo) > 0 {
-		n := nodes[todo[len(todo)-1]]
+		n := &nodes[todo[len(todo)-1]]
 		todo = todo[:len(todo)-1]
 		if n.Left < 0 {
 			continue
 		}
-		if n.Feature < 0 || int(n.Feature) >= features || n.Value != n.Value {
+		if n.Feature < 0 || int(n.Feature) >= features || (n.Value != n.Value && n.Categories == nil) {
 			return false
 		}
 		for _, c := range [2]int32{n.Left, n.Right} {
@@ -98,3 +139,9 @@ func (e *Ensemble) Features() int { return e.features }
 
 // Outputs is how many scores a row gets.
 func (e *Ensemble) Outputs() int { return len(e.base) }
+
+// Link is how margins become scores.
+func (e *Ensemble) Link() Link { return e.link }
+
+// Base are the starting margins, one an output. The caller must not change them.
+func (e *Ensemble) Base() []float32 { return e.base }

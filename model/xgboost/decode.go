@@ -42,6 +42,7 @@ type treeJSON struct {
 	Conditions []float32         `json:"split_conditions"`
 	Default    []json.RawMessage `json:"default_left"`
 	Type       []int             `json:"split_type"`
+	Hessian    []float32         `json:"sum_hessian"`
 	Param      struct {
 		Size string `json:"size_leaf_vector"`
 	} `json:"tree_param"`
@@ -127,7 +128,7 @@ func margins(s string, outputs int, link tree.Link) ([]float32, error) {
 func (t *treeJSON) nodes(at int) ([]tree.Node, error) {
 	n := len(t.Left)
 	if len(t.Right) != n || len(t.Feature) != n || len(t.Conditions) != n || len(t.Default) != n ||
-		(len(t.Type) != 0 && len(t.Type) != n) {
+		(len(t.Type) != 0 && len(t.Type) != n) || (len(t.Hessian) != 0 && len(t.Hessian) != n) {
 		return nil, fault.New(fault.Invalid, "the arrays of XGBoost tree %d differ in length", at)
 	}
 	if s := t.Param.Size; s != "" && s != "0" && s != "1" {
@@ -144,6 +145,9 @@ func (t *treeJSON) nodes(at int) ([]tree.Node, error) {
 			return nil, fault.New(fault.Invalid, "default_left of XGBoost tree %d is neither a truth value nor 0 or 1", at)
 		}
 		nodes[i] = tree.Node{Feature: t.Feature[i], Left: t.Left[i], Right: t.Right[i], Value: t.Conditions[i], MissingLeft: left}
+		if len(t.Hessian) > 0 {
+			nodes[i].Cover = t.Hessian[i]
+		}
 	}
 	return nodes, nil
 }
