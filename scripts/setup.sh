@@ -54,4 +54,5 @@ if python3 -c 'import ensurepip, venv' 2>/dev/null; then
 	environment venv requirements.txt
 	environment mlflow2 requirements/mlflow2.txt
 	environment mlflow3 requirements/mlflow3.txt
+	environment onnx requirements/onnx.txt
 fi
