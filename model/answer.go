@@ -7,11 +7,12 @@ import (
 	"encoding/json"
 
 	"flyball/data/frame"
+	"flyball/fault"
 )
 
 // Answer is how a model's own predict answers, as MLflow's pyfunc calls it: a class
 // where its scores are probabilities, a probability where it has one. Faces that speak
-// for MLflow answer by it; the native one always gives scores.
+// for MLflow answer by it; the native one always gives scores. A nil Answer is Values.
 type Answer struct {
 	Form Form `json:"form"`
 
@@ -19,6 +20,13 @@ type Answer struct {
 	// classes are numbers, texts or truth values. One score a row stands for two
 	// classes: above 0.5 it is the second.
 	Classes []json.RawMessage `json:"classes,omitempty"`
+
+	// Names are the columns of Records, one a score.
+	Names []string `json:"names,omitempty"`
+
+	// Single says that the scores are float32 where the model comes from. They are
+	// rounded to it before they are compared or written.
+	Single bool `json:"single,omitempty"`
 
 	// Signature is MLflow's signature of the model, as its MLmodel has it.
 	Signature *Signature `json:"signature,omitempty"`
@@ -41,11 +49,12 @@ type Form string
 
 // The forms. The zero value is Values.
 const (
-	Values Form = ""      // one number a row, or a list of numbers where the model has several scores
-	Label  Form = "label" // one class a row
-	Lists  Form = "lists" // a list of numbers a row, of one number too
-	Own    Form = "own"   // what the model's process answers, whatever it is
-	Both   Form = "both"  // two columns: probability of each class, and the class (ONNX classifiers)
+	Values  Form = ""        // one number a row, or a list of numbers where the model has several scores
+	Label   Form = "label"   // one class a row
+	Lists   Form = "lists"   // a list of numbers a row, of one number too
+	Records Form = "records" // an object a row, a member for each score
+	Own     Form = "own"     // what the model's scorer answers by itself, whatever it is
+	Both    Form = "both"    // an object a row: the class, and the probability of each class (ONNX classifiers)
 )
 
 // Call is what a model's own predict is asked.
@@ -61,4 +70,33 @@ type Answerer interface {
 	// Answer is the JSON list that MLflow's scoring server would give as predictions.
 	// Faults are those of Scorer.Score.
 	Answer(ctx context.Context, c Call) (json.RawMessage, error)
+}
+
+// Answer is what MLflow's scoring server would give as predictions: a JSON list, and
+// whatever else a model's own predict answers. A scorer that answers by itself is asked;
+// of any other the scores of c.Rows are written by Manifest.Answer. Rows that only such
+// a scorer could take are an Invalid fault.
+func (b *Bundle) Answer(ctx context.Context, c Call) (json.RawMessage, error) {
+	a := b.Manifest.Answer
+	if own, ok := b.scorer.(Answerer); ok && (a == nil || a.Form == Own) {
+		return own.Answer(ctx, c)
+	}
+	if c.Rows == nil {
+		return nil, fault.New(fault.Invalid, "the model takes rows of named columns").Do("send dataframe_split or dataframe_records")
+	}
+	s, err := b.Predict(ctx, c.Rows)
+	if err != nil {
+		return nil, err
+	}
+	return a.Predictions(func(yield func([]float64) bool) {
+		for i := 0; i < c.Rows.Rows() && yield(s.Row(i)); i++ {
+		}
+	}), nil
+}
+
+// Answers reports whether the bundle's scorer answers calls by itself, so that it may
+// be handed a body that no frame can hold.
+func (b *Bundle) Answers() bool {
+	_, own := b.scorer.(Answerer)
+	return own && (b.Manifest.Answer == nil || b.Manifest.Answer.Form == Own)
 }
