@@ -30,7 +30,7 @@ var floors = [][]string{
 	{"experiment/evaluation"},
 	{"experiment/gate", "experiment/online", "monitoring"},
 	{"experiment/compare"},
-	{"serving", "training"},
+	{"serving", "serving/batch", "training"},
 	{"loop"},
 	{"spec"},
 	{"experiment/mlflowimport", "serving/predictionlog", "store"}, // edges

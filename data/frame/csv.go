@@ -19,8 +19,12 @@ import (
 	"flyball/fault"
 )
 
-// chunk is how many rows a reader gives at once.
+// chunk is how many rows a reader gives at most at once.
 const chunk = 1 << 16
+
+// chunkRows is how many rows a reader gives at once: fewer of wide tables, so that what
+// is in memory depends on the rows' number and width no more.
+func chunkRows(columns int) int { return min(chunk, max(1024, (1<<20)/max(1, columns))) }
 
 // CSVOptions say how a CSV file is read.
 type CSVOptions struct {
@@ -357,7 +361,7 @@ func (r *csvReader) Next() (*Frame, error) {
 	for i, f := range r.fields {
 		cols[i].Field = f
 	}
-	for n := range chunk {
+	for n := range chunkRows(len(r.fields)) {
 		rec, err := r.next()
 		if errors.Is(err, io.EOF) {
 			r.ended = true

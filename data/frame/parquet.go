@@ -101,6 +101,14 @@ func (p *ParquetWriter) flush() error {
 	return fault.Wrap(err, fault.Unavailable, "the Parquet file cannot be written")
 }
 
+// EndGroup ends a row group: what was written before is no longer held in memory.
+func (p *ParquetWriter) EndGroup() error {
+	if err := p.flush(); err != nil {
+		return err
+	}
+	return fault.Wrap(p.out.Flush(), fault.Unavailable, "the Parquet file cannot be written")
+}
+
 func present(c *Column, i int) int {
 	if c.Missing(i) {
 		return 0
@@ -230,8 +238,9 @@ func (p *parquetReader) Next() (f *Frame, err error) {
 		cols[i].Field = f
 	}
 	n := 0
-	for n < chunk {
-		got, err := p.rows.ReadRows(p.buf[:min(len(p.buf), chunk-n)])
+	most := chunkRows(len(p.fields))
+	for n < most {
+		got, err := p.rows.ReadRows(p.buf[:min(len(p.buf), most-n)])
 		for _, row := range p.buf[:got] {
 			for _, v := range row {
 				p.put(&cols[p.at[v.Column()]], v)

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package batch scores files: rows in a stream, by one version, in parallel, in bounded
+// memory, and in the same bits as online. What is finished stays when it is stopped, and
+// the same call goes on from there. It routes nothing and keeps nothing in the
+// prediction log.
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"flyball/data/frame"
+	"flyball/fault"
+	"flyball/model"
+)
+
+// Job is files to be scored.
+type Job struct {
+	Bundle  *model.Bundle
+	Version int
+	In      []string // files, in this order; all have the bundle's columns
+	Out     string   // a file (.parquet, .csv), or a folder of Parquet files when it ends with a slash
+	Keep    []string // columns of the input that are carried along
+	May     []string // the same, of those that the input has
+	Replace bool     // Out may be there already, and so may what another job has begun
+	Workers int      // 0: one per CPU
+
+	// More works out further columns of scored rows, such as reasons; nil: none. Again
+	// tells it apart from other work on the same files.
+	More  func(ctx context.Context, rows *frame.Frame) ([]frame.Column, error)
+	Again string
+
+	Progress func(rows int64) // is told how many rows are done, by one goroutine; nil: nobody
+}
+
+// Report is what a job did.
+type Report struct {
+	Rows    int64  `json:"rows"`
+	Resumed int64  `json:"resumed"` // of them, found finished
+	Unseen  int64  `json:"unseen"`  // values that the model's training had not met
+	Out     string `json:"out"`
+}
+
+// partRows is how many rows a part has at least, but for the last: what is lost when a
+// job is killed.
+const partRows = 1 << 17
+
+// Run scores the files. An output that is there already is a Conflict fault. Stopped or
+// killed, it leaves finished parts in Out with the ending .parts, where the next run
+// finds them.
+func Run(ctx context.Context, j Job) (Report, error) {
+	if j.Workers <= 0 {
+		j.Workers = runtime.GOMAXPROCS(0)
+	}
+	if err := j.check(); err != nil {
+		return Report{}, err
+	}
+	p, err := openParts(j)
+	if err != nil {
+		return Report{}, err
+	}
+	r := Report{Out: j.Out, Resumed: p.done, Rows: p.done}
+	err = j.score(ctx, p, &r)
+	if err = errors.Join(err, p.end()); err != nil {
+		return r, err
+	}
+	return r, p.publish(j)
+}
+
+func (j *Job) check() error {
+	folder := strings.HasSuffix(j.Out, "/")
+	if ext := filepath.Ext(j.Out); !folder && ext != ".parquet" && ext != ".csv" {
+		return fault.New(fault.Invalid, "%s is neither a .parquet nor a .csv file", j.Out).Do("or end it with a slash for a folder of Parquet files")
+	}
+	if len(j.In) == 0 {
+		return fault.New(fault.Invalid, "there are no files to score")
+	}
+	if _, err := os.Stat(j.Out); err == nil && !j.Replace {
+		return fault.New(fault.Conflict, "%s is there already", j.Out).Do("choose another name, or write over it with --replace")
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fault.Wrap(err, fault.Unavailable, "%s cannot be looked at", j.Out)
+	}
+	return nil
+}
+
+// piece is rows on their way: read, scored, written in the order in which they were
+// read.
+type piece struct {
+	rows   *frame.Frame
+	out    *frame.Frame
+	unseen int
+	err    error
+	ready  chan struct{}
+}
+
+// score takes the rows through. The queue is as long as there are workers, so that so
+// many pieces are in memory and no more.
+func (j *Job) score(ctx context.Context, p *parts, r *Report) error {
+	g, ctx := errgroup.WithContext(ctx)
+	work := make(chan *piece)
+	order := make(chan *piece, j.Workers)
+	g.Go(func() error {
+		defer close(work)
+		defer close(order)
+		return j.read(ctx, p.done, work, order)
+	})
+	for range j.Workers {
+		g.Go(func() error {
+			for c := range work {
+				c.out, c.unseen, c.err = j.rows(ctx, c.rows)
+				c.rows = nil
+				close(c.ready)
+			}
+			return nil
+		})
+	}
+	g.Go(func() error {
+		for c := range order {
+			select {
+			case <-c.ready:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+			if c.err != nil {
+				return c.err
+			}
+			if err := p.write(c.out); err != nil {
+				return err
+			}
+			r.Rows += int64(c.out.Rows())
+			r.Unseen += int64(c.unseen)
+			if j.Progress != nil {
+				j.Progress(r.Rows)
+			}
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// read hands the rows out, without the first skip of them.
+func (j *Job) read(ctx context.Context, skip int64, work, order chan<- *piece) error {
+	kinds := map[string]frame.Kind{}
+	for _, f := range j.Bundle.Inputs() {
+		kinds[f.Name] = f.Kind
+	}
+	for _, name := range slices.Concat(j.Keep, j.May) {
+		if _, ok := kinds[name]; !ok {
+			kinds[name] = frame.Text // as it stands in the file
+		}
+	}
+	for _, name := range j.In {
+		if err := j.readFile(ctx, name, kinds, &skip, work, order); err != nil {
+			return err
+		}
+	}
+	if skip > 0 {
+		return fault.New(fault.Conflict, "the files have %d rows less than a run before has scored", skip).Do("begin again with --replace")
+	}
+	return nil
+}
+
+func (j *Job) readFile(ctx context.Context, name string, kinds map[string]frame.Kind, skip *int64, work, order chan<- *piece) error {
+	in, err := frame.OpenFile(name, frame.CSVOptions{Kinds: kinds})
+	if err != nil {
+		return err
+	}
+	for {
+		rows, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if n := min(*skip, int64(rows.Rows())); n > 0 {
+			*skip -= n
+			rows = rows.Slice(int(n), rows.Rows())
+		}
+		if rows.Rows() == 0 {
+			continue
+		}
+		c := &piece{rows: rows, ready: make(chan struct{})}
+		for _, to := range []chan<- *piece{order, work} {
+			select {
+			case to <- c:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}
+}
+
+// rows scores some rows and makes the columns of the output.
+func (j *Job) rows(ctx context.Context, rows *frame.Frame) (*frame.Frame, int, error) {
+	s, err := j.Bundle.Predict(ctx, rows)
+	if err != nil {
+		return nil, 0, err
+	}
+	keep := slices.Clone(j.Keep)
+	for _, name := range j.May {
+		if rows.Column(name) != nil && !slices.Contains(keep, name) {
+			keep = append(keep, name)
+		}
+	}
+	kept, err := rows.Select(keep...)
+	if err != nil {
+		return nil, 0, err
+	}
+	cols := slices.Clone(kept.Columns())
+	cols = append(cols, j.scores(s, rows.Rows())...)
+	if j.More != nil {
+		more, err := j.More(ctx, rows)
+		if err != nil {
+			return nil, 0, err
+		}
+		cols = append(cols, more...)
+	}
+	names := map[string]bool{}
+	for _, c := range cols {
+		if names[c.Name] {
+			return nil, 0, fault.New(fault.Invalid, "the output would have two columns %q", c.Name).Do("leave that one out of --keep")
+		}
+		names[c.Name] = true
+	}
+	return frame.WithRows(rows.Rows(), cols...), len(s.Unseen), nil
+}
+
+// scores are the columns of what the version said: value, or score.<class> for each
+// class; decision where it has one; version; and flags, as online.
+func (j *Job) scores(s model.Scores, n int) []frame.Column {
+	var out []frame.Column
+	classes := j.Bundle.Manifest.Classes
+	for k := range s.Outputs {
+		name := "value"
+		if s.Outputs > 1 {
+			name = fmt.Sprint("score.", k)
+			if k < len(classes) {
+				name = "score." + classes[k]
+			}
+		}
+		v := make([]float64, n)
+		for i := range v {
+			v[i] = s.Values[i*s.Outputs+k]
+		}
+		out = append(out, frame.NumberColumn(name, v))
+	}
+	decisions, versions, flags := make([]string, n), make([]float64, n), make([]string, n)
+	for i := range n {
+		decisions[i] = j.Bundle.Decision(s.Row(i))
+		versions[i] = float64(j.Version)
+	}
+	for _, u := range s.Unseen {
+		if flag := "unseen:" + u.Column; !slices.Contains(strings.Fields(flags[u.Row]), flag) {
+			flags[u.Row] = strings.TrimSpace(flags[u.Row] + " " + flag)
+		}
+	}
+	if n > 0 && decisions[0] != "" {
+		out = append(out, frame.TextColumn("decision", decisions, nil))
+	}
+	return append(out, frame.NumberColumn("version", versions), frame.TextColumn("flags", flags, nil))
+}
