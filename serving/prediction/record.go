@@ -8,6 +8,8 @@ package prediction
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"flyball/ident"
@@ -77,7 +79,27 @@ type Query struct {
 	AsOf  time.Time          // labels received at or before, and records answered at or before
 	Key   string             // only this key
 	ID    ident.PredictionID // only this id
+	Since time.Time          // answered at or after
 	Last  int                // only the newest so many by event time; 0: all
+
+	Version  int    // only what this version answered; 0: any
+	Arm      string // only what this role answered
+	Decision string // only with this decision
+	Flag     string // only with this flag, or one that begins so and goes on with a colon
+	Truth    string // "known" or "waiting": only with a label, or without; empty: both
+}
+
+// Picks reports whether q asks for more than times and names, so that each record must
+// be looked at.
+func (q *Query) Picks() bool {
+	return q.Version != 0 || q.Arm != "" || q.Decision != "" || q.Flag != ""
+}
+
+// Wants reports whether a record is what q picks, apart from times, names and truth.
+func (q *Query) Wants(r *Record) bool {
+	flagged := func(f string) bool { return f == q.Flag || strings.HasPrefix(f, q.Flag+":") }
+	return (q.Version == 0 || q.Version == r.Version && r.Arm != Baseline) && (q.Arm == "" || q.Arm == r.Arm) &&
+		(q.Decision == "" || q.Decision == r.Decision) && (q.Flag == "" || slices.ContainsFunc(r.Flags, flagged))
 }
 
 // Log keeps records and labels. All methods may be called at once.

@@ -24,6 +24,9 @@ func (l *Log) Scan(ctx context.Context, q prediction.Query, visit func(predictio
 	if err := ident.CheckModel(q.Model); err != nil {
 		return err
 	}
+	if q.Truth != "" && q.Truth != "known" && q.Truth != "waiting" {
+		return fault.New(fault.Invalid, "truth is known or waiting, not %q", q.Truth)
+	}
 	if q.Last < 0 {
 		return fault.New(fault.Invalid, "the last %d predictions are asked for", q.Last)
 	}
@@ -31,6 +34,9 @@ func (l *Log) Scan(ctx context.Context, q prediction.Query, visit func(predictio
 	_ = l.Flush(ctx)
 	if err := ctx.Err(); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "the predictions of %s were not read to the end", q.Model)
+	}
+	if q.Truth != "" && q.Last > 0 {
+		return l.lastWith(ctx, q, visit)
 	}
 	tx, err := l.read.BeginTx(ctx, nil)
 	if err != nil {
@@ -66,11 +72,31 @@ func (l *Log) Scan(ctx context.Context, q prediction.Query, visit func(predictio
 	return nil
 }
 
+// lastWith is Scan for the last rows with or without a truth: which those are is known
+// only when all are joined.
+func (l *Log) lastWith(ctx context.Context, q prediction.Query, visit func(prediction.Joined) error) error {
+	last := q.Last
+	q.Last = 0
+	var out []prediction.Joined
+	err := l.Scan(ctx, q, func(j prediction.Joined) error {
+		if out = append(out, j); len(out) >= 2*last {
+			out = append(out[:0], out[len(out)-last:]...)
+		}
+		return nil
+	})
+	for _, j := range out[max(0, len(out)-last):] {
+		if err == nil {
+			err = visit(j)
+		}
+	}
+	return err
+}
+
 // limits are a query's times in microseconds, all included.
-type limits struct{ from, to, dueBy, asOf int64 }
+type limits struct{ from, to, dueBy, asOf, since int64 }
 
 func limitsOf(q prediction.Query) limits {
-	out := limits{math.MinInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64}
+	out := limits{math.MinInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MinInt64}
 	if !q.From.IsZero() {
 		// Kept times are whole microseconds: at or after From is after the one before it.
 		out.from = q.From.Add(-time.Nanosecond).UnixMicro() + 1
@@ -83,6 +109,9 @@ func limitsOf(q prediction.Query) limits {
 	}
 	if !q.AsOf.IsZero() {
 		out.asOf = q.AsOf.UnixMicro()
+	}
+	if !q.Since.IsZero() {
+		out.since = q.Since.Add(-time.Nanosecond).UnixMicro() + 1
 	}
 	return out
 }
@@ -125,7 +154,7 @@ func (s *scan) segments(ctx context.Context) ([]segment, error) {
 		if err := rows.Scan(&g.part, &g.day, &g.hour, &g.name, &g.sum, &b.minTime, &b.maxTime, &b.minDue, &b.maxDue, &b.minAt, &b.maxAt); err != nil {
 			return nil, broken(err, "read")
 		}
-		if b.maxTime >= s.from && b.minTime <= s.to && b.minDue <= s.dueBy && b.minAt <= s.asOf {
+		if b.maxTime >= s.from && b.minTime <= s.to && b.minDue <= s.dueBy && b.minAt <= s.asOf && b.maxAt >= s.since {
 			out = append(out, g)
 		}
 	}
@@ -177,17 +206,30 @@ func (s *scan) named(ctx context.Context, in []segment) ([]segment, error) {
 
 // wants reports whether a row is selected.
 func (s *scan) wants(x place) bool {
-	return x.Time >= s.from && x.Time <= s.to && x.Due <= s.dueBy && x.At <= s.asOf &&
+	return x.Time >= s.from && x.Time <= s.to && x.Due <= s.dueBy && x.At <= s.asOf && x.At >= s.since &&
 		(s.q.Key == "" || s.q.Key == x.Key) && (s.q.ID == "" || string(s.q.ID) == x.ID)
 }
 
 // whole reports whether all rows of a segment are selected.
 func (s *scan) whole(g segment) bool {
-	return s.q.Key == "" && s.q.ID == "" && g.minTime >= s.from && g.maxTime <= s.to && g.maxDue <= s.dueBy && g.maxAt <= s.asOf
+	return s.q.Key == "" && s.q.ID == "" && g.minTime >= s.from && g.maxTime <= s.to && g.maxDue <= s.dueBy && g.maxAt <= s.asOf && g.minAt >= s.since
 }
 
 // read gives a segment's selected rows, or the last of them when last is above 0.
 func (s *scan) read(ctx context.Context, g segment, last int) ([]prediction.Record, error) {
+	if !s.q.Picks() {
+		return s.readAll(ctx, g, last)
+	}
+	rs, err := s.readAll(ctx, g, 0)
+	rs = slices.DeleteFunc(rs, func(r prediction.Record) bool { return !s.q.Wants(&r) })
+	if last > 0 && len(rs) > last {
+		rs = slices.Clone(rs[len(rs)-last:])
+	}
+	return rs, err
+}
+
+// readAll is read without what the query picks.
+func (s *scan) readAll(ctx context.Context, g segment, last int) ([]prediction.Record, error) {
 	if g.name != "" {
 		ask := s.wants
 		if s.whole(g) {
@@ -254,6 +296,9 @@ func (s *scan) visit(ctx context.Context, rs []prediction.Record, visit func(pre
 			return err
 		}
 		for i := range joined {
+			if s.q.Truth != "" && (s.q.Truth == "known") != (joined[i].Label != nil) {
+				continue
+			}
 			if err := visit(joined[i]); err != nil {
 				return err
 			}

@@ -48,6 +48,8 @@ func TestAQuerySelects(t *testing.T) {
 	rows[4].At = hours(50)       // b-5, at 0.5 h, answered late
 	rows[7].Key = "b-1"          // predicted again, at 1.5 h
 	rows[7].ID = record(0, 0).ID // made first, asked later
+	rows[1].Version, rows[1].Arm, rows[1].Decision = 9, prediction.Candidate, "sell"
+	rows[2].Flags = []string{"unseen:agent", "fallback"}
 	labels := []prediction.Label{
 		keyed("b-1", "1", 10), keyed("b-2", "0", 40), keyed("b-2", "7", 60), {Model: "m", ID: rows[3].ID, Value: "5", At: noon, Received: hours(3)},
 	}
@@ -69,6 +71,16 @@ func TestAQuerySelects(t *testing.T) {
 		{"as of the first label", prediction.Query{AsOf: hours(3)}, []string{"b-3", "b-1", "b-4=5", "b-6", "b-1"}},
 		{"a key that was predicted twice", prediction.Query{Key: "b-1"}, []string{"b-1=1", "b-1=1"}},
 		{"a key and a time", prediction.Query{Key: "b-1", From: hours(1)}, []string{"b-1=1"}},
+		{"answered since", prediction.Query{Since: hours(50)}, []string{"b-5", "b-7"}},
+		{"what a version answered", prediction.Query{Version: 9}, []string{"b-2=7"}},
+		{"what a role answered", prediction.Query{Arm: prediction.Candidate}, []string{"b-2=7"}},
+		{"with a decision", prediction.Query{Decision: "sell", Last: 2}, []string{"b-2=7"}},
+		{"with a flag", prediction.Query{Flag: "fallback"}, []string{"b-3"}},
+		{"with a kind of flag", prediction.Query{Flag: "unseen"}, []string{"b-3"}},
+		{"with no such flag", prediction.Query{Flag: "uns"}, nil},
+		{"whose truth is known", prediction.Query{Truth: "known"}, []string{"b-1=1", "b-4=5", "b-1=1", "b-2=7"}},
+		{"the last two whose truth is known", prediction.Query{Truth: "known", Last: 2}, []string{"b-1=1", "b-2=7"}},
+		{"the last whose truth is waited for", prediction.Query{Truth: "waiting", Last: 1}, []string{"b-7"}},
 		{"the last of a key", prediction.Query{Key: "b-1", Last: 1}, []string{"b-1=1"}},
 		{"an unknown key", prediction.Query{Key: "b-9"}, []string{}},
 		{"an id", prediction.Query{ID: record(6, 0).ID}, []string{"b-6"}},
