@@ -3,12 +3,7 @@
 package serving
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"flyball/data/frame"
@@ -16,291 +11,184 @@ import (
 	"flyball/ident"
 	"flyball/model"
 	"flyball/serving/prediction"
-	"flyball/serving/release"
 )
+
+// Asked is the arm of an answer by a version that the caller named. It is not kept.
+const Asked = "asked"
 
 // Answer is what a caller gets for a request, row by row.
 type Answer struct {
 	Model      string
-	Generation int64 // of the route that every row was answered under
+	Version    int   // that answered the first row; 0: the fallback did
+	Generation int64 // of the route that every row was answered under; 0: by no route
 	Records    []prediction.Record
 
-	// Bundle is the version that answered the first row; nil: the fallback did.
+	// Routed says that the model's route decided, and that the records are in the log.
+	// Else they have no ids, and hold the scores alone.
+	Routed bool
+
+	// Bundle is the version that answered the first row; nil: the fallback did. Only
+	// what it says of itself may be asked of it: it may be closed meanwhile.
 	Bundle *model.Bundle
 }
 
-// Predict answers the rows, JSON objects as the caller sent them. Each row's arm is
-// drawn by its key (its id where it has none), so that the same key stays with the
-// same arm. A candidate that fails is answered for by the live version, that by the
-// baseline, that by the fallback. Bad input is an Invalid fault that names the row
-// and the column; then nothing is logged.
+// Predict answers the rows of every face. A model that has a route is answered as that
+// decides, monitored and logged, when it is asked for without a version, by the alias
+// live, or by the number that answers all but a candidate's share (then by that version
+// where it can). Any other version, and a model that has no route, is scored by the
+// bundle asked for; that is not logged.
+//
+// Under a route each row's arm is drawn by its key (its id where it has none), so that
+// the same key stays with the same arm. A candidate that fails or is late is answered
+// for by the live version, that by the baseline, that by the fallback. Bad input is an
+// Invalid fault that names the row and the column; then nothing is logged. The rows are
+// not kept after the return.
 func (s *Server) Predict(ctx context.Context, req Request) (Answer, error) {
-	name, rows := req.Model, req.Rows
-	e := s.table.Load().entries[name]
-	switch {
-	case e == nil:
-		return Answer{}, fault.New(fault.NotFound, "no model %q is served", name).Do("see flyball status")
-	case e.Stop != "":
-		return Answer{}, fault.New(fault.Unavailable, "%s does not answer: %s", name, e.Stop)
-	case len(rows) == 0:
-		return Answer{}, fault.New(fault.Invalid, "the request holds no rows")
-	case len(rows) > s.opts.MaxRows:
-		return Answer{}, fault.New(fault.TooLarge, "%d rows in one request; at most %d are answered", len(rows), s.opts.MaxRows).
-			Do("send them in several requests")
+	p := s.take(req.Model)
+	if p == nil {
+		return s.fromShelf(ctx, &req)
+	}
+	defer p.drop()
+	switch n := req.name(); {
+	case n.Alias == "" && (n.Version == 0 || p.answers(n.Version)):
+		return s.byRoute(ctx, p, &req)
+	case n.Alias == "" && p.Versions[n.Version] != nil:
+		return s.asked(ctx, &req, p.Versions[n.Version], n.Version)
+	}
+	return s.fromShelf(ctx, &req)
+}
+
+// byRoute answers as the entry's route decides.
+func (s *Server) byRoute(ctx context.Context, p *published, req *Request) (Answer, error) {
+	if p.Stop != "" {
+		return Answer{}, fault.New(fault.Unavailable, "%s does not answer: %s", req.Model, p.Stop)
+	}
+	if err := req.check(s.opts.MaxRows); err != nil {
+		return Answer{}, err
 	}
 	began := time.Now()
-	records, err := s.begin(e, name, rows)
+	in := req.input()
+	records, err := s.begin(p, req.Model, in)
 	if err != nil {
-		s.metrics.refused(name)
+		s.metrics.refused(req.Model)
 		return Answer{}, err
 	}
-	b := newBatch(ctx, e, rows)
+	b := newBatch(ctx, &p.Entry, in)
 	if err := b.validate(); err != nil {
-		s.metrics.refused(name)
+		s.metrics.refused(req.Model)
 		return Answer{}, err
 	}
-	b.answer(records)
-	each := time.Since(began) / time.Duration(len(rows))
+	b.answer(records, req.Version)
+	each := time.Since(began) / time.Duration(len(records))
 	for i := range records {
 		records[i].Latency = each
 	}
-	if err := s.log(ctx, e, records); err != nil {
+	if err := s.log(ctx, &p.Entry, records); err != nil {
 		return Answer{}, err
 	}
 	s.metrics.answered(records)
-	return Answer{Model: name, Generation: e.Route.Generation, Records: records, Bundle: e.bundle(&records[0])}, nil
+	return Answer{
+		Model: req.Model, Version: records[0].Version, Generation: p.Route.Generation, Records: records, Routed: true,
+		Bundle: p.bundle(&records[0]),
+	}, nil
 }
 
-// bundle is the version that answered a record; nil for the fallback.
-func (e *Entry) bundle(r *prediction.Record) *model.Bundle {
-	switch r.Arm {
-	case prediction.Fallback:
-		return nil
-	case prediction.Baseline:
-		return e.Baseline
+// fromShelf answers by what the shelf has under the name.
+func (s *Server) fromShelf(ctx context.Context, req *Request) (Answer, error) {
+	if s.opts.Shelf == nil {
+		return Answer{}, notServed(req.name())
 	}
-	return e.Versions[r.Version]
+	if err := req.check(s.opts.MaxRows); err != nil {
+		return Answer{}, err
+	}
+	b, version, back, err := s.opts.Shelf.Use(ctx, req.name())
+	if err != nil {
+		return Answer{}, err
+	}
+	defer back()
+	return s.asked(ctx, req, b, version)
+}
+
+func notServed(n ident.Name) error {
+	if n.Version != 0 || n.Alias != "" {
+		return fault.New(fault.NotFound, "that version of %q is not served", n.Model).Do("see flyball status")
+	}
+	return fault.New(fault.NotFound, "no model %q is served", n.Model).Do("see flyball status")
+}
+
+// asked scores the rows by the one version asked for.
+func (s *Server) asked(ctx context.Context, req *Request, m *model.Bundle, version int) (Answer, error) {
+	if err := req.check(s.opts.MaxRows); err != nil {
+		return Answer{}, err
+	}
+	b := newBatch(ctx, &Entry{Versions: map[int]*model.Bundle{version: m}}, req.input())
+	got := b.score(m)
+	if got.err != nil {
+		if fault.Is(got.err, fault.Invalid) {
+			s.metrics.refused(req.Model)
+		}
+		return Answer{}, got.err
+	}
+	records := make([]prediction.Record, req.rows())
+	now := s.opts.Now()
+	for i := range records {
+		r := &records[i]
+		*r = prediction.Record{Model: req.Model, Version: version, Arm: Asked, At: now, Time: now, Scores: got.Row(i), Latency: got.each}
+		r.Decision = m.Decision(r.Scores)
+	}
+	for _, u := range got.Unseen {
+		records[u.Row].Flags = unseen(records[u.Row].Flags, u.Column)
+	}
+	s.metrics.answered(records)
+	return Answer{Model: req.Model, Version: version, Records: records, Bundle: m}, nil
 }
 
 // begin makes the records with all that is known before scoring.
-func (s *Server) begin(e *Entry, name string, rows []json.RawMessage) ([]prediction.Record, error) {
-	meta, err := frame.DecodeRows(rows, frame.DecodeOptions{Required: e.meta, Loose: true})
+func (s *Server) begin(p *published, name string, in input) ([]prediction.Record, error) {
+	meta, err := in.meta(p.meta)
 	if err != nil {
 		return nil, err
 	}
 	now := s.opts.Now()
-	out := make([]prediction.Record, len(rows))
-	for i := range rows {
+	out := make([]prediction.Record, in.rows())
+	for i := range out {
 		r := &out[i]
-		*r = prediction.Record{ID: ident.NewPredictionID(now), Model: name, Generation: e.Route.Generation, At: now, Time: now, Row: compact(rows[i])}
-		if e.Task.ID != "" {
-			if r.Key = meta.Column(e.Task.ID).Format(i); r.Key == "" {
-				return nil, fault.New(fault.Invalid, "row %d: column %q is empty", i, e.Task.ID).Do("send the caller's key of the row")
-			}
-		}
-		if e.Task.Time != "" {
-			if r.Time, err = moment(meta, e.Task.Time, i); err != nil {
-				return nil, err
-			}
-		}
-		r.Due = r.Time.Add(e.Task.Truth.Within.D())
-		if e.Task.Truth.DueAt != "" {
-			if r.Due, err = moment(meta, e.Task.Truth.DueAt, i); err != nil {
-				return nil, err
-			}
+		*r = prediction.Record{ID: ident.NewPredictionID(now), Model: name, Generation: p.Route.Generation, At: now, Time: now, Row: in.row(i)}
+		if err := p.Entry.tell(r, meta, i); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
 }
 
+// tell fills in which row this is, when, and when its truth is due.
+func (e *Entry) tell(r *prediction.Record, meta *frame.Frame, i int) (err error) {
+	t := &e.Task
+	if t.ID != "" {
+		if r.Key = meta.Column(t.ID).Format(i); r.Key == "" {
+			return fault.New(fault.Invalid, "row %d: column %q is empty", i, t.ID).Do("send the caller's key of the row")
+		}
+	}
+	if t.Time != "" {
+		if r.Time, err = moment(meta, t.Time, i); err != nil {
+			return err
+		}
+	}
+	r.Due = r.Time.Add(t.Truth.Within.D())
+	if t.Truth.DueAt != "" {
+		r.Due, err = moment(meta, t.Truth.DueAt, i)
+	}
+	return err
+}
+
 func moment(meta *frame.Frame, column string, i int) (time.Time, error) {
-	us, err := frame.ParseTime(meta.Column(column).Format(i))
+	c := meta.Column(column)
+	if c.Kind == frame.Time && !c.Missing(i) {
+		return time.UnixMicro(c.Time[i]).UTC(), nil
+	}
+	us, err := frame.ParseTime(c.Format(i))
 	if err != nil {
 		return time.Time{}, fault.Wrap(err, fault.Invalid, "row %d, column %q", i, column)
 	}
 	return time.UnixMicro(us).UTC(), nil
-}
-
-func compact(row json.RawMessage) json.RawMessage {
-	if !bytes.ContainsAny(row, " \t\r\n") {
-		return slices.Clone(row)
-	}
-	var b bytes.Buffer
-	if json.Compact(&b, row) != nil {
-		return slices.Clone(row)
-	}
-	return b.Bytes()
-}
-
-// batch scores one request's rows by the versions of an entry, each at most once.
-type batch struct {
-	ctx   context.Context
-	entry *Entry
-	rows  []json.RawMessage
-	done  map[*model.Bundle]*scored
-}
-
-// scored is what one version said of the rows, or why it said nothing.
-type scored struct {
-	model.Scores
-	err  error
-	each time.Duration // per row
-}
-
-func newBatch(ctx context.Context, e *Entry, rows []json.RawMessage) *batch {
-	return &batch{ctx: ctx, entry: e, rows: rows, done: make(map[*model.Bundle]*scored, 3)}
-}
-
-// validate scores by the version that the caller has a right to: the live one, or,
-// at a first release, the candidate. Its complaint about the rows is the caller's.
-func (b *batch) validate() error {
-	r := b.entry.Route
-	judge := b.entry.Versions[r.Live]
-	if r.Live == 0 {
-		judge = b.entry.Versions[r.Candidate]
-	}
-	if judge == nil {
-		return nil
-	}
-	if err := b.score(judge).err; fault.Is(err, fault.Invalid) {
-		return err
-	}
-	return nil
-}
-
-// score asks a version. A panic in it is an error of its own, not of the request.
-func (b *batch) score(m *model.Bundle) (out *scored) {
-	if have := b.done[m]; have != nil {
-		return have
-	}
-	out = &scored{}
-	b.done[m] = out
-	began := time.Now()
-	defer func() {
-		if p := recover(); p != nil {
-			out.err = fault.New(fault.Internal, "the version failed: %v", p)
-		}
-		out.each = time.Since(began) / time.Duration(len(b.rows))
-	}()
-	f, err := frame.DecodeRows(b.rows, frame.DecodeOptions{Required: m.Inputs()})
-	if err != nil {
-		out.err = err
-		return out
-	}
-	out.Scores, out.err = m.Predict(b.ctx, f)
-	return out
-}
-
-// voice is a version that may answer or score beside.
-type voice struct {
-	role    string
-	version int
-	bundle  *model.Bundle
-}
-
-// answer fills in who answers each record, with what, and what the others said.
-func (b *batch) answer(records []prediction.Record) {
-	r := b.entry.Route
-	live := voice{prediction.Live, r.Live, b.entry.Versions[r.Live]}
-	cand := voice{prediction.Candidate, r.Candidate, b.entry.Versions[r.Candidate]}
-	base := voice{prediction.Baseline, r.Baseline, b.entry.Baseline}
-	flags := b.flags(live, cand)
-	for i := range records {
-		rec := &records[i]
-		unit := rec.Key
-		if unit == "" {
-			unit = string(rec.ID)
-		}
-		order := []voice{live, base}
-		switch {
-		case r.Share > 0 && release.Assign(r.Seed, unit, r.Share):
-			order = []voice{cand, live, base}
-		case r.Floor:
-			order = []voice{base, live}
-		}
-		b.choose(rec, i, order)
-		beside := []voice{base}
-		if r.Both {
-			beside = []voice{live, cand, base}
-		}
-		for _, v := range beside {
-			b.beside(rec, i, v)
-		}
-		rec.Flags = flags[i]
-	}
-}
-
-// choose lets the first voice that can answer the record; the fallback else.
-func (b *batch) choose(rec *prediction.Record, i int, order []voice) {
-	for _, v := range order {
-		if v.bundle == nil {
-			continue
-		}
-		s := b.score(v.bundle)
-		if s.err != nil {
-			rec.Others = append(rec.Others, prediction.Other{Role: v.role, Version: v.version, Error: s.err.Error(), Latency: s.each})
-			continue
-		}
-		rec.Arm, rec.Version, rec.Scores = v.role, v.version, s.Row(i)
-		rec.Decision = v.bundle.Decision(rec.Scores)
-		return
-	}
-	rec.Arm = prediction.Fallback
-	rec.Scores = b.fallback(i)
-	rec.Flags = append(rec.Flags, "fallback")
-}
-
-// beside keeps what v said of the record unless it answered or was asked already.
-func (b *batch) beside(rec *prediction.Record, i int, v voice) {
-	if v.bundle == nil || rec.Arm == v.role ||
-		slices.ContainsFunc(rec.Others, func(o prediction.Other) bool { return o.Role == v.role }) {
-		return
-	}
-	s := b.score(v.bundle)
-	o := prediction.Other{Role: v.role, Version: v.version, Latency: s.each}
-	if s.err != nil {
-		o.Error = s.err.Error()
-	} else {
-		o.Scores = s.Row(i)
-		o.Decision = v.bundle.Decision(o.Scores)
-	}
-	rec.Others = append(rec.Others, o)
-}
-
-// fallback is the model file's last answer for row i: nil when it names none.
-func (b *batch) fallback(i int) []float64 {
-	f := b.entry.Route.Fallback
-	if f == nil {
-		return nil
-	}
-	if f.Column != "" {
-		got, err := frame.DecodeRows(b.rows[i:i+1], frame.DecodeOptions{Required: []frame.Field{{Name: f.Column, Kind: frame.Number}}})
-		if err == nil && !got.Column(f.Column).Missing(0) {
-			return []float64{got.Column(f.Column).Num[0]}
-		}
-	}
-	if f.Value != nil {
-		return []float64{*f.Value}
-	}
-	return nil
-}
-
-// flags are, for each row, the categories that the version asked first had not met.
-func (b *batch) flags(voices ...voice) [][]string {
-	out := make([][]string, len(b.rows))
-	for _, v := range voices {
-		if v.bundle == nil || v.bundle != b.entry.Versions[b.entry.Route.Live] && b.entry.Route.Live != 0 {
-			continue
-		}
-		for _, u := range b.score(v.bundle).Unseen {
-			flag := fmt.Sprint("unseen:", u.Column)
-			if !slices.Contains(out[u.Row], flag) {
-				out[u.Row] = append(out[u.Row], flag)
-			}
-		}
-	}
-	for i := range out {
-		slices.SortFunc(out[i], strings.Compare)
-	}
-	return out
 }

@@ -30,10 +30,12 @@ type Given struct {
 // are taken: who answers for a candidate is drawn row by row, and rows that nobody drew
 // would spoil the comparison.
 func (s *Server) Record(ctx context.Context, name string, given []Given) ([]prediction.Record, error) {
-	e := s.table.Load().entries[name]
-	switch {
-	case e == nil:
+	e := s.take(name)
+	if e == nil {
 		return nil, fault.New(fault.NotFound, "no model %q is served", name).Do("see flyball status")
+	}
+	defer e.drop()
+	switch {
 	case len(given) == 0:
 		return nil, fault.New(fault.Invalid, "the request holds no predictions")
 	case len(given) > s.opts.MaxRows:
@@ -47,7 +49,7 @@ func (s *Server) Record(ctx context.Context, name string, given []Given) ([]pred
 		}
 		rows[i] = g.Row
 	}
-	records, err := s.begin(e, name, rows)
+	records, err := s.begin(e, name, input{raw: rows})
 	if err != nil {
 		return nil, err
 	}
