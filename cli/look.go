@@ -289,41 +289,6 @@ func alertsCommand(e *env) *cobra.Command {
 	return findings(e, "alerts", "All that monitoring found (exit 3: some)", monitoring.Quality, monitoring.Drift, monitoring.Score)
 }
 
-func predictionsCommand(e *env) *cobra.Command {
-	var last int
-	var key string
-	c := &cobra.Command{
-		Use: "predictions [MODEL]", Short: "Predictions with their truths, newest last", Args: cobra.MaximumNArgs(1),
-		Example: "  flyball predictions hotel-cancel --last 20\n  flyball predictions hotel-cancel --key b-17 -o json",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			model, err := e.model(cmd.Context(), args)
-			if err != nil {
-				return err
-			}
-			ps, err := e.client().Predictions(cmd.Context(), model, key, last)
-			if err != nil {
-				return err
-			}
-			t := table{head: []string{"time", "key", "version", "arm", "score", "truth", "decision", "flags", "id"}, short: 7}
-			for _, p := range ps {
-				truth := "-"
-				if p.Label != nil {
-					truth = p.Label.Value
-				}
-				scores := make([]string, len(p.Scores))
-				for i, s := range p.Scores {
-					scores[i] = number(s)
-				}
-				t.add(when(p.Time), p.Key, fmt.Sprint(p.Version), p.Arm, strings.Join(scores, " "), truth, p.Decision, strings.Join(p.Flags, " "), string(p.ID))
-			}
-			return e.show(ps, t)
-		},
-	}
-	c.Flags().IntVar(&last, "last", 20, "the newest so many")
-	c.Flags().StringVar(&key, "key", "", "only this key")
-	return c
-}
-
 func auditCommand(e *env) *cobra.Command {
 	var verify bool
 	c := &cobra.Command{

@@ -22,10 +22,28 @@ import (
 const maxRows = 64 << 20
 
 func predictCommand(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use: "predict MODEL [FILE]", Short: "Ask for predictions: JSON rows from a file or standard input", Args: cobra.RangeArgs(1, 2),
-		Example: "  flyball predict hotel-cancel rows.json\n  echo '{\"booking_id\":\"b-17\",\"lead_time\":41}' | flyball predict hotel-cancel",
+	var files batchFlags
+	var name string
+	c := &cobra.Command{
+		Use: "predict MODEL [FILE]", Short: "Ask for predictions: JSON rows from a file or standard input, or whole tables", Args: cobra.MaximumNArgs(2),
+		Long: "Asks the server about JSON rows: one object, a list, or one object a line. The answers are\nkept in the prediction log.\n\n" +
+			"With --in and --out it scores tables here, with the version's own bytes, and keeps nothing in the\nlog. What was stopped goes on where it was when the same command is given again.",
+		Example: "  flyball predict hotel-cancel rows.json\n  echo '{\"booking_id\":\"b-17\",\"lead_time\":41}' | flyball predict hotel-cancel\n" +
+			"  flyball predict hotel-cancel --in bookings.csv.gz --out scores.parquet\n  flyball predict hotel-cancel@7 --in 'day=*/rows.parquet' --out scores/ --keep booking_id",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if name != "" {
+				args = append([]string{name}, args...)
+			}
+			switch {
+			case len(args) == 0:
+				return fmt.Errorf("requires the name of a model")
+			case len(files.in) > 0 && len(args) > 1:
+				return fault.New(fault.Invalid, "%s and --in name two sources of rows", args[1]).Do("give one of them")
+			case len(files.in) > 0:
+				return e.score(cmd.Context(), args[0], files)
+			case files.out != "":
+				return fault.New(fault.Invalid, "--out needs --in").Do("say which tables are scored, such as --in rows.parquet")
+			}
 			in := e.in
 			if len(args) == 2 && args[1] != "-" {
 				f, err := os.Open(args[1])
@@ -54,6 +72,9 @@ func predictCommand(e *env) *cobra.Command {
 			return e.show(got, t)
 		},
 	}
+	c.Flags().StringVarP(&name, "model", "m", "", "the model, as MODEL")
+	files.add(c)
+	return c
 }
 
 // readRows reads one JSON object, a list of them, {"rows": […]}, or one object a

@@ -219,16 +219,6 @@ func (c *Client) Findings(ctx context.Context, model string, open bool) (out []m
 	return out, c.do(ctx, http.MethodGet, of(model, fmt.Sprintf("/findings?open=%t", open)), nil, &out)
 }
 
-// Predictions are the newest so many predictions with their truths, or those of a
-// key.
-func (c *Client) Predictions(ctx context.Context, model, key string, last int) (out []prediction.Joined, err error) {
-	q := url.Values{"last": {fmt.Sprint(last)}}
-	if key != "" {
-		q.Set("key", key)
-	}
-	return out, c.do(ctx, http.MethodGet, of(model, "/predictions?"+q.Encode()), nil, &out)
-}
-
 // PredictionsBetween are up to 10,000 predictions with an event time from and before
 // to, with their truths.
 func (c *Client) PredictionsBetween(ctx context.Context, model string, from, to time.Time) (out []prediction.Joined, err error) {

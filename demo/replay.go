@@ -13,6 +13,7 @@ import (
 	"flyball/api/wire"
 	"flyball/event"
 	"flyball/fault"
+	"flyball/serving/prediction"
 	"flyball/serving/release"
 )
 
@@ -234,7 +235,7 @@ func (r *run) endBroken(ctx context.Context) error {
 			b.reason = rel.Reason
 		}
 	}
-	ps, err := r.client.Predictions(ctx, name, "", 1000)
+	ps, err := r.client.Predictions(ctx, prediction.Query{Model: name, Last: 1000})
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"flyball/serving/prediction"
 )
 
 // post sends a body as it is and returns the status and the problem's sentence.
@@ -99,7 +101,7 @@ func TestBadInputIsToldAndNothingIsLogged(t *testing.T) {
 			t.Errorf("%s of an unknown model: %d %s", what, code, said)
 		}
 	}
-	ps, err := s.Predictions(t.Context(), bike, "", 1000)
+	ps, err := s.Predictions(t.Context(), prediction.Query{Model: bike, Last: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

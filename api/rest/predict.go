@@ -58,22 +58,7 @@ func (f *face) predictRoutes() {
 		func(ctx context.Context, in *labels) (*body[wire.LabelsResponse], error) {
 			return answer(f.label(ctx, in.Model, in.Body.Labels))
 		})
-	type query struct {
-		OfModel
-		From time.Time `query:"from" doc:"event time at or after"`
-		To   time.Time `query:"to" doc:"event time before"`
-		Key  string    `query:"key"`
-		ID   string    `query:"id"`
-		Last int       `query:"last" minimum:"1" maximum:"10000" default:"100" doc:"the newest so many"`
-	}
-	route(f, api.Rows, http.MethodGet, "/v1/models/{model}/predictions", "predictions", "Predictions with their truths",
-		func(ctx context.Context, in *query) (*body[[]prediction.Joined], error) {
-			out := []prediction.Joined{}
-			err := f.Log.Scan(ctx, prediction.Query{
-				Model: in.Model, From: in.From, To: in.To, Key: in.Key, ID: ident.PredictionID(in.ID), Last: in.Last,
-			}, func(j prediction.Joined) error { out = append(out, j); return nil })
-			return answer(out, err)
-		})
+	f.predictionRoutes()
 }
 
 // noNumber is a key whose value is a number that JSON does not have, as some writers of

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyball/blob"
+	"flyball/client"
+	"flyball/data/frame"
+	"flyball/fault"
+	"flyball/ident"
+	"flyball/model"
+	"flyball/model/registry"
+	"flyball/serving/batch"
+	"flyball/spec"
+	"flyball/training/learner"
+)
+
+// batchFlags are what predict is told to score files.
+type batchFlags struct {
+	in, keep []string
+	out      string
+	replace  bool
+	workers  int
+}
+
+func (b *batchFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringArrayVar(&b.in, "in", nil, "score files: .csv (also .gz, .zip), .parquet, or a pattern in quotes (may be repeated)")
+	f.StringVar(&b.out, "out", "", "where the scores of --in go: a .parquet or .csv file, or a folder with a slash at its end")
+	f.StringSliceVar(&b.keep, "keep", nil, "columns of --in that are carried along; else the id and time of the model file")
+	f.BoolVar(&b.replace, "replace", false, "write over --out, and over what another run has begun")
+	f.IntVar(&b.workers, "workers", 0, "how many score at once (default one per processor)")
+}
+
+// score scores files here, with the version's bundle from the server.
+func (e *env) score(ctx context.Context, ref string, f batchFlags) error {
+	if f.out == "" {
+		return fault.New(fault.Invalid, "--in needs --out").Do("say where the scores go, such as --out scores.parquet")
+	}
+	name, err := ident.ParseName(ref)
+	if err != nil {
+		return err
+	}
+	v, err := e.version(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if !v.Made() {
+		return fault.New(fault.Refused, "%s was not judged yet, and has no bundle", v.Ref).Do("ask for it with flyball gate %s", v.Ref)
+	}
+	b, err := fetchBundle(ctx, e.client(), v)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	job := batch.Job{Bundle: b, Version: v.Version, Out: f.out, Keep: f.keep, Replace: f.replace, Workers: f.workers, Progress: e.scored()}
+	if len(f.keep) == 0 {
+		job.May = e.named(ctx, name.Model)
+	}
+	for _, pattern := range f.in {
+		files, err := frame.Glob(pattern)
+		if err != nil {
+			return err
+		}
+		job.In = append(job.In, files...)
+	}
+	r, err := batch.Run(ctx, job)
+	if e.terminal {
+		fmt.Fprint(e.err, "\r\x1b[K")
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			e.say("stopped after %d rows; the same command goes on from there", r.Rows)
+		}
+		return err
+	}
+	if r.Resumed > 0 {
+		e.say("%d rows were scored before", r.Resumed)
+	}
+	if r.Unseen > 0 {
+		e.say("%d values had not been met in training; the column flags names theirs", r.Unseen)
+	}
+	t := table{head: []string{"out", "rows", "version"}}
+	t.add(r.Out, fmt.Sprint(r.Rows), v.Ref.String())
+	return e.show(r, t)
+}
+
+// maxBundle bounds a file of a bundle that is fetched.
+const maxBundle = 1 << 30
+
+// fetchBundle reads a version's bundle and replays its golden rows: what it says here is
+// what it says online.
+func fetchBundle(ctx context.Context, c *client.Client, v registry.Version) (*model.Bundle, error) {
+	kept := blob.Memory()
+	defer kept.Close()
+	fetch := func(d blob.Digest) ([]byte, error) {
+		in, err := c.Blob(ctx, string(d))
+		if err != nil {
+			return nil, err
+		}
+		defer in.Close()
+		raw, err := io.ReadAll(io.LimitReader(in, maxBundle))
+		if err != nil {
+			return nil, fault.Wrap(err, fault.Unavailable, "the bundle of %s was not read to its end", v.Ref)
+		}
+		_, err = blob.PutBytes(ctx, kept, raw)
+		return raw, err
+	}
+	raw, err := fetch(v.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	var m model.Manifest
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "%s is not a bundle", v.Bundle)
+	}
+	for _, d := range m.Files {
+		if _, err := fetch(d); err != nil {
+			return nil, err
+		}
+	}
+	b, err := model.Open(ctx, kept, learner.Decoders(), v.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.Verify(ctx, kept); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// named are the columns of a model file that say which row it is; none where there is no
+// model file.
+func (e *env) named(ctx context.Context, name string) []string {
+	a, err := e.client().File(ctx, name)
+	if err != nil {
+		return nil
+	}
+	f, err := spec.Parse(a.Name, []byte(a.File))
+	if err != nil || f.Model == nil {
+		return nil
+	}
+	var out []string
+	for _, c := range []string{f.Model.Predict.ID, f.Model.Predict.Time} {
+		if c != "" {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// scored shows how many rows are done, and how fast, on a terminal only.
+func (e *env) scored() func(int64) {
+	if !e.terminal {
+		return nil
+	}
+	began := time.Now()
+	var first int64 = -1
+	return func(rows int64) {
+		if first < 0 {
+			first = rows
+		}
+		rate := ""
+		if s := time.Since(began).Seconds(); s > 0.5 {
+			rate = fmt.Sprintf(", %.0f a second", float64(rows-first)/s)
+		}
+		fmt.Fprintf(e.err, "\r\x1b[K%d rows%s", rows, rate)
+	}
+}
