@@ -58,6 +58,7 @@ type Bundle struct {
 	Digest   blob.Digest
 
 	scorer Scorer
+	rows   *background // nil: there are none
 }
 
 // Parts are what a bundle is made of.
@@ -66,6 +67,7 @@ type Parts struct {
 	Task      dataset.Task
 	Classes   []string
 	Pipeline  *pipeline.Fitted // nil: the estimator takes the columns as they are, and Decoders.Scorers reads it
+	Inputs    []frame.Field    // what the columns are called, where the estimator knows them by their places; may be nil
 	Estimator File
 	More      []File       // what else the estimator needs: the files of an MLflow folder
 	Answer    *Answer      // how MLflow's predict answers; nil: as Kind implies
@@ -87,7 +89,7 @@ func Make(ctx context.Context, blobs blob.Store, decoders Decoders, p Parts) (*B
 	}
 	b := &Bundle{Manifest: Manifest{
 		Format: BundleFormat, Model: p.Model, Kind: p.Task.Kind, Classes: p.Classes, Decide: p.Task.Decide,
-		Estimator: p.Estimator.Name, Answer: p.Answer, Tolerance: p.Tolerance, Files: map[string]blob.Digest{},
+		Inputs: p.Inputs, Estimator: p.Estimator.Name, Answer: p.Answer, Tolerance: p.Tolerance, Files: map[string]blob.Digest{},
 	}}
 	if err := b.open(ctx, decoders, inMemory(files)); err != nil {
 		return nil, err
@@ -130,6 +132,7 @@ func Open(ctx context.Context, blobs blob.Store, decoders Decoders, d blob.Diges
 	if err := b.open(ctx, decoders, kept{ctx, blobs, b}); err != nil {
 		return nil, err
 	}
+	b.rows = &background{read: func(ctx context.Context) (*frame.Frame, error) { return b.readGolden(ctx, blobs) }}
 	if !slices.Equal(features(b.scorer), b.Manifest.Features) || !slices.Equal(b.scorer.Inputs(), b.Manifest.Inputs) {
 		return nil, fault.New(fault.Invalid, "bundle.json and its files name different columns")
 	}
@@ -210,6 +213,10 @@ func (b *Bundle) golden(ctx context.Context, rows *frame.Frame) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
+	b.rows = &background{rows: inputs}
+	if err := b.additive(ctx, inputs); err != nil {
+		return nil, err
+	}
 	s, err := b.Predict(ctx, inputs)
 	if err != nil {
 		return nil, err
@@ -237,19 +244,23 @@ func (b *Bundle) golden(ctx context.Context, rows *frame.Frame) ([]byte, error) 
 	return out.Bytes(), nil
 }
 
+func (b *Bundle) readGolden(ctx context.Context, blobs blob.Store) (*frame.Frame, error) {
+	raw, err := b.File(ctx, blobs, GoldenFile)
+	if err != nil {
+		return nil, err
+	}
+	r, err := frame.OpenParquet(GoldenFile, bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		return nil, err
+	}
+	return frame.ReadAll(r)
+}
+
 // Verify replays the golden rows and compares the scores bit for bit, or within the
 // tolerance of a bundle that has one. A bundle that does not reproduce them must not
 // serve: the error is a Refused fault.
 func (b *Bundle) Verify(ctx context.Context, blobs blob.Store) error {
-	raw, err := b.File(ctx, blobs, GoldenFile)
-	if err != nil {
-		return err
-	}
-	r, err := frame.OpenParquet(GoldenFile, bytes.NewReader(raw), int64(len(raw)))
-	if err != nil {
-		return err
-	}
-	rows, err := frame.ReadAll(r)
+	rows, err := b.readGolden(ctx, blobs)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 // New checks the trees and works out their constants. Nodes that do not form a tree
 // over so many features, covers below zero, and what is not finite are Invalid faults.
+// Trees that do not tell their covers are a Refused one: they cannot be explained so.
 func New(features, outputs int, trees []Tree) (*Explainer, error) {
 	if features < 0 || outputs < 1 {
 		return nil, fault.New(fault.Invalid, "trees of %d features and %d outputs cannot be explained", features, outputs)
@@ -23,6 +24,9 @@ func New(features, outputs int, trees []Tree) (*Explainer, error) {
 		}
 		if err := sound(i, t.Nodes, features); err != nil {
 			return nil, err
+		}
+		if n := t.Nodes[0]; n.Left >= 0 && n.Cover == 0 {
+			return nil, fault.New(fault.Refused, "tree %d does not tell how many training rows came by its nodes", i)
 		}
 		b := lay(t.Nodes)
 		lanes := b.lanes()
@@ -52,8 +56,7 @@ func sound(tree int, nodes []Node, features int) error {
 		n := nodes[at]
 		todo = todo[:len(todo)-1]
 		if !(n.Cover >= 0) || math.IsInf(n.Cover, 0) {
-			return fault.New(fault.Invalid, "node %d of tree %d has the cover %v", at, tree, n.Cover).
-				Do("a model without the weight of its training rows cannot be explained this way")
+			return fault.New(fault.Invalid, "node %d of tree %d has the cover %v", at, tree, n.Cover)
 		}
 		if n.Left < 0 {
 			if math.IsNaN(n.Value) || math.IsInf(n.Value, 0) {

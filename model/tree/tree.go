@@ -74,6 +74,7 @@ type Ensemble struct {
 	roots    []root
 	sets     []set
 	words    []uint32 // of the sets
+	why      why
 }
 
 // New checks and makes an ensemble of trees over features columns; base holds the

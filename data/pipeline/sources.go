@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"slices"
+
+	"flyball/data/frame"
+)
+
+// Sources are, for each feature, the inputs that it is made of: places in Inputs,
+// rising. A feature may have several (expr), and one that no input moves has none.
+func (f *Fitted) Sources() [][]int {
+	of := make([][]int, f.plan.slots) // by slot
+	for i := range f.spec.Inputs {
+		of[i] = []int{i}
+	}
+	for i := range f.plan.steps {
+		s := &f.plan.steps[i]
+		outs := s.outs
+		take := func(n int, from []int) {
+			for _, slot := range outs[:n] {
+				of[slot] = from
+			}
+			outs = outs[n:]
+		}
+		switch s.op {
+		case opSelect:
+		case opExpr:
+			var from []int
+			for _, c := range s.code.reads {
+				from = append(from, of[c.slot]...)
+			}
+			slices.Sort(from)
+			take(1, slices.Compact(from))
+		default:
+			for k, c := range s.in {
+				take(s.makes(k), of[c.slot])
+			}
+		}
+	}
+	out := make([][]int, len(f.plan.columns))
+	for k, c := range f.plan.columns {
+		out[k] = slices.Clone(of[c.slot])
+	}
+	return out
+}
+
+// makes is how many numbers a fitted step makes of its k-th column.
+func (s *step) makes(k int) int {
+	switch {
+	case s.op == opOneHot:
+		return len(s.state.Kept[k]) + 1
+	case s.op == opDatetime:
+		return len(s.spec.Parts)
+	case s.op == opImpute && s.in[k].Kind == frame.Text:
+		return 0
+	}
+	return 1
+}
