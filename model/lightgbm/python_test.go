@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lightgbm
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"flyball/data/frame"
+)
+
+// reference is a line of testdata/models.py.
+type reference struct {
+	Name, Library, Model              string
+	Rows, Features                    int
+	X, Margins, Scores, Contributions string
+}
+
+// short are the cases that run with every change: one of each kind of split and sum.
+func short() []string {
+	return []string{"binary", "multiclass", "regression by category", "random forest", "dart, zero as missing", "no missing values used", "nothing to learn"}
+}
+
+func TestAnswersEqualThoseOfLightGBM(t *testing.T) {
+	python := os.Getenv("FLYBALL_PYTHON")
+	if python == "" {
+		python = "../../.cache/mlflow3/bin/python"
+	}
+	if _, err := exec.LookPath(python); err != nil {
+		t.Skip("no Python with lightgbm: set FLYBALL_PYTHON or make .cache/mlflow3")
+	}
+	args := append([]string{"testdata/models.py", "1000"}, short()...)
+	if os.Getenv("FLYBALL_LONG") != "" {
+		args = []string{"testdata/models.py", "10000", "--all"}
+	}
+	cmd := exec.CommandContext(t.Context(), python, args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, out)
+}
+
+func TestAnswersEqualThoseOfLightGBM3AsTheyWereRecorded(t *testing.T) {
+	b, err := os.ReadFile("testdata/v3.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, b)
+}
+
+func compare(t *testing.T, references []byte) {
+	in := bufio.NewScanner(bytes.NewReader(references))
+	in.Buffer(nil, len(references)+1)
+	models := 0
+	for ; in.Scan(); models++ {
+		var ref reference
+		if err := json.Unmarshal(in.Bytes(), &ref); err != nil {
+			t.Fatal(err)
+		}
+		t.Run(ref.Name, func(t *testing.T) { ref.compare(t) })
+	}
+	if in.Err() != nil || models < 5 {
+		t.Fatalf("%d models; %v", models, in.Err())
+	}
+}
+
+func numbers(t *testing.T, packed string) []float64 {
+	t.Helper()
+	b, err := base64.StdEncoding.DecodeString(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([]float64, len(b)/8)
+	for i := range out {
+		out[i] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
+	}
+	return out
+}
+
+// frame is the rows as columns.
+func (ref *reference) frame(t *testing.T, m *Model) *frame.Frame {
+	x := numbers(t, ref.X)
+	if len(m.Inputs()) != ref.Features || len(x) != ref.Rows*ref.Features {
+		t.Fatalf("%d inputs, %d numbers", len(m.Inputs()), len(x))
+	}
+	cols := make([]frame.Column, ref.Features)
+	for j, in := range m.Inputs() {
+		v := make([]float64, ref.Rows)
+		for i := range v {
+			v[i] = x[i*ref.Features+j]
+		}
+		cols[j] = frame.NumberColumn(in.Name, v)
+	}
+	return frame.New(cols...)
+}
+
+func (ref *reference) compare(t *testing.T) {
+	m, err := Decode([]byte(ref.Model))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := ref.frame(t, m)
+	margins, err := m.Margins(t.Context(), rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := numbers(t, ref.Margins)
+	if len(margins.Values) != len(want) {
+		t.Fatalf("got %d margins, want %d", len(margins.Values), len(want))
+	}
+	differ := 0
+	for i, v := range margins.Values {
+		if math.Float64bits(v) != math.Float64bits(want[i]) && !(v == 0 && want[i] == 0) {
+			if differ++; differ < 3 {
+				t.Errorf("margin %d is %v, want %v", i, v, want[i])
+			}
+		}
+	}
+	if differ > 0 {
+		t.Errorf("%d of %d margins differ", differ, len(want))
+	}
+	ref.alone(t, m, rows, margins.Values)
+	scores, err := m.Score(t.Context(), rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	far := 0.0
+	for i, want := range numbers(t, ref.Scores) {
+		got := scores.Values[i]
+		if d := math.Abs(got-want) / max(math.Abs(want), math.SmallestNonzeroFloat64); got != want && !(d <= 1e-15) {
+			far = max(far, d)
+			if far == d {
+				t.Errorf("score %d is %v, want %v: off by %.2g", i, got, want, d)
+			}
+		}
+	}
+}
+
+// alone scores rows one by one, which is another way through the trees.
+func (ref *reference) alone(t *testing.T, m *Model, rows *frame.Frame, want []float64) {
+	for i := range min(ref.Rows, 300) {
+		s, err := m.Margins(t.Context(), rows.Slice(i, i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := fmt.Sprint(s.Values), fmt.Sprint(want[i*m.outputs:(i+1)*m.outputs]); got != want {
+			t.Fatalf("row %d alone: got %s, want %s", i, got, want)
+		}
+	}
+}
+
+func TestARowGoesAsTheDirectionsSay(t *testing.T) {
+	b, err := os.ReadFile("testdata/v3.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(b) {
+		var ref reference
+		if err := json.Unmarshal(line, &ref); err != nil {
+			t.Fatal(err)
+		}
+		m, err := Decode([]byte(ref.Model))
+		if err != nil {
+			t.Fatal(err)
+		}
+		trees, rows := m.Trees(), ref.frame(t, m)
+		read, err := m.Rows(rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row, want := make([]float64, m.Width()), numbers(t, ref.Margins)
+		for i := range ref.Rows {
+			read.Read(i, row)
+			sums := make([]float64, m.Outputs())
+			for n, tree := range trees {
+				left := make([]bool, len(tree.Nodes))
+				m.Goes(row, n, left)
+				at := int32(0)
+				for tree.Nodes[at].Left >= 0 {
+					if left[at] {
+						at = tree.Nodes[at].Left
+					} else {
+						at = tree.Nodes[at].Right
+					}
+				}
+				if left[at] {
+					t.Fatal("a leaf goes left")
+				}
+				sums[tree.Output] += tree.Nodes[at].Value
+			}
+			for k, got := range sums {
+				if want := want[i*m.Outputs()+k]; got != want {
+					t.Fatalf("%s, row %d: got %v, want %v", ref.Name, i, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestLogOfOneMoreIsNear(t *testing.T) {
+	for i := range 200000 {
+		x := math.Exp(float64(i)/200000*800 - 60)
+		if got, want := log1p(x), math.Log1p(x); math.Abs(got-want) > 3e-16*want {
+			t.Fatalf("log1p(%s) is %v, want %v", strconv.FormatFloat(x, 'g', -1, 64), got, want)
+		}
+	}
+	for _, x := range []float64{0, math.Inf(1), 5e-324, 1} {
+		if got, want := log1p(x), math.Log1p(x); got != want {
+			t.Errorf("log1p(%v) is %v, want %v", x, got, want)
+		}
+	}
+}
