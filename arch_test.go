@@ -23,7 +23,7 @@ var floors = [][]string{
 	{"blob/artifact", "data/frame", "governance/audit", "job"},
 	{"data/dataset", "data/pipeline", "experiment", "governance/duty", "model/registry"},
 	{"experiment/archive", "governance/retention", "model", "model/shap", "serving/prediction", "serving/release"},
-	{"model/constant", "model/lightgbm", "model/linear", "model/tree"},
+	{"model/constant", "model/lightgbm", "model/linear", "model/tree", "model/worker"},
 	{"model/xgboost"},
 	{"model/mlmodel"},
 	{"training/learner"},
@@ -37,7 +37,8 @@ var floors = [][]string{
 	{"control"},
 	{"api", "api/wire"},
 	{"client"},
-	{"api/mlflow", "api/rest", "web"}, // faces
+	{"api/oip/inference"},
+	{"api/mlflow", "api/oip", "api/rest", "web"}, // faces
 	{"app"},
 	{"demo"},
 	{"cli"},
