@@ -21,6 +21,7 @@ type Model struct {
 	outputs int
 	divisor float64 // of the sums: 1, or how many iterations are averaged
 	link    link
+	why     why
 }
 
 // Decode reads a model. What it cannot score as LightGBM does is an Invalid fault that

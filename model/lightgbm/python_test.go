@@ -131,6 +131,7 @@ func (ref *reference) compare(t *testing.T) {
 		t.Errorf("%d of %d margins differ", differ, len(want))
 	}
 	ref.alone(t, m, rows, margins.Values)
+	ref.explain(t, m, rows.Slice(0, 20))
 	scores, err := m.Score(t.Context(), rows)
 	if err != nil {
 		t.Fatal(err)
@@ -147,6 +148,34 @@ func (ref *reference) compare(t *testing.T) {
 	}
 }
 
+// explain compares what each feature adds, and that it adds up.
+func (ref *reference) explain(t *testing.T, m *Model, rows *frame.Frame) {
+	c, err := m.ExplainRows(t.Context(), rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := numbers(t, ref.Contributions)
+	if len(c.Values) != len(want) {
+		t.Fatalf("got %d contributions, want %d", len(c.Values), len(want))
+	}
+	wide := c.Features + 1
+	for i := range c.Margins {
+		sum, size := 0.0, 1e-9
+		for _, v := range want[i*wide : (i+1)*wide] {
+			size = max(size, math.Abs(v)/m.divisor)
+		}
+		for j, v := range c.Values[i*wide : (i+1)*wide] {
+			sum += v
+			if want := want[i*wide+j] / m.divisor; !(math.Abs(v-want) <= 1e-10*size) {
+				t.Fatalf("row and output %d, feature %d adds %v, want %v", i, j, v, want)
+			}
+		}
+		if !(math.Abs(sum-c.Margins[i]) <= 1e-10*size) {
+			t.Fatalf("row and output %d: contributions add up to %v, the margin is %v", i, sum, c.Margins[i])
+		}
+	}
+}
+
 // alone scores rows one by one, which is another way through the trees.
 func (ref *reference) alone(t *testing.T, m *Model, rows *frame.Frame, want []float64) {
 	for i := range min(ref.Rows, 300) {
@@ -156,54 +185,6 @@ func (ref *reference) alone(t *testing.T, m *Model, rows *frame.Frame, want []fl
 		}
 		if got, want := fmt.Sprint(s.Values), fmt.Sprint(want[i*m.outputs:(i+1)*m.outputs]); got != want {
 			t.Fatalf("row %d alone: got %s, want %s", i, got, want)
-		}
-	}
-}
-
-func TestARowGoesAsTheDirectionsSay(t *testing.T) {
-	b, err := os.ReadFile("testdata/v3.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range bytes.Lines(b) {
-		var ref reference
-		if err := json.Unmarshal(line, &ref); err != nil {
-			t.Fatal(err)
-		}
-		m, err := Decode([]byte(ref.Model))
-		if err != nil {
-			t.Fatal(err)
-		}
-		trees, rows := m.Trees(), ref.frame(t, m)
-		read, err := m.Rows(rows)
-		if err != nil {
-			t.Fatal(err)
-		}
-		row, want := make([]float64, m.Width()), numbers(t, ref.Margins)
-		for i := range ref.Rows {
-			read.Read(i, row)
-			sums := make([]float64, m.Outputs())
-			for n, tree := range trees {
-				left := make([]bool, len(tree.Nodes))
-				m.Goes(row, n, left)
-				at := int32(0)
-				for tree.Nodes[at].Left >= 0 {
-					if left[at] {
-						at = tree.Nodes[at].Left
-					} else {
-						at = tree.Nodes[at].Right
-					}
-				}
-				if left[at] {
-					t.Fatal("a leaf goes left")
-				}
-				sums[tree.Output] += tree.Nodes[at].Value
-			}
-			for k, got := range sums {
-				if want := want[i*m.Outputs()+k]; got != want {
-					t.Fatalf("%s, row %d: got %v, want %v", ref.Name, i, got, want)
-				}
-			}
 		}
 	}
 }
