@@ -52,6 +52,8 @@ type Config struct {
 	Quota int64         // bytes of files of one run or logged model; 0: no bound
 	Keep  time.Duration // deleted runs are removed for good after this; 0: only when somebody asks for it
 
+	ModelMemory int64 // bytes of memory of the models that are scored beside the routes; 0: a quarter of what there is
+
 	// Manual has the clock move only by request (POST /v1/clock), and the loop and its
 	// jobs with it: for replays of history. Start is where it begins when the data
 	// folder tells nothing later.
@@ -134,7 +136,7 @@ func (a *App) build() {
 	decoders := learner.Decoders()
 	a.artifacts = artifact.New(artifact.Options{Blobs: a.blobs, Store: a.store, Quota: a.cfg.Quota, Now: a.clock.now})
 	a.collector = retention.New(retention.Options{Store: a.store, Blobs: a.blobs, Now: a.clock.now})
-	a.serving = serving.New(serving.Options{Log: a.log, Now: a.clock.now, Metrics: a.metrics})
+	a.serving = a.newServing(decoders)
 	a.tracker = experiment.NewTracker(experiment.TrackerOptions{
 		Experiments: a.store, Runs: a.store, LoggedModels: a.store, Now: a.clock.now, Locations: a.cfg.Locations,
 	})

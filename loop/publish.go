@@ -5,6 +5,7 @@ package loop
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"flyball/ident"
 	"flyball/model"
@@ -24,14 +25,23 @@ func (l *Loop) hold(name string) *loaded {
 	return h
 }
 
+// lateTimes is how many times the latency that a model file allows to 99 % of a
+// candidate's answers one of them may take, before the live version answers for it. It
+// is more than one, so that the limit itself can still be measured.
+const lateTimes = 10
+
 // publish has the model served by the route: what it names is loaded and its golden
 // rows are replayed first, beside what serves; what it names no more is let go.
 func (l *Loop) publish(ctx context.Context, m *Model, r release.Route) error {
 	h := l.hold(m.Name)
-	if e, ok := l.opts.Serving.Entry(m.Name); ok && e.Route.Generation == r.Generation && h.applied == m.Generation {
+	before, ok := l.opts.Serving.Entry(m.Name)
+	if ok && before.Route.Generation == r.Generation && h.applied == m.Generation {
 		return nil
 	}
 	entry := serving.Entry{Task: m.Recipe.Task, Route: r, Versions: map[int]*model.Bundle{}, Durable: m.Durable, Wait: m.Wait}
+	if l := m.Plan.BackIf.LatencyP99; l != nil {
+		entry.Late = time.Duration(lateTimes * float64(l.Above) * float64(time.Second))
+	}
 	for _, v := range []int{r.Live, r.Candidate, r.Previous} {
 		if v == 0 {
 			continue
@@ -61,18 +71,24 @@ func (l *Loop) publish(ctx context.Context, m *Model, r release.Route) error {
 	if err := l.opts.Serving.Publish(m.Name, entry); err != nil {
 		return err
 	}
-	for v := range h.versions {
-		if entry.Versions[v] == nil {
-			delete(h.versions, v)
-		}
-	}
-	for v := range h.baseline {
-		if v != r.Baseline {
-			delete(h.baseline, v)
-		}
-	}
+	forget(h.versions, entry.Versions, before.Versions)
+	forget(h.baseline, map[int]*model.Bundle{r.Baseline: entry.Baseline}, map[int]*model.Bundle{before.Route.Baseline: before.Baseline})
 	h.applied = m.Generation
 	return nil
+}
+
+// forget drops the bundles that are not served now. Serving closes those that it served
+// before, after their last request; the others never came so far.
+func forget(have, now, before map[int]*model.Bundle) {
+	for v, b := range have {
+		if now[v] == b {
+			continue
+		}
+		delete(have, v)
+		if before[v] != b {
+			_ = b.Close() // nobody waits for it
+		}
+	}
 }
 
 // load opens a version's bundle and verifies it, once.
@@ -84,11 +100,8 @@ func (l *Loop) load(ctx context.Context, ref ident.Ref, have map[int]*model.Bund
 	if err != nil {
 		return nil, err
 	}
-	b, err := model.Open(ctx, l.opts.Blobs, l.opts.Decoders, v.Bundle)
+	b, err := model.Ready(ctx, l.opts.Blobs, l.opts.Decoders, v.Bundle)
 	if err != nil {
-		return nil, err
-	}
-	if err := b.Verify(ctx, l.opts.Blobs); err != nil {
 		return nil, err
 	}
 	have[ref.Version] = b

@@ -4,6 +4,7 @@ package serving
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -54,3 +55,51 @@ func (m *metrics) answered(rs []prediction.Record) {
 		}
 	}
 }
+
+// shelfMetrics are what a scraper sees of a shelf.
+type shelfMetrics struct {
+	loads   *prometheus.CounterVec
+	seconds prometheus.Histogram
+	gone    prometheus.Counter
+}
+
+func newShelfMetrics(reg prometheus.Registerer, s *shelf) *shelfMetrics {
+	m := &shelfMetrics{
+		loads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flyball_serving_shelf_loads_total", Help: "Versions loaded beside the routes, by whether it succeeded.",
+		}, []string{"outcome"}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "flyball_serving_shelf_load_seconds", Help: "Time to load a version beside the routes, the wait for room included.",
+			Buckets: prometheus.ExponentialBuckets(1e-3, 4, 10),
+		}),
+		gone: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flyball_serving_shelf_evictions_total", Help: "Versions let go to make room for others.",
+		}),
+	}
+	if reg == nil {
+		return m
+	}
+	gauge := func(name, help string, of func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return of()
+		})
+	}
+	reg.MustRegister(m.loads, m.seconds, m.gone,
+		gauge("flyball_serving_shelf_bytes", "Estimated memory of the versions loaded beside the routes, those being loaded included.", func() float64 { return float64(s.used) }),
+		gauge("flyball_serving_shelf_budget_bytes", "Memory that versions loaded beside the routes may take.", func() float64 { return float64(s.opts.Budget) }),
+		gauge("flyball_serving_shelf_versions", "Versions loaded beside the routes.", func() float64 { return float64(s.recent.Len()) }))
+	return m
+}
+
+func (m *shelfMetrics) loaded(took time.Duration, err error) {
+	outcome := "ok"
+	if err != nil {
+		outcome = "failed"
+	}
+	m.loads.WithLabelValues(outcome).Inc()
+	m.seconds.Observe(took.Seconds())
+}
+
+func (m *shelfMetrics) evicted() { m.gone.Inc() }
