@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"flyball/api/oip"
 	"flyball/blob"
 	"flyball/blob/artifact"
 	"flyball/control"
@@ -41,6 +42,7 @@ type Config struct {
 	Data     string        // the folder of everything that is kept
 	Database string        // a DSN of PostgreSQL; empty: flyball.db in Data
 	Listen   string        // host:port; only of this machine while there are no users
+	GRPC     string        // the same for gRPC; empty: none. GRPCAddress is the usual one
 	Every    time.Duration // between two turns of the loop; 0: 1 s
 	Version  string
 	Hosts    []string // names besides localhost under which the server is asked, as by a proxy
@@ -81,7 +83,9 @@ type App struct {
 	worker    *job.Worker
 	metrics   *prometheus.Registry
 	listener  net.Listener
-	advance   sync.Mutex // held while a manual clock moves
+	oip       *oip.Face
+	grpc      net.Listener // nil: none
+	advance   sync.Mutex   // held while a manual clock moves
 }
 
 // New opens the data folder and the port, and starts nothing. What cannot be opened
@@ -98,6 +102,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		return nil, err
 	}
 	if a.listener, err = listen(ctx, cfg.Listen); err != nil {
+		return nil, err
+	}
+	if a.grpc, err = listenGRPC(ctx, cfg.GRPC); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
@@ -137,6 +144,7 @@ func (a *App) build() {
 	a.artifacts = artifact.New(artifact.Options{Blobs: a.blobs, Store: a.store, Quota: a.cfg.Quota, Now: a.clock.now})
 	a.collector = retention.New(retention.Options{Store: a.store, Blobs: a.blobs, Now: a.clock.now})
 	a.serving = a.newServing(decoders)
+	a.oip = a.newOIP()
 	a.tracker = experiment.NewTracker(experiment.TrackerOptions{
 		Experiments: a.store, Runs: a.store, LoggedModels: a.store, Now: a.clock.now, Locations: a.cfg.Locations,
 	})
@@ -205,6 +213,7 @@ func (a *App) work(ctx context.Context) error {
 		time.AfterFunc(time.Second, stopRequests) // streams would never end by themselves
 		return server.Shutdown(grace)
 	})
+	a.serveGRPC(ctx, g, 10*time.Second)
 	if !a.cfg.Manual {
 		g.Go(func() error { return a.loop.Run(ctx) })
 		g.Go(func() error { return a.worker.Run(ctx) })
@@ -216,8 +225,11 @@ func (a *App) work(ctx context.Context) error {
 // Close closes what New opened. Closing twice is closing once.
 func (a *App) Close() error {
 	var errs []error
-	if a.listener != nil {
-		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
+	for _, l := range []net.Listener{a.listener, a.grpc} {
+		if l == nil {
+			continue
+		}
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}
@@ -230,7 +242,7 @@ func (a *App) Close() error {
 	if a.blobs != nil {
 		errs = append(errs, a.blobs.Close())
 	}
-	a.listener, a.log, a.store, a.blobs = nil, nil, nil, nil
+	a.listener, a.grpc, a.log, a.store, a.blobs = nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

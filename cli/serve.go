@@ -76,11 +76,18 @@ func serveCommand(e *env) *cobra.Command {
 			if err := limits(&cfg, quota, keep); err != nil {
 				return err
 			}
+			if !cmd.Flags().Changed("grpc") {
+				cfg.GRPC = app.GRPCAddress(cfg.Listen)
+			}
 			a, err := app.New(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}
-			e.say("flyball serves at %s, data in %s; Ctrl-C stops it", a.URL(), cfg.Data)
+			where := a.URL()
+			if at := a.GRPC(); at != "" {
+				where += ", gRPC at " + at
+			}
+			e.say("flyball serves at %s, data in %s; Ctrl-C stops it", where, cfg.Data)
 			err = a.Run(cmd.Context())
 			if closed := a.Close(); err == nil {
 				err = closed
@@ -90,6 +97,7 @@ func serveCommand(e *env) *cobra.Command {
 	}
 	c.Flags().StringVar(&cfg.Data, "data", dataDir(), "folder of everything that is kept (FLYBALL_DATA)")
 	c.Flags().StringVar(&cfg.Listen, "listen", "127.0.0.1:7180", "address to answer at, of this machine only")
+	c.Flags().StringVar(&cfg.GRPC, "grpc", "127.0.0.1:7181", "address to answer gRPC at (Open Inference Protocol); empty: none; else the port after that of --listen")
 	c.Flags().StringArrayVar(&cfg.Hosts, "host", nil, "another name of the server, as a proxy before it asks for (may be repeated)")
 	c.Flags().StringArrayVar(&cfg.Locations, "artifact-location", nil, "where experiments may keep their files besides here, such as s3://team/mlflow (may be repeated); clients write there with their own keys")
 	c.Flags().StringVar(&quota, "artifact-quota", "", "most bytes of files of one run or logged model, such as 20GB (default no bound)")
