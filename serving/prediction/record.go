@@ -39,7 +39,8 @@ type Record struct {
 	Decision   string             `json:"decision,omitempty"`
 	Flags      []string           `json:"flags,omitempty"` // unseen:agent, missing:adr, …
 	Latency    time.Duration      `json:"latency"`
-	Others     []Other            `json:"others,omitempty"` // what other versions said of the same row
+	Others     []Other            `json:"others,omitempty"`  // what other versions said of the same row
+	Reasons    json.RawMessage    `json:"reasons,omitempty"` // why, as Reasons; kept apart from the record, and given where Query.Reasons asks
 }
 
 // Other is what a version that did not answer said of the same row.
@@ -87,6 +88,8 @@ type Query struct {
 	Decision string // only with this decision
 	Flag     string // only with this flag, or one that begins so and goes on with a colon
 	Truth    string // "known" or "waiting": only with a label, or without; empty: both
+
+	Reasons bool // give the reasons too
 }
 
 // Picks reports whether q asks for more than times and names, so that each record must

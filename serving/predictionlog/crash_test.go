@@ -170,7 +170,7 @@ func doubled(t *testing.T, dir string) int {
 			}
 			seen[x.ID] = true
 			return false
-		}, 0)
+		}, 0, false)
 		if err != nil {
 			t.Fatal(err)
 		}

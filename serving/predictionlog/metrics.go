@@ -6,12 +6,13 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // metrics are what a scraper sees of the log.
 type metrics struct {
-	staged  prometheus.Counter
-	labels  prometheus.Counter
-	sealed  prometheus.Counter
-	dropped prometheus.Counter
-	failed  prometheus.Counter
-	commit  prometheus.Histogram
+	staged     prometheus.Counter
+	labels     prometheus.Counter
+	sealed     prometheus.Counter
+	dropped    prometheus.Counter
+	unreasoned prometheus.Counter
+	failed     prometheus.Counter
+	commit     prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer, l *Log) *metrics {
@@ -19,11 +20,12 @@ func newMetrics(reg prometheus.Registerer, l *Log) *metrics {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	m := &metrics{
-		staged:  counter("flyball_predictionlog_staged_rows_total", "Predictions committed to the staging file."),
-		labels:  counter("flyball_predictionlog_labels_total", "Labels committed, repeats included."),
-		sealed:  counter("flyball_predictionlog_sealed_rows_total", "Predictions sealed into Parquet."),
-		dropped: counter("flyball_predictionlog_dropped_rows_total", "Predictions that were not kept: the queue was full, or the last commit failed."),
-		failed:  counter("flyball_predictionlog_failed_commits_total", "Commits that failed."),
+		staged:     counter("flyball_predictionlog_staged_rows_total", "Predictions committed to the staging file."),
+		labels:     counter("flyball_predictionlog_labels_total", "Labels committed, repeats included."),
+		sealed:     counter("flyball_predictionlog_sealed_rows_total", "Predictions sealed into Parquet."),
+		dropped:    counter("flyball_predictionlog_dropped_rows_total", "Predictions that were not kept: the queue was full, or the last commit failed."),
+		unreasoned: counter("flyball_predictionlog_dropped_reasons_total", "Reasons that were not kept: the queue was full."),
+		failed:     counter("flyball_predictionlog_failed_commits_total", "Commits that failed."),
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "flyball_predictionlog_commit_seconds", Help: "Time of a grouped commit.",
 			Buckets: prometheus.ExponentialBuckets(1e-4, 4, 9),
@@ -37,7 +39,7 @@ func newMetrics(reg prometheus.Registerer, l *Log) *metrics {
 			defer l.mu.Unlock()
 			return float64(l.rows)
 		})
-		reg.MustRegister(m.staged, m.labels, m.sealed, m.dropped, m.failed, m.commit, queued)
+		reg.MustRegister(m.staged, m.labels, m.sealed, m.dropped, m.unreasoned, m.failed, m.commit, queued)
 	}
 	return m
 }

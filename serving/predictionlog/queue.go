@@ -15,9 +15,13 @@ import (
 type item struct {
 	records []staged
 	labels  []prediction.Label
+	reasons []reasoned
 	bytes   int
 	done    chan outcome // of size 1; nil: nobody waits for the commit
 }
+
+// rows is how many places in the queue it takes.
+func (it *item) rows() int { return len(it.records) + len(it.labels) + len(it.reasons) }
 
 // outcome is what became of an item that somebody waits for.
 type outcome struct {
@@ -136,6 +140,7 @@ func (l *Log) enter(ctx context.Context, it *item, wait bool) error {
 		}
 		if !wait {
 			l.drop(len(it.records))
+			l.metrics.unreasoned.Add(float64(len(it.reasons)))
 			return nil
 		}
 		room := l.room
@@ -149,7 +154,7 @@ func (l *Log) enter(ctx context.Context, it *item, wait bool) error {
 		}
 	}
 	l.queue = append(l.queue, it)
-	l.rows += len(it.records) + len(it.labels)
+	l.rows += it.rows()
 	l.bytes += it.bytes
 	if it.done != nil || l.rows >= l.opts.QueueRows/2 || l.bytes >= l.opts.QueueBytes/2 {
 		l.poke()
@@ -170,7 +175,7 @@ func (l *Log) Dropped() int64 { return l.dropped.Load() }
 // fits reports whether there is room for it. What is larger than the whole queue
 // fits into an empty one.
 func (l *Log) fits(it *item) bool {
-	n := len(it.records) + len(it.labels)
+	n := it.rows()
 	return l.rows == 0 || n == 0 || l.rows+n <= l.opts.QueueRows && l.bytes+it.bytes <= l.opts.QueueBytes
 }
 
@@ -292,7 +297,7 @@ func (l *Log) commitQueue() error {
 			again = append(again, it)
 			continue
 		}
-		rows += len(it.records) + len(it.labels)
+		rows += it.rows()
 		size += it.bytes
 		if it.done != nil {
 			o := outcome{err: err}

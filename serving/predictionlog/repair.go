@@ -95,7 +95,7 @@ func (l *Log) filesOf(ctx context.Context, p part) (map[string]sum, error) {
 // reconcile decides about a file that the index does not know.
 func (l *Log) reconcile(ctx context.Context, p part, name string, known map[string]sum) error {
 	path := filepath.Join(l.folder(p), name)
-	rs, err := readSealed(path, p.model, noSum, nil, 0)
+	rs, err := readSealed(path, p.model, noSum, nil, 0, false)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (l *Log) idsOf(ctx context.Context, p part, known map[string]sum) (map[iden
 		_, err := readSealed(filepath.Join(l.folder(p), name), p.model, s, func(x place) bool {
 			out[ident.PredictionID(x.ID)] = true
 			return false
-		}, 0)
+		}, 0, false)
 		if err != nil {
 			return nil, err
 		}

@@ -121,6 +121,7 @@ type scan struct {
 	log *Log
 	tx  *sql.Tx
 	q   prediction.Query
+	why why // of the hour that is given out
 	limits
 }
 
@@ -235,7 +236,7 @@ func (s *scan) readAll(ctx context.Context, g segment, last int) ([]prediction.R
 		if s.whole(g) {
 			ask = nil
 		}
-		return readSealed(filepath.Join(s.log.folder(part{s.q.Model, g.day}), g.name), s.q.Model, g.sum, ask, last)
+		return readSealed(filepath.Join(s.log.folder(part{s.q.Model, g.day}), g.name), s.q.Model, g.sum, ask, last, s.q.Reasons)
 	}
 	rs, err := decodeChunks(ctx, s.tx, s.q.Model, `SELECT body FROM chunk WHERE part = ? AND hour = ? ORDER BY seq`, g.part, g.hour)
 	if err != nil {
@@ -298,6 +299,9 @@ func (s *scan) visit(ctx context.Context, rs []prediction.Record, visit func(pre
 		for i := range joined {
 			if s.q.Truth != "" && (s.q.Truth == "known") != (joined[i].Label != nil) {
 				continue
+			}
+			if err := s.reason(ctx, &joined[i].Record); err != nil {
+				return err
 			}
 			if err := visit(joined[i]); err != nil {
 				return err

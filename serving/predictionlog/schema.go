@@ -14,12 +14,12 @@ import (
 )
 
 // schemaVersion is the version of staged.db that this program reads and writes.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // applicationID marks the file as ours: "FLYP".
 const applicationID = 0x464c5950
 
-// schema is staged.db, version 1; docs/formats/predictions.md explains it.
+// schema is staged.db, version 2; docs/formats/predictions.md explains it.
 //
 // place grows at one end: its key begins with the part, so appends touch the pages
 // of today only, and a key is looked for once a day that the model has.
@@ -79,6 +79,17 @@ CREATE TABLE waiting (
 	received INTEGER NOT NULL,
 	PRIMARY KEY (model, hash)
 ) STRICT, WITHOUT ROWID;
+` + reasonSchema
+
+// reasonSchema is what version 2 added: reasons, which come later than their records.
+const reasonSchema = `
+CREATE TABLE why (
+	seq  INTEGER PRIMARY KEY AUTOINCREMENT,
+	part INTEGER NOT NULL REFERENCES part (id),
+	hour INTEGER NOT NULL,
+	body BLOB NOT NULL
+) STRICT;
+CREATE INDEX why_part ON why (part, hour);
 `
 
 func dsn(path string, o Options, lock string, pragmas ...string) string {
@@ -135,7 +146,11 @@ func prepare(ctx context.Context, db *sql.DB, path string) error {
 		return broken(err, "made")
 	}
 	defer func() { _ = tx.Rollback() }()
-	if _, err := tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)); err != nil {
+	make := schema
+	if version == 1 {
+		make = reasonSchema
+	}
+	if _, err := tx.ExecContext(ctx, make+fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)); err != nil {
 		return broken(err, "made")
 	}
 	return broken(tx.Commit(), "made")

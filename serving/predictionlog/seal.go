@@ -48,6 +48,7 @@ type sealJob struct {
 	id       int64 // of the part
 	from, to int   // hours, both included
 	upTo     int64 // last chunk
+	whyTo    int64 // last reasons that were read
 }
 
 // toSeal are the hours that ended by limit (microseconds), in files' worth.
@@ -89,6 +90,9 @@ func (l *Log) sealPart(ctx context.Context, j sealJob) (int, error) {
 		return 0, err
 	}
 	rs = sortUnique(rs)
+	if j.whyTo, err = l.reasonsOf(ctx, j, rs); err != nil {
+		return 0, err
+	}
 	f, err := l.writeFile(j.part, rs)
 	if err != nil {
 		return 0, broken(err, "sealed for %s of %s", j.model, j.date())
@@ -237,6 +241,9 @@ func (l *Log) remember(ctx context.Context, j sealJob, f file) error {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM chunk WHERE `+inJob, j.id, j.from, j.to, j.upTo); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM why WHERE `+inJob, j.id, j.from, j.to, j.whyTo); err != nil {
 		return err
 	}
 	return tx.Commit()

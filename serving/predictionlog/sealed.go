@@ -43,6 +43,21 @@ type row struct {
 	Row        string    `parquet:"row,optional"`
 }
 
+// fullRow is a row with its reasons, as it is written. Files that are older than reasons
+// have no such column.
+type fullRow struct {
+	row
+	Reasons string `parquet:"reasons,optional"`
+}
+
+func (x *fullRow) record(model string) (prediction.Record, error) {
+	r, err := x.row.record(model)
+	if x.Reasons != "" {
+		r.Reasons = json.RawMessage(x.Reasons)
+	}
+	return r, err
+}
+
 // place is what of a row tells whether it is asked for.
 type place struct {
 	ID   string `parquet:"id"`
@@ -170,9 +185,9 @@ const batchRows = 256
 
 // writeSealed writes the records, which are in order, to w.
 func writeSealed(w io.Writer, rs []prediction.Record) error {
-	out := parquet.NewGenericWriter[row](w, parquet.Compression(&zstd.Codec{}), parquet.MaxRowsPerRowGroup(1<<16),
+	out := parquet.NewGenericWriter[fullRow](w, parquet.Compression(&zstd.Codec{}), parquet.MaxRowsPerRowGroup(1<<16),
 		parquet.CreatedBy("flyball", "1", ""), parquet.KeyValueMetadata("flyball.format", "1"))
-	buf := make([]row, 0, min(len(rs), batchRows))
+	buf := make([]fullRow, 0, min(len(rs), batchRows))
 	for batch := range slices.Chunk(rs, batchRows) {
 		buf = buf[:0]
 		for i := range batch {
@@ -180,7 +195,7 @@ func writeSealed(w io.Writer, rs []prediction.Record) error {
 			if err != nil {
 				return err
 			}
-			buf = append(buf, x)
+			buf = append(buf, fullRow{row: x, Reasons: string(batch[i].Reasons)})
 		}
 		if _, err := out.Write(buf); err != nil {
 			return err
@@ -205,9 +220,9 @@ func sumOf(r io.Reader) (sum, error) {
 }
 
 // readSealed reads the records of a file that ask wants (nil: all), the last of them
-// when last is above 0. They are in order. A file that is not as it was written
+// when last is above 0, with their reasons where why is set. They are in order. A file that is not as it was written
 // (want; noSum: not known) or cannot be read is a fault.
-func readSealed(path, model string, want sum, ask func(place) bool, last int) (rs []prediction.Record, err error) {
+func readSealed(path, model string, want sum, ask func(place) bool, last int, why bool) (rs []prediction.Record, err error) {
 	damaged := func(cause error) error {
 		return fault.New(fault.Invalid, "the sealed predictions in %s cannot be read: %v", path, cause).Do("restore the file from a backup")
 	}
@@ -238,7 +253,11 @@ func readSealed(path, model string, want sum, ask func(place) bool, last int) (r
 	}
 	spans, err := wanted(file, ask, last)
 	if err == nil && len(spans) > 0 {
-		rs, err = readRows(file, model, spans)
+		if why {
+			rs, err = readRows(file, model, spans, (*fullRow).record)
+		} else {
+			rs, err = readRows(file, model, spans, (*row).record)
+		}
 	}
 	if err != nil {
 		return nil, damaged(err)
@@ -297,11 +316,11 @@ func wanted(file *parquet.File, ask func(place) bool, last int) ([]span, error) 
 }
 
 // readRows reads the runs, which are in order.
-func readRows(file *parquet.File, model string, want []span) ([]prediction.Record, error) {
-	in := parquet.NewGenericReader[row](file)
+func readRows[R any](file *parquet.File, model string, want []span, record func(*R, string) (prediction.Record, error)) ([]prediction.Record, error) {
+	in := parquet.NewGenericReader[R](file)
 	defer func() { _ = in.Close() }()
 	var out []prediction.Record
-	buf := make([]row, batchRows)
+	buf := make([]R, batchRows)
 	at := int64(0) // the row that is read next
 	for _, w := range want {
 		if w[0]-at > batchRows {
@@ -320,7 +339,7 @@ func readRows(file *parquet.File, model string, want []span) ([]prediction.Recor
 				if at+int64(i) < w[0] {
 					continue
 				}
-				r, err := buf[i].record(model)
+				r, err := record(&buf[i], model)
 				if err != nil {
 					return nil, err
 				}

@@ -40,7 +40,8 @@ func (l *Log) tryCommit(ctx context.Context, items []*item) (unmatched []int, ro
 		rows += len(it.records)
 		labels += len(it.labels)
 	}
-	if rows+labels == 0 {
+	whys := whysOf(items)
+	if rows+labels+len(whys) == 0 {
 		return unmatched, 0, 0, nil
 	}
 	tx, err := l.write.BeginTx(ctx, nil)
@@ -50,6 +51,11 @@ func (l *Log) tryCommit(ctx context.Context, items []*item) (unmatched []int, ro
 	defer func() { _ = tx.Rollback() }()
 	for _, c := range chunksOf(items, rows) {
 		if err := l.putChunk(ctx, tx, c); err != nil {
+			return nil, 0, 0, err
+		}
+	}
+	for _, w := range whys {
+		if err := l.putWhy(ctx, tx, w); err != nil {
 			return nil, 0, 0, err
 		}
 	}
