@@ -25,7 +25,7 @@ var floors = [][]string{
 	{"experiment/archive", "governance/retention", "model", "model/shap", "serving/prediction", "serving/release"},
 	{"model/constant", "model/lightgbm", "model/linear", "model/tree", "model/worker"},
 	{"model/xgboost"},
-	{"model/mlmodel"},
+	{"model/formats", "model/mlmodel"},
 	{"training/learner"},
 	{"experiment/evaluation"},
 	{"experiment/gate", "experiment/online", "monitoring"},
@@ -38,7 +38,7 @@ var floors = [][]string{
 	{"api", "api/wire"},
 	{"client"},
 	{"api/oip/inference"},
-	{"api/mlflow", "api/oip", "api/rest", "web"}, // faces
+	{"api/mlflow", "api/oip", "api/rest", "api/scoring", "web"}, // faces
 	{"app"},
 	{"demo"},
 	{"cli"},

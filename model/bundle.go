@@ -67,7 +67,6 @@ type Parts struct {
 	Task      dataset.Task
 	Classes   []string
 	Pipeline  *pipeline.Fitted // nil: the estimator takes the columns as they are, and Decoders.Scorers reads it
-	Inputs    []frame.Field    // what the columns are called, where the estimator knows them by their places; may be nil
 	Estimator File
 	More      []File       // what else the estimator needs: the files of an MLflow folder
 	Answer    *Answer      // how MLflow's predict answers; nil: as Kind implies
@@ -89,7 +88,7 @@ func Make(ctx context.Context, blobs blob.Store, decoders Decoders, p Parts) (*B
 	}
 	b := &Bundle{Manifest: Manifest{
 		Format: BundleFormat, Model: p.Model, Kind: p.Task.Kind, Classes: p.Classes, Decide: p.Task.Decide,
-		Inputs: p.Inputs, Estimator: p.Estimator.Name, Answer: p.Answer, Tolerance: p.Tolerance, Files: map[string]blob.Digest{},
+		Estimator: p.Estimator.Name, Answer: p.Answer, Tolerance: p.Tolerance, Files: map[string]blob.Digest{},
 	}}
 	if err := b.open(ctx, decoders, inMemory(files)); err != nil {
 		return nil, err

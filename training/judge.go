@@ -13,7 +13,6 @@ import (
 	"flyball/blob"
 	"flyball/data/dataset"
 	"flyball/data/frame"
-	"flyball/data/pipeline"
 	"flyball/event"
 	"flyball/experiment"
 	"flyball/experiment/gate"
@@ -58,7 +57,7 @@ func ParseJudging(b []byte) (Judging, error) {
 // called at once.
 type Judge struct {
 	*Trainer
-	Folder func(location string) mlmodel.Open // the files below a version's location
+	Folder func(location string) mlmodel.Source // the files below a version's location
 }
 
 // JudgeRegistry is where a verdict is kept. Package store implements it.
@@ -110,7 +109,7 @@ func (t *Judge) Run(ctx context.Context, r Judging, live *Opponent, progress fun
 		w.unseen = live.SeenUntil
 	}
 	progress("reading the model")
-	m, err := mlmodel.Read(ctx, t.Folder(r.Location), r.Recipe.Task.Kind)
+	m, err := mlmodel.Read(ctx, t.Folder(r.Location), t.Decoders, r.Recipe.Task.Kind)
 	if err != nil {
 		return Result{}, err
 	}
@@ -201,7 +200,14 @@ func newest(ctx context.Context, blobs blob.Store, task dataset.Task, snapshots 
 // foreign judges a model that was trained elsewhere, and makes the bundles of it and of
 // the baseline.
 func (w *work) foreign(ctx context.Context, m mlmodel.Model) (err error) {
+	if len(m.Unframed) > 0 {
+		return fault.New(fault.Refused, "the model takes the column %q, whose type no data of a model file has", m.Unframed[0]).
+			Do("train the model without it")
+	}
 	if err := fitting(m.Inputs, w.rows); err != nil {
+		return err
+	}
+	if m, err = m.For(w.classes); err != nil {
 		return err
 	}
 	if w.floor, err = w.makeFloor(ctx, w.part.Train); err != nil {
@@ -236,7 +242,7 @@ func (w *work) foreign(ctx context.Context, m mlmodel.Model) (err error) {
 	return nil
 }
 
-// fitting checks that the data has the model's columns, as numbers.
+// fitting checks that the data has the model's columns, of their kinds.
 func fitting(inputs []frame.Field, rows *frame.Frame) error {
 	for _, in := range inputs {
 		switch c := rows.Column(in.Name); {
@@ -251,7 +257,7 @@ func fitting(inputs []frame.Field, rows *frame.Frame) error {
 	return nil
 }
 
-// bundle is the model with the identity for a pipeline. Its golden rows are those of
+// bundle is the model, with the identity for a pipeline where it takes a matrix. Its golden rows are those of
 // its input example and then the first that are held out.
 func (w *work) bundle(ctx context.Context, m mlmodel.Model, profile []byte) (*model.Bundle, error) {
 	names := make([]string, len(m.Inputs))
@@ -265,12 +271,13 @@ func (w *work) bundle(ctx context.Context, m mlmodel.Model, profile []byte) (*mo
 	if err != nil {
 		return nil, err
 	}
-	fitted, err := pipeline.Fit(ctx, pipeline.Spec{Inputs: m.Inputs}, rows, 1)
+	fitted, err := m.Pipeline(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return model.Make(ctx, w.Blobs, w.Decoders, model.Parts{
-		Model: w.recipe.Model, Task: w.recipe.Task, Classes: w.classes, Pipeline: fitted, Estimator: m.File, Rows: rows, Profile: profile,
+		Model: w.recipe.Model, Task: w.recipe.Task, Classes: w.classes, Pipeline: fitted,
+		Estimator: m.File, More: m.More, Answer: &m.Answer, Tolerance: m.Tolerance, Rows: rows, Profile: profile,
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -73,12 +74,19 @@ signature: {inputs: '[{"type": "double", "name": %q, "required": true}]', output
 }
 
 func judge(t *Trainer, fs fstest.MapFS) *Judge {
-	return &Judge{Trainer: t, Folder: func(string) mlmodel.Open {
-		return func(_ context.Context, name string) (io.ReadCloser, error) {
-			f, err := fs.Open(name)
-			return f, fault.Wrap(err, fault.NotFound, "there is no %s", name)
-		}
-	}}
+	return &Judge{Trainer: t, Folder: func(string) mlmodel.Source { return inMemory(fs) }}
+}
+
+// inMemory is a folder in memory.
+type inMemory fstest.MapFS
+
+func (m inMemory) Open(_ context.Context, name string) (io.ReadCloser, error) {
+	f, err := fstest.MapFS(m).Open(name)
+	return f, fault.Wrap(err, fault.NotFound, "there is no %s", name)
+}
+
+func (m inMemory) Names(context.Context) ([]string, error) {
+	return slices.Sorted(maps.Keys(m)), nil
 }
 
 // reason is the text of a rule in a verdict, and whether it was judged.

@@ -14,14 +14,19 @@ import (
 type description struct {
 	Flavors   map[string]map[string]any `yaml:"flavors"`
 	UUID      string                    `yaml:"model_uuid"`
-	Signature struct {
-		Inputs string `yaml:"inputs"` // JSON
-	} `yaml:"signature"`
-	Example struct {
+	Signature signature                 `yaml:"signature"`
+	Example   struct {
 		Path   string `yaml:"artifact_path"`
 		Orient string `yaml:"pandas_orient"`
 		Type   string `yaml:"type"`
 	} `yaml:"saved_input_example_info"`
+}
+
+// signature is JSON in texts.
+type signature struct {
+	Inputs  string `yaml:"inputs"`
+	Outputs string `yaml:"outputs"`
+	Params  string `yaml:"params"`
 }
 
 // parse reads MLmodel. What MLflow never writes is an Invalid fault: anchors, which

@@ -5,8 +5,10 @@ package mlmodel_test
 import (
 	"context"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -14,15 +16,18 @@ import (
 	"flyball/data/dataset"
 	"flyball/fault"
 	"flyball/model/mlmodel"
+	"flyball/training/learner"
 )
 
-// files opens files in memory.
-func files(fs fstest.MapFS) mlmodel.Open {
-	return func(_ context.Context, name string) (io.ReadCloser, error) {
-		f, err := fs.Open(name)
-		return f, fault.Wrap(err, fault.NotFound, "there is no %s", name)
-	}
+// files is a folder in memory.
+type files fstest.MapFS
+
+func (fs files) Open(_ context.Context, name string) (io.ReadCloser, error) {
+	f, err := fstest.MapFS(fs).Open(name)
+	return f, fault.Wrap(err, fault.NotFound, "there is no %s", name)
 }
+
+func (fs files) Names(context.Context) ([]string, error) { return slices.Sorted(maps.Keys(fs)), nil }
 
 // recorded is a folder that MLflow wrote, with a change to its MLmodel.
 func recorded(t *testing.T, name, old, changed string) fstest.MapFS {
@@ -53,7 +58,7 @@ func TestAFolderThatMLflowWroteIsRead(t *testing.T) {
 		{"xgb_booster", "xgboost.core.Booster"},
 		{"xgb_classifier", "xgboost.sklearn.XGBClassifier"},
 	} {
-		m, err := mlmodel.Read(ctx, files(recorded(t, c.folder, "", "")), dataset.Multiclass)
+		m, err := mlmodel.Read(ctx, files(recorded(t, c.folder, "", "")), learner.Decoders(), dataset.Multiclass)
 		if err != nil {
 			t.Errorf("%s: %v", c.folder, err)
 			continue
@@ -87,7 +92,7 @@ func TestAFolderThatCannotBeScoredSaysWhy(t *testing.T) {
 		{"no flavors", "flavors:", "flavours:", dataset.Multiclass, fault.Invalid, "names no flavor"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := mlmodel.Read(ctx, files(recorded(t, "xgb_booster", c.old, c.changed)), c.kind)
+			_, err := mlmodel.Read(ctx, files(recorded(t, "xgb_booster", c.old, c.changed)), learner.Decoders(), c.kind)
 			if !fault.Is(err, c.fault) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v, want %q", err, c.says)
 			}
@@ -98,7 +103,7 @@ func TestAFolderThatCannotBeScoredSaysWhy(t *testing.T) {
 func TestAModelWithoutASignatureHasTheColumnsOfItsTraining(t *testing.T) {
 	fs := recorded(t, "xgb_booster", "signature:", "unknown:")
 	delete(fs, "input_example.json")
-	m, err := mlmodel.Read(ctx, files(fs), dataset.Multiclass)
+	m, err := mlmodel.Read(ctx, files(fs), learner.Decoders(), dataset.Multiclass)
 	if err != nil || len(m.Inputs) != 4 || m.Inputs[2].Name != "pl" || m.Examples != nil {
 		t.Errorf("got %+v, %v", m, err)
 	}
@@ -107,7 +112,7 @@ func TestAModelWithoutASignatureHasTheColumnsOfItsTraining(t *testing.T) {
 func TestAModelFileIsReadByWhatItHoldsAndNotByItsName(t *testing.T) {
 	fs := recorded(t, "xgb_booster", "data: model.ubj\n    model_class", "data: model.xgb\n    model_class")
 	fs["model.xgb"] = fs["model.ubj"] // MLflow 2 says xgb, XGBoost writes UBJSON
-	if m, err := mlmodel.Read(ctx, files(fs), dataset.Multiclass); err != nil || m.File.Name != "model.json" {
+	if m, err := mlmodel.Read(ctx, files(fs), learner.Decoders(), dataset.Multiclass); err != nil || m.File.Name != "model.json" {
 		t.Errorf("got %s, %v", m.File.Name, err)
 	}
 }
@@ -125,7 +130,7 @@ func FuzzRead(f *testing.F) {
 			"MLmodel": {Data: text}, "input_example.json": {Data: example},
 			"model.json": {Data: []byte(`{"learner":{"feature_names":["sl"],"objective":{"name":"reg:squarederror"}}}`)},
 		}
-		m, err := mlmodel.Read(ctx, files(fs), dataset.Regression)
+		m, err := mlmodel.Read(ctx, files(fs), learner.Decoders(), dataset.Regression)
 		if err == nil && (len(m.Inputs) == 0 || m.Examples != nil && m.Examples.Rows() == 0) {
 			t.Errorf("got %+v", m)
 		}
