@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -61,6 +63,9 @@ func (e *env) score(ctx context.Context, ref string, f batchFlags) error {
 		return err
 	}
 	defer b.Close()
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(batchMemory)
+	}
 	job := batch.Job{Bundle: b, Version: v.Version, Out: f.out, Keep: f.keep, Replace: f.replace, Workers: f.workers, Progress: e.scored()}
 	if len(f.keep) == 0 {
 		job.May = e.named(ctx, name.Model)
@@ -92,6 +97,10 @@ func (e *env) score(ctx context.Context, ref string, f batchFlags) error {
 	t.add(r.Out, fmt.Sprint(r.Rows), v.Ref.String())
 	return e.show(r, t)
 }
+
+// batchMemory is what the collector keeps the scoring of files within, where that is
+// possible: rows are let go as fast as they come, and it would let them pile up.
+const batchMemory = 128 << 20
 
 // maxBundle bounds a file of a bundle that is fetched.
 const maxBundle = 1 << 30

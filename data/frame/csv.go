@@ -24,7 +24,7 @@ const chunk = 1 << 16
 
 // chunkRows is how many rows a reader gives at once: fewer of wide tables, so that what
 // is in memory depends on the rows' number and width no more.
-func chunkRows(columns int) int { return min(chunk, max(1024, (1<<20)/max(1, columns))) }
+func chunkRows(columns int) int { return min(chunk, max(1024, (1<<18)/max(1, columns))) }
 
 // CSVOptions say how a CSV file is read.
 type CSVOptions struct {
