@@ -55,4 +55,5 @@ if python3 -c 'import ensurepip, venv' 2>/dev/null; then
 	environment mlflow2 requirements/mlflow2.txt
 	environment mlflow3 requirements/mlflow3.txt
 	environment onnx requirements/onnx.txt
+	environment oip requirements/oip.txt
 fi
