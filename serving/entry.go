@@ -23,6 +23,7 @@ type Entry struct {
 	Baseline *model.Bundle         // Route.Baseline; nil: none
 	Durable  bool                  // answer after the record is on disk
 	Wait     bool                  // a full log waits instead of dropping
+	Explain  string                // which predictions keep their reasons
 	Stop     string                // why nothing may be answered; empty: it may
 	Late     time.Duration         // after which a candidate that waits is answered for; 0: half of the time there is
 }

@@ -30,6 +30,11 @@ type Answer struct {
 	// Bundle is the version that answered the first row; nil: the fallback did. Only
 	// what it says of itself may be asked of it: it may be closed meanwhile.
 	Bundle *model.Bundle
+
+	// Reasons are those of each record, where Request.Explain asks; nil for one that has
+	// none, and then Unexplained says why where that is known.
+	Reasons     []*prediction.Reasons
+	Unexplained string
 }
 
 // Predict answers the rows of every face. A model that has a route is answered as that
@@ -87,10 +92,15 @@ func (s *Server) byRoute(ctx context.Context, p *published, req *Request) (Answe
 		return Answer{}, err
 	}
 	s.metrics.answered(records)
-	return Answer{
+	a := Answer{
 		Model: req.Model, Version: records[0].Version, Generation: p.Route.Generation, Records: records, Routed: true,
 		Bundle: p.bundle(&records[0]),
-	}, nil
+	}
+	if req.Explain {
+		a.Reasons, a.Unexplained = explain(ctx, p.bundle, in, records)
+	}
+	s.opts.Reasons.keep(ctx, p, records, a.Reasons)
+	return a, nil
 }
 
 // fromShelf answers by what the shelf has under the name.
@@ -140,7 +150,11 @@ func (s *Server) asked(ctx context.Context, req *Request, m *model.Bundle, versi
 		records[u.Row].Flags = unseen(records[u.Row].Flags, u.Column)
 	}
 	s.metrics.answered(records)
-	return Answer{Model: req.Model, Version: version, Records: records, Bundle: m}, nil
+	a := Answer{Model: req.Model, Version: version, Records: records, Bundle: m}
+	if req.Explain {
+		a.Reasons, a.Unexplained = explain(ctx, func(*prediction.Record) *model.Bundle { return m }, b.in, records)
+	}
+	return a, nil
 }
 
 // begin makes the records with all that is known before scoring.

@@ -73,6 +73,7 @@ func (s *Server) Record(ctx context.Context, name string, given []Given) ([]pred
 	if err := s.opts.Log.Append(ctx, true, true, records...); err != nil {
 		return nil, err
 	}
+	s.opts.Reasons.keep(ctx, e, records, nil)
 	return records, nil
 }
 

@@ -35,6 +35,7 @@ type Options struct {
 	Metrics prometheus.Registerer // nil: none
 	MaxRows int                   // of one request; 0: 10,000
 	Shelf   Shelf                 // nil: only what is published is answered
+	Reasons *Reasoner             // keeps why predictions are what they are; nil: nobody does
 }
 
 // Server answers predictions. All methods may be called at once.
