@@ -14,6 +14,7 @@ import (
 	_ "flyball/model"
 	_ "flyball/model/constant"
 	_ "flyball/model/linear"
+	_ "flyball/model/onnx"
 	_ "flyball/model/tree"
 	_ "flyball/model/xgboost"
 	_ "flyball/training/learner"
@@ -27,6 +28,7 @@ var scoring = []struct{ pkg, file string }{
 	{"./model", ".*"},
 	{"./model/constant", ".*"},
 	{"./model/linear", ".*"},
+	{"./model/onnx", ".*"},
 	{"./model/tree", ".*"},
 	{"./model/xgboost", ".*"},
 	{"./stat", "exp"},
