@@ -57,6 +57,7 @@ type layer struct {
 	slots []uint32 // of each feature and reading: its slot; 0: not yet made
 	level []int32
 	next  []int32
+	seen  []bool // the leaves, then the splits of the tree at hand
 }
 
 func newLayer(m *Model, features int) *layer {
@@ -87,7 +88,10 @@ func (y *layer) lay(t *treeText, output int) error {
 	if t.leaves == 1 {
 		y.level[0] = ^0
 	}
-	m.cells, m.covers = append(m.cells, cell{}), append(m.covers, t.rows(y.level[0]))
+	y.seen = append(y.seen[:0], make([]bool, nodes)...)
+	if !y.meet(t, y.level[0]) {
+		return t.notATree()
+	}
 	for at := start; ; r.depth++ {
 		y.next = y.next[:0]
 		for _, i := range y.level {
@@ -96,18 +100,14 @@ func (y *layer) lay(t *treeText, output int) error {
 				at++
 				continue
 			}
-			if len(m.cells)-start+2 > nodes { // a node stands twice
-				return t.notATree()
-			}
 			c := y.split(t, i)
 			r.categorical = r.categorical || c.slot&category != 0
 			m.cells[at] = c
 			at++
 			for _, child := range [2]int32{t.left[i], t.right[i]} {
-				if int(child) >= t.leaves-1 || int(^child) >= t.leaves {
+				if !y.meet(t, child) {
 					return t.notATree()
 				}
-				m.cells, m.covers = append(m.cells, cell{}), append(m.covers, t.rows(child))
 				y.next = append(y.next, child)
 			}
 		}
@@ -121,6 +121,22 @@ func (y *layer) lay(t *treeText, output int) error {
 	}
 	m.roots = append(m.roots, r)
 	return nil
+}
+
+// meet appends an empty cell for a node; false where it is not there or was met before.
+func (y *layer) meet(t *treeText, child int32) bool {
+	at := int(^child) // of a leaf
+	if child >= 0 {
+		at = t.leaves + int(child)
+	} else if at >= t.leaves {
+		return false
+	}
+	if at >= len(y.seen) || y.seen[at] {
+		return false
+	}
+	y.seen[at] = true
+	y.m.cells, y.m.covers = append(y.m.cells, cell{}), append(y.m.covers, t.rows(child))
+	return true
 }
 
 // split is the cell of split i; its children follow the cells that are there.
