@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 
+	"flyball/data/frame"
 	"flyball/fault"
 	"flyball/model"
 	"flyball/serving/prediction"
@@ -58,9 +59,11 @@ func explainBy(ctx context.Context, b *model.Bundle, in input, records []predict
 			err = fault.New(fault.Internal, "the version cannot be explained: %v", p)
 		}
 	}()
-	f, err := in.frame(b.Inputs())
-	if err != nil {
-		return err
+	f := in.cols
+	if in.raw != nil {
+		if f, err = frame.DecodeRows(in.raw, frame.DecodeOptions{Required: b.Inputs()}); err != nil {
+			return err
+		}
 	}
 	if len(rows) < f.Rows() {
 		f = f.Take(rows)
@@ -79,7 +82,7 @@ func explainBy(ctx context.Context, b *model.Bundle, in input, records []predict
 		if raw == nil {
 			raw = in.row(i)
 		}
-		values(out[i], raw)
+		Values(out[i], raw)
 	}
 	return nil
 }
@@ -124,8 +127,8 @@ func Reasons(b *model.Bundle, e *model.Explanation, i int, scores []float64, mos
 	return r
 }
 
-// values fills in what the row has in the columns that are named.
-func values(r *prediction.Reasons, row json.RawMessage) {
+// Values fills in what the row has in the columns that are named.
+func Values(r *prediction.Reasons, row json.RawMessage) {
 	var of map[string]json.RawMessage
 	if json.Unmarshal(row, &of) != nil {
 		return
