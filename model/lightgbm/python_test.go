@@ -30,7 +30,9 @@ func short() []string {
 	return []string{"binary", "multiclass", "regression by category", "random forest", "dart, zero as missing", "no missing values used", "nothing to learn"}
 }
 
-func TestAnswersEqualThoseOfLightGBM(t *testing.T) {
+// run is what a script prints; the test is skipped where there is no Python for it.
+func run(t *testing.T, args ...string) []byte {
+	t.Helper()
 	python := os.Getenv("FLYBALL_PYTHON")
 	if python == "" {
 		python = "../../.cache/mlflow3/bin/python"
@@ -38,17 +40,21 @@ func TestAnswersEqualThoseOfLightGBM(t *testing.T) {
 	if _, err := exec.LookPath(python); err != nil {
 		t.Skip("no Python with lightgbm: set FLYBALL_PYTHON or make .cache/mlflow3")
 	}
-	args := append([]string{"testdata/models.py", "1000"}, short()...)
-	if os.Getenv("FLYBALL_LONG") != "" {
-		args = []string{"testdata/models.py", "10000", "--all"}
-	}
 	cmd := exec.CommandContext(t.Context(), python, args...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	compare(t, out)
+	return out
+}
+
+func TestAnswersEqualThoseOfLightGBM(t *testing.T) {
+	args := append([]string{"testdata/models.py", "1000"}, short()...)
+	if os.Getenv("FLYBALL_LONG") != "" {
+		args = []string{"testdata/models.py", "10000", "--all"}
+	}
+	compare(t, run(t, args...))
 }
 
 func TestAnswersEqualThoseOfLightGBM3AsTheyWereRecorded(t *testing.T) {
@@ -199,6 +205,39 @@ func TestLogOfOneMoreIsNear(t *testing.T) {
 	for _, x := range []float64{0, math.Inf(1), 5e-324, 1} {
 		if got, want := log1p(x), math.Log1p(x); got != want {
 			t.Errorf("log1p(%v) is %v, want %v", x, got, want)
+		}
+	}
+}
+
+func TestCategoriesOfPandasAreCodedInTheOrderOfTraining(t *testing.T) {
+	out := run(t, "testdata/categories.py")
+	var ref struct {
+		Model        string
+		X, Size, Yes []float64
+		Colour       []*string
+		Margins      []float64
+	}
+	if err := json.Unmarshal(out, &ref); err != nil {
+		t.Fatal(err)
+	}
+	m := decoded(t, ref.Model)
+	if got, want := fmt.Sprint(m.Inputs()), "[{x number} {colour text} {size number} {yes number}]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	text, null := make([]string, len(ref.X)), make([]bool, len(ref.X))
+	for i, s := range ref.Colour {
+		if null[i] = s == nil; s != nil {
+			text[i] = *s
+		}
+	}
+	s, err := m.Margins(t.Context(), frame.New(frame.NumberColumn("yes", ref.Yes), frame.TextColumn("colour", text, null),
+		frame.NumberColumn("x", ref.X), frame.NumberColumn("size", ref.Size)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range ref.Margins {
+		if s.Values[i] != want {
+			t.Errorf("row %d: got %v, want %v", i, s.Values[i], want)
 		}
 	}
 }
