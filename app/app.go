@@ -54,6 +54,9 @@ type Config struct {
 	Quota int64         // bytes of files of one run or logged model; 0: no bound
 	Keep  time.Duration // deleted runs are removed for good after this; 0: only when somebody asks for it
 
+	PredictionsFor   time.Duration // predictions of days that ended longer ago are removed; 0: none
+	PredictionsBytes int64         // the oldest days of predictions are removed while they take more; 0: no bound
+
 	ModelMemory int64 // bytes of memory of the models that are scored beside the routes; 0: a quarter of what there is
 
 	// Manual has the clock move only by request (POST /v1/clock), and the loop and its
@@ -110,7 +113,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "the data folder %s cannot be made", cfg.Data)
 	}
-	if a.log, err = predictionlog.Open(filepath.Join(cfg.Data, "predictions"), predictionlog.Options{Logger: cfg.Logger, Metrics: a.metrics}); err != nil {
+	if a.log, err = predictionlog.Open(filepath.Join(cfg.Data, "predictions"), predictionlog.Options{
+		Logger: cfg.Logger, Metrics: a.metrics, KeepFor: cfg.PredictionsFor, KeepBytes: cfg.PredictionsBytes, Now: a.clock.now,
+	}); err != nil {
 		return nil, err
 	}
 	dsn := cfg.Database

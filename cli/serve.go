@@ -55,7 +55,8 @@ func dataDir() string {
 
 func serveCommand(e *env) *cobra.Command {
 	var cfg app.Config
-	var clock, level, quota, keep string
+	var clock, level string
+	var bounds limits
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the server: the loop, predictions, pages", Args: cobra.NoArgs,
 		Example: "  flyball serve\n  flyball serve --data /var/lib/flyball --listen 127.0.0.1:7180\n  FLYBALL_DATABASE='host=/run/postgresql dbname=flyball' flyball serve",
@@ -73,7 +74,7 @@ func serveCommand(e *env) *cobra.Command {
 				}
 				cfg.Manual, cfg.Start = true, time.UnixMicro(us).UTC()
 			}
-			if err := limits(&cfg, quota, keep); err != nil {
+			if err := bounds.into(&cfg); err != nil {
 				return err
 			}
 			if !cmd.Flags().Changed("grpc") {
@@ -100,28 +101,50 @@ func serveCommand(e *env) *cobra.Command {
 	c.Flags().StringVar(&cfg.GRPC, "grpc", "127.0.0.1:7181", "address to answer gRPC at (Open Inference Protocol); empty: none; else the port after that of --listen")
 	c.Flags().StringArrayVar(&cfg.Hosts, "host", nil, "another name of the server, as a proxy before it asks for (may be repeated)")
 	c.Flags().StringArrayVar(&cfg.Locations, "artifact-location", nil, "where experiments may keep their files besides here, such as s3://team/mlflow (may be repeated); clients write there with their own keys")
-	c.Flags().StringVar(&quota, "artifact-quota", "", "most bytes of files of one run or logged model, such as 20GB (default no bound)")
-	c.Flags().StringVar(&keep, "keep-deleted", "", "remove for good, every day, what was deleted longer ago than this, such as 30d (default only by flyball gc)")
+	bounds.add(c)
 	c.Flags().StringVar(&clock, "clock", "", "for replays of history: begin at this time, and move only by POST /v1/clock")
 	c.Flags().StringVar(&level, "log", "info", "debug, info, warn or error")
 	return c
 }
 
-// limits reads what is bounded: the files of a run, and how long deleted things stay.
-func limits(cfg *app.Config, quota, keep string) error {
-	if quota != "" {
-		n, err := unit.ParseBytes(quota)
+// limits are what bounds the space that a server takes, as it is written.
+type limits struct{ artifacts, deleted, predictions, days string }
+
+func (l *limits) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&l.artifacts, "artifact-quota", "", "most bytes of files of one run or logged model, such as 20GB (default no bound)")
+	f.StringVar(&l.deleted, "keep-deleted", "", "remove for good, every day, what was deleted longer ago than this, such as 30d (default only by flyball gc)")
+	f.StringVar(&l.days, "keep-predictions", "", "remove predictions, and labels, that are older than this, such as 730d (default none)")
+	f.StringVar(&l.predictions, "predictions-quota", "", "most bytes of sealed predictions, such as 200GB: the oldest days go first (default no bound)")
+}
+
+// into reads them into the configuration.
+func (l *limits) into(cfg *app.Config) error {
+	for _, b := range []struct {
+		flag, text string
+		to         *int64
+	}{{"artifact-quota", l.artifacts, &cfg.Quota}, {"predictions-quota", l.predictions, &cfg.PredictionsBytes}} {
+		if b.text == "" {
+			continue
+		}
+		n, err := unit.ParseBytes(b.text)
 		if err != nil || n <= 0 {
-			return fmt.Errorf("invalid argument %q for --artifact-quota: a size such as 500MB or 20GB", quota)
+			return fmt.Errorf("invalid argument %q for --%s: a size such as 500MB or 20GB", b.text, b.flag)
 		}
-		cfg.Quota = int64(n)
+		*b.to = int64(n)
 	}
-	if keep != "" {
-		d, err := unit.ParseDuration(keep)
-		if err != nil || d <= 0 {
-			return fmt.Errorf("invalid argument %q for --keep-deleted: a time such as 30d", keep)
+	for _, b := range []struct {
+		flag, text string
+		to         *time.Duration
+	}{{"keep-deleted", l.deleted, &cfg.Keep}, {"keep-predictions", l.days, &cfg.PredictionsFor}} {
+		if b.text == "" {
+			continue
 		}
-		cfg.Keep = d.D()
+		d, err := unit.ParseDuration(b.text)
+		if err != nil || d <= 0 {
+			return fmt.Errorf("invalid argument %q for --%s: a time such as 30d", b.text, b.flag)
+		}
+		*b.to = d.D()
 	}
 	return nil
 }

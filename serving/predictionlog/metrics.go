@@ -11,6 +11,7 @@ type metrics struct {
 	sealed     prometheus.Counter
 	dropped    prometheus.Counter
 	unreasoned prometheus.Counter
+	trimmed    prometheus.Counter
 	failed     prometheus.Counter
 	commit     prometheus.Histogram
 }
@@ -25,6 +26,7 @@ func newMetrics(reg prometheus.Registerer, l *Log) *metrics {
 		sealed:     counter("flyball_predictionlog_sealed_rows_total", "Predictions sealed into Parquet."),
 		dropped:    counter("flyball_predictionlog_dropped_rows_total", "Predictions that were not kept: the queue was full, or the last commit failed."),
 		unreasoned: counter("flyball_predictionlog_dropped_reasons_total", "Reasons that were not kept: the queue was full."),
+		trimmed:    counter("flyball_predictionlog_trimmed_rows_total", "Predictions removed for their age, or because the log had passed its bound."),
 		failed:     counter("flyball_predictionlog_failed_commits_total", "Commits that failed."),
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "flyball_predictionlog_commit_seconds", Help: "Time of a grouped commit.",
@@ -39,7 +41,7 @@ func newMetrics(reg prometheus.Registerer, l *Log) *metrics {
 			defer l.mu.Unlock()
 			return float64(l.rows)
 		})
-		reg.MustRegister(m.staged, m.labels, m.sealed, m.dropped, m.unreasoned, m.failed, m.commit, queued)
+		reg.MustRegister(m.staged, m.labels, m.sealed, m.dropped, m.unreasoned, m.trimmed, m.failed, m.commit, queued)
 	}
 	return m
 }

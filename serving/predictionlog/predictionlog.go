@@ -38,6 +38,10 @@ type Options struct {
 	SealEvery  time.Duration // between two seals by Run, in real time; 0: 1 h
 	SealAfter  time.Duration // how long after the end of its event hour a row is sealed by Run; 0: 1 h
 
+	KeepFor   time.Duration    // whole days that ended longer ago are removed after a seal; 0: none
+	KeepBytes int64            // the oldest days are removed while the sealed files have more; 0: no bound
+	Now       func() time.Time // of KeepFor; nil: time.Now
+
 	busy     time.Duration // how long to wait for another program's lock on the file; 0: 5 s
 	maxPages int           // bound of the staging file, in pages; 0: none. For tests of a full disk.
 }
@@ -55,6 +59,9 @@ func (o Options) withDefaults() Options {
 		if *d.have <= 0 {
 			*d.have = d.want
 		}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.QueueRows <= 0 {
 		o.QueueRows = 1 << 16

@@ -241,6 +241,7 @@ func (l *Log) sealAll(ctx context.Context) {
 			if _, err := l.Seal(ctx, now, l.opts.SealAfter); err != nil && ctx.Err() == nil {
 				l.opts.Logger.Error("predictions are not sealed; they stay staged", "err", err)
 			}
+			l.trim(ctx)
 		}
 	}
 }

@@ -236,7 +236,11 @@ func (s *scan) readAll(ctx context.Context, g segment, last int) ([]prediction.R
 		if s.whole(g) {
 			ask = nil
 		}
-		return readSealed(filepath.Join(s.log.folder(part{s.q.Model, g.day}), g.name), s.q.Model, g.sum, ask, last, s.q.Reasons)
+		rs, err := readSealed(filepath.Join(s.log.folder(part{s.q.Model, g.day}), g.name), s.q.Model, g.sum, ask, last, s.q.Reasons)
+		if err != nil && s.log.gone(ctx, g, err) {
+			return nil, nil
+		}
+		return rs, err
 	}
 	rs, err := decodeChunks(ctx, s.tx, s.q.Model, `SELECT body FROM chunk WHERE part = ? AND hour = ? ORDER BY seq`, g.part, g.hour)
 	if err != nil {

@@ -224,7 +224,9 @@ func sumOf(r io.Reader) (sum, error) {
 // (want; noSum: not known) or cannot be read is a fault.
 func readSealed(path, model string, want sum, ask func(place) bool, last int, why bool) (rs []prediction.Record, err error) {
 	damaged := func(cause error) error {
-		return fault.New(fault.Invalid, "the sealed predictions in %s cannot be read: %v", path, cause).Do("restore the file from a backup")
+		f := fault.New(fault.Invalid, "the sealed predictions in %s cannot be read", path).Do("restore the file from a backup")
+		f.Cause = cause
+		return f
 	}
 	defer func() {
 		// The Parquet reader panics on some damaged files. On others it reads wild
