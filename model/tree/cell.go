@@ -2,7 +2,10 @@
 
 package tree
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // cell is a node as it is walked. The children of a split are neighbours, so that the
 // outcome of the comparison is added to the place of the left one and no branch is
@@ -23,8 +26,13 @@ type root struct {
 	categorical bool
 }
 
-// set is where the words of a set of categories lie.
-type set struct{ from, to uint32 }
+// set is where the words of a set of categories lie: a bit for each category up to the
+// highest, or where these would be many for few, the sorted categories themselves.
+type set struct {
+	from, to uint32
+	sorted   bool
+	strays   uint32 // from here on a category follows the missing ones; 0: none does
+}
 
 // mostCells keeps the places within their 32 bits.
 const mostCells = math.MaxInt32
@@ -43,8 +51,8 @@ func (e *Ensemble) lay(t Tree) {
 			if n.Left < 0 {
 				e.cells[at] = cell{threshold: float32(math.NaN()), left: uint32(at), value: math.Float32bits(n.Value)}
 			} else {
-				e.cells[at] = e.split(n)
-				r.categorical = r.categorical || n.Categories != nil
+				e.cells[at] = e.split(n, &t)
+				r.categorical = r.categorical || n.Set > 0
 				next = append(next, n.Left, n.Right)
 			}
 			at++
@@ -65,19 +73,39 @@ func (e *Ensemble) grow(n int) {
 }
 
 // split is the cell of a split; it appends those of its children.
-func (e *Ensemble) split(n *Node) cell {
+func (e *Ensemble) split(n *Node, t *Tree) cell {
 	c := cell{threshold: n.Value, feature: uint32(n.Feature) << 1, left: uint32(len(e.cells))}
 	if !n.MissingLeft {
 		c.feature |= 1
 	}
 	e.grow(2)
-	if n.Categories != nil {
-		from := uint32(len(e.words))
-		e.words = append(e.words, n.Categories...)
-		e.sets = append(e.sets, set{from: from, to: uint32(len(e.words))})
+	if n.Set > 0 {
+		e.sets = append(e.sets, e.keep(t.Sets[n.Set-1], t.Strays))
 		c.value = uint32(len(e.sets))
 	}
 	return c
+}
+
+// keep appends the words of a sorted set.
+func (e *Ensemble) keep(categories []uint32, strays bool) set {
+	s := set{from: uint32(len(e.words))}
+	n := 1
+	if len(categories) > 0 {
+		n = int(categories[len(categories)-1]/32) + 1
+	}
+	if strays {
+		s.strays = uint32(min(32*n, noCategory))
+	}
+	if s.sorted = n > 4+len(categories); s.sorted {
+		e.words = append(e.words, categories...)
+	} else {
+		e.words = append(e.words, make([]uint32, n)...)
+		for _, c := range categories {
+			e.words[int(s.from)+int(c/32)] |= 1 << (c % 32)
+		}
+	}
+	s.to = uint32(len(e.words))
+	return s
 }
 
 // step is the place after c[i] for a row, of a cell without categories.
@@ -101,10 +129,11 @@ func (e *Ensemble) stepAny(i uint32, row []float32) uint32 {
 		return step(e.cells, i, row)
 	}
 	x := row[n.feature>>1]
-	switch {
-	case x != x:
+	s := e.sets[n.value-1]
+	switch stray := x < 0 || x >= noCategory || (s.strays > 0 && x >= float32(s.strays)); {
+	case x != x, stray && s.strays > 0:
 		return n.left + n.feature&1
-	case e.has(e.sets[n.value-1], x):
+	case !stray && e.has(s, uint32(x)):
 		return n.left + 1
 	}
 	return n.left
@@ -115,16 +144,16 @@ func (e *Ensemble) stepAny(i uint32, row []float32) uint32 {
 const noCategory = 1 << 24
 
 // has says whether a category is in a set.
-func (e *Ensemble) has(s set, x float32) bool {
-	if x < 0 || x >= noCategory {
-		return false
-	}
-	c := uint32(x)
+func (e *Ensemble) has(s set, c uint32) bool {
 	words := e.words[s.from:s.to]
+	if s.sorted {
+		_, found := slices.BinarySearch(words, c)
+		return found
+	}
 	return int(c/32) < len(words) && words[c/32]>>(c%32)&1 == 1
 }
 
 // Size is how many bytes of memory the ensemble takes.
 func (e *Ensemble) Size() int64 {
-	return 16*int64(cap(e.cells)+cap(e.roots)) + 8*int64(cap(e.sets)) + 4*int64(cap(e.base)+cap(e.covers)+cap(e.words))
+	return 16*int64(cap(e.cells)+cap(e.roots)) + 16*int64(cap(e.sets)) + 4*int64(cap(e.base)+cap(e.covers)+cap(e.words))
 }

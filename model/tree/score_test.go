@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"flyball/data/pipeline"
@@ -21,7 +22,7 @@ func grown(r *rand.Rand, features, depth int, categories bool) []Node {
 		if depth > 0 && (must || r.IntN(3) > 0) {
 			n := Node{Feature: int32(r.IntN(features)), Value: float32(r.IntN(5)), MissingLeft: r.IntN(2) == 0, Cover: float32(len(nodes))}
 			if categories && r.IntN(3) == 0 {
-				n.Categories = []uint32{r.Uint32() & 0x15}
+				n.Set = int32(1 + r.IntN(3))
 			}
 			n.Left = grow(depth-1, false)
 			n.Right = grow(depth-1, must)
@@ -34,12 +35,13 @@ func grown(r *rand.Rand, features, depth int, categories bool) []Node {
 }
 
 // byHand walks the nodes as their documentation says.
-func byHand(nodes []Node, row []float32) float32 {
+func byHand(tr Tree, row []float32) float32 {
+	nodes := tr.Nodes
 	n := nodes[0]
 	for n.Left >= 0 {
 		x := row[n.Feature]
-		if n.Categories != nil && x == x {
-			if x >= 0 && x < 32 && n.Categories[0]>>uint32(x)&1 == 1 {
+		if n.Set > 0 && x == x {
+			if x >= 0 && x < 1<<24 && slices.Contains(tr.Sets[n.Set-1], uint32(x)) {
 				n = nodes[n.Right]
 			} else {
 				n = nodes[n.Left]
@@ -62,7 +64,7 @@ func made(seed uint64, features, outputs, trees, depth, rows int) ([]float32, []
 		base[i] = float32(r.NormFloat64())
 	}
 	for i := range ts {
-		ts[i] = Tree{Output: i % outputs, Nodes: grown(r, features, depth, seed%2 == 0 && i%3 == 1)}
+		ts[i] = Tree{Output: i % outputs, Nodes: grown(r, features, depth, seed%2 == 0 && i%3 == 1), Sets: [][]uint32{{1, 4}, {2, 900, 1 << 20}, {}}}
 	}
 	x := pipeline.Matrix{Rows: rows, Cols: features, Data: make([]float32, rows*features)}
 	odd := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.Copysign(0, -1))}
@@ -99,7 +101,7 @@ func TestScoringInBlocksEqualsAWalkByHandBitForBit(t *testing.T) {
 			for i := range c.rows {
 				want := append([]float32(nil), base...)
 				for _, tr := range trees {
-					want[tr.Output] += byHand(tr.Nodes, x.Row(i))
+					want[tr.Output] += byHand(tr, x.Row(i))
 				}
 				e.Margins(x.Row(i), margins)
 				for j := range want {

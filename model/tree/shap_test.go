@@ -39,8 +39,8 @@ func TestTheTreesForExplanationsSumToTheMargins(t *testing.T) {
 }
 
 func TestACategoryInTheSetGoesRightAndWhatIsNoneGoesLeft(t *testing.T) {
-	nodes := []Node{{Left: 1, Right: 2, Categories: []uint32{1 << 3, 1 << 1}, Cover: 5}, {Left: -1, Value: -1, Cover: 3}, {Left: -1, Value: 2, Cover: 2}}
-	e, err := New(1, []float32{0}, []Tree{{Nodes: nodes}}, Identity)
+	nodes := []Node{{Left: 1, Right: 2, Set: 1, Cover: 5}, {Left: -1, Value: -1, Cover: 3}, {Left: -1, Value: 2, Cover: 2}}
+	e, err := New(1, []float32{0}, []Tree{{Nodes: nodes, Sets: [][]uint32{{3, 33}}}}, Identity)
 	if err != nil {
 		t.Fatal(err)
 	}

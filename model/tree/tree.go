@@ -3,6 +3,8 @@
 package tree
 
 import (
+	"slices"
+
 	"flyball/fault"
 	"flyball/stat"
 )
@@ -45,23 +47,27 @@ func (l Link) Apply(row []float64) {
 // Node is a split or a leaf. A leaf has Left < 0 and its value in Value. At a split a
 // row goes Left when x < Value, else Right; a missing (NaN) x follows MissingLeft.
 //
-// A split with Categories compares no threshold: a row goes Right when its category, x
-// without its fraction, is among them. Bit c%32 of Categories[c/32] stands for category
-// c. What is no category (negative, 2²⁴ or more, or beyond the set) goes Left; a
-// missing one follows MissingLeft. This is XGBoost's common::Decision.
+// A split with a Set compares no threshold: a row goes Right when its category, x
+// without its fraction, is in the set. What is no category (negative, 2²⁴ or more) goes
+// Left; a missing one follows MissingLeft. This is XGBoost's common::Decision.
 type Node struct {
 	Feature     int32
 	Left, Right int32
 	Value       float32
 	Cover       float32 // weight of the training rows that came by; 0 where it is not known
+	Set         int32   // 0: by threshold; else 1 more than the place among the tree's Sets
 	MissingLeft bool
-	Categories  []uint32 // nil: by threshold
 }
 
 // Tree is nodes with the root at 0, and the output that its leaves add to.
 type Tree struct {
 	Output int
 	Nodes  []Node
+	Sets   [][]uint32 // categories, sorted
+
+	// Strays follow MissingLeft, and do not go Left: what is no category, and what is
+	// 32·(m/32+1) or more where m is the set's highest. This was XGBoost 1.6.
+	Strays bool
 }
 
 // Ensemble is a checked sum of trees. It is immutable and safe for concurrent use.
@@ -80,7 +86,7 @@ type Ensemble struct {
 // New checks and makes an ensemble of trees over features columns; base holds the
 // starting margin of each output and must not change afterwards; the trees are
 // copied. A tree whose nodes do not form a tree is an Invalid fault, and so is a
-// threshold that is not a number.
+// threshold that is not a number, or a set that is not sorted.
 func New(features int, base []float32, trees []Tree, link Link) (*Ensemble, error) {
 	if features < 0 || len(base) == 0 || link > Step {
 		return nil, fault.New(fault.Invalid, "an ensemble of %d features cannot have %d outputs with this link", features, len(base))
@@ -98,7 +104,7 @@ func New(features int, base []float32, trees []Tree, link Link) (*Ensemble, erro
 		if t.Output < 0 || t.Output >= len(base) {
 			return nil, fault.New(fault.Invalid, "tree %d adds to output %d of %d", i, t.Output, len(base))
 		}
-		if !sound(t.Nodes, features) {
+		if !sound(t, features) {
 			return nil, fault.New(fault.Invalid, "the nodes of tree %d do not form a tree over %d features", i, features)
 		}
 		e.lay(t)
@@ -108,7 +114,8 @@ func New(features int, base []float32, trees []Tree, link Link) (*Ensemble, erro
 
 // sound says whether each node reachable from the root is reached once, so that every
 // walk ends, and whether every split reads an existing feature and has a threshold.
-func sound(nodes []Node, features int) bool {
+func sound(t Tree, features int) bool {
+	nodes := t.Nodes
 	if len(nodes) == 0 {
 		return false
 	}
@@ -121,7 +128,7 @@ func sound(nodes []Node, features int) bool {
 		if n.Left < 0 {
 			continue
 		}
-		if n.Feature < 0 || int(n.Feature) >= features || (n.Value != n.Value && n.Categories == nil) {
+		if n.Feature < 0 || int(n.Feature) >= features || n.Set < 0 || int(n.Set) > len(t.Sets) || (n.Value != n.Value && n.Set == 0) {
 			return false
 		}
 		for _, c := range [2]int32{n.Left, n.Right} {
@@ -130,6 +137,11 @@ func sound(nodes []Node, features int) bool {
 			}
 			seen[c] = true
 			todo = append(todo, c)
+		}
+	}
+	for _, set := range t.Sets {
+		if !slices.IsSorted(set) {
+			return false
 		}
 	}
 	return true

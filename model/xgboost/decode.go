@@ -3,9 +3,8 @@
 package xgboost
 
 import (
-	"bytes"
-	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,98 +13,116 @@ import (
 	"flyball/model/tree"
 )
 
-type document struct {
-	Learner struct {
-		Booster struct {
-			Name  string `json:"name"`
-			Model struct {
-				Trees []treeJSON `json:"trees"`
-				Info  []int      `json:"tree_info"`
-			} `json:"model"`
-		} `json:"gradient_booster"`
-		Param struct {
-			Base     string `json:"base_score"`
-			Classes  string `json:"num_class"`
-			Features string `json:"num_feature"`
-			Targets  string `json:"num_target"`
-		} `json:"learner_model_param"`
-		Objective struct {
-			Name string `json:"name"`
-		} `json:"objective"`
-	} `json:"learner"`
-}
-
-type treeJSON struct {
-	Left       []int32           `json:"left_children"`
-	Right      []int32           `json:"right_children"`
-	Feature    []int32           `json:"split_indices"`
-	Conditions []float32         `json:"split_conditions"`
-	Default    []json.RawMessage `json:"default_left"`
-	Type       []int             `json:"split_type"`
-	Hessian    []float32         `json:"sum_hessian"`
-	Param      struct {
-		Size string `json:"size_leaf_vector"`
-	} `json:"tree_param"`
-}
-
-// Decode reads a model. What it cannot score exactly is an Invalid fault that names
-// the part. Its memory is bounded by a multiple of len(b).
+// Decode reads a model that XGBoost 1.6 to 3.2 wrote, in JSON or UBJSON: trees (gbtree,
+// dart) become a *tree.Ensemble, gblinear a *Linear. Scores are what Booster.predict
+// answers, but for multi:softmax, which scores as multi:softprob does. What it cannot
+// score exactly is an Invalid fault that names the part. Its memory is bounded by a
+// multiple of len(b).
 func Decode(b []byte) (model.Estimator, error) {
-	var d document
-	if err := json.Unmarshal(b, &d); err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "the XGBoost model is not readable JSON")
-	}
-	l := &d.Learner
-	if l.Booster.Name != "gbtree" {
-		return nil, fault.New(fault.Invalid, "the XGBoost booster %q is not supported", l.Booster.Name).Do("train with booster gbtree")
-	}
-	if t := l.Param.Targets; t != "" && t != "0" && t != "1" {
-		return nil, fault.New(fault.Invalid, "an XGBoost model with %q targets is not supported", t)
-	}
-	features, err := strconv.Atoi(l.Param.Features)
-	if err != nil || features < 0 || features > math.MaxInt32 {
-		return nil, fault.New(fault.Invalid, "the XGBoost num_feature %q is not a count", l.Param.Features)
-	}
-	outputs, link := 1, tree.Identity
-	switch l.Objective.Name {
-	case "reg:squarederror", "reg:absoluteerror", "reg:squaredlogerror", "reg:pseudohubererror":
-	case "binary:logistic":
-		link = tree.Logistic
-	case "multi:softprob":
-		link = tree.Softmax
-		outputs, err = strconv.Atoi(l.Param.Classes)
-		if err != nil || outputs < 2 || outputs > len(b) {
-			return nil, fault.New(fault.Invalid, "the XGBoost num_class %q is not a count of classes", l.Param.Classes)
-		}
-	default:
-		return nil, fault.New(fault.Invalid, "the XGBoost objective %q is not supported", l.Objective.Name).
-			Do("use reg:squarederror, binary:logistic or multi:softprob")
-	}
-	base, err := margins(l.Param.Base, outputs, link)
+	d, err := read(b, true)
 	if err != nil {
 		return nil, err
 	}
-	if len(l.Booster.Model.Info) != len(l.Booster.Model.Trees) {
+	s, err := d.shape()
+	if err != nil {
+		return nil, err
+	}
+	switch d.booster {
+	case "gblinear":
+		return s.linear(d.weights)
+	case "gbtree", "dart":
+	default:
+		return nil, fault.New(fault.Invalid, "the XGBoost booster %q is not supported", d.booster).Do("train with booster gbtree")
+	}
+	if len(d.info) != len(d.trees) {
 		return nil, fault.New(fault.Invalid, "the XGBoost tree_info does not match the trees")
 	}
-	trees := make([]tree.Tree, len(l.Booster.Model.Trees))
-	for i := range trees {
-		nodes, err := l.Booster.Model.Trees[i].nodes(i)
-		if err != nil {
+	for i := range d.trees {
+		d.trees[i].Output = int(d.info[i])
+		d.trees[i].Strays = !d.since(1, 7)
+	}
+	if d.booster == "dart" {
+		if err := d.weigh(); err != nil {
 			return nil, err
 		}
-		trees[i] = tree.Tree{Output: l.Booster.Model.Info[i], Nodes: nodes}
 	}
-	e, err := tree.New(features, base, trees, link)
+	e, err := tree.New(s.features, s.base, d.trees, s.link)
 	if err != nil {
 		return nil, err
 	}
 	return e, nil
 }
 
-// margins reads base_score, a number or a vector of them, as starting margins. A
-// binary model writes it as a probability.
-func margins(s string, outputs int, link tree.Link) ([]float32, error) {
+// weigh multiplies the leaves of dart with the weight of their tree.
+func (d *document) weigh() error {
+	if len(d.drop) != len(d.trees) {
+		return fault.New(fault.Invalid, "the XGBoost weight_drop does not match the trees")
+	}
+	for i, t := range d.trees {
+		for j := range t.Nodes {
+			if n := &t.Nodes[j]; n.Left < 0 {
+				n.Value = (0 + n.Value) * d.drop[i] // a leaf of -0 adds 0
+			}
+		}
+	}
+	return nil
+}
+
+// shape is how many numbers go in and come out, and what they mean.
+type shape struct {
+	objective
+	features int
+	base     []float32 // margins, by output
+}
+
+func (d *document) shape() (shape, error) {
+	s := shape{}
+	var known bool
+	if s.objective, known = objectiveOf(d.objective); !known {
+		return s, fault.New(fault.Invalid, "the XGBoost objective %q is not supported", d.objective).
+			Do("train with one of XGBoost's own objectives, such as reg:squarederror, binary:logistic or multi:softprob")
+	}
+	var err error
+	if s.features, err = count("num_feature", d.param.features); err != nil {
+		return s, err
+	}
+	outputs, err := d.outputs()
+	if err != nil {
+		return s, err
+	}
+	if s.link == tree.Softmax && outputs < 2 {
+		return s, fault.New(fault.Invalid, "the XGBoost num_class %q is not a count of classes", d.param.classes)
+	}
+	s.base, err = d.margins(s.objective.base, outputs)
+	return s, err
+}
+
+// maxOutputs is more classes than anybody trains: each costs memory that the file need
+// not have.
+const maxOutputs = 1 << 16
+
+func (d *document) outputs() (int, error) {
+	classes, err := count("num_class", d.param.classes)
+	if err != nil {
+		return 0, err
+	}
+	targets, err := count("num_target", d.param.targets)
+	if err != nil {
+		return 0, err
+	}
+	if classes > 1 && targets > 1 {
+		return 0, fault.New(fault.Invalid, "an XGBoost model of %d classes with %d targets is not supported", classes, targets)
+	}
+	n := max(classes, targets, 1)
+	if n > maxOutputs || n > 16+len(d.trees)+len(d.weights) {
+		return 0, fault.New(fault.Invalid, "the XGBoost model has %d outputs and %d trees", n, len(d.trees))
+	}
+	return n, nil
+}
+
+// margins reads base_score, a number or (since 3.1) a list of them, as starting margins.
+func (d *document) margins(in scale, outputs int) ([]float32, error) {
+	s := d.param.base
 	parts := strings.Split(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"), ",")
 	if len(parts) != 1 && len(parts) != outputs {
 		return nil, fault.New(fault.Invalid, "the XGBoost base_score has %d numbers for %d outputs", len(parts), outputs)
@@ -113,41 +130,37 @@ func margins(s string, outputs int, link tree.Link) ([]float32, error) {
 	base := make([]float32, outputs)
 	for i := range base {
 		v, err := strconv.ParseFloat(strings.TrimSpace(parts[i%len(parts)]), 32)
-		bad := err != nil || math.IsNaN(v) || math.IsInf(v, 0)
-		if bad || (link == tree.Logistic && (v <= 0 || v >= 1)) {
-			return nil, fault.New(fault.Invalid, "the XGBoost base_score is not usable: entry %d", i)
+		x := float32(v)
+		switch {
+		case err != nil || math.IsNaN(v) || math.IsInf(v, 0):
+			x = float32(math.NaN())
+		case in == probability:
+			x = d.logit(x)
+		case in == mean:
+			x = float32(math.Log(v))
 		}
-		base[i] = float32(v)
-		if link == tree.Logistic {
-			base[i] = -float32(math.Log(float64(1/base[i] - 1)))
+		if base[i] = x; x != x {
+			return nil, fault.New(fault.Invalid, "the XGBoost base_score is not usable: entry %d", i)
 		}
 	}
 	return base, nil
 }
 
-func (t *treeJSON) nodes(at int) ([]tree.Node, error) {
-	n := len(t.Left)
-	if len(t.Right) != n || len(t.Feature) != n || len(t.Conditions) != n || len(t.Default) != n ||
-		(len(t.Type) != 0 && len(t.Type) != n) || (len(t.Hessian) != 0 && len(t.Hessian) != n) {
-		return nil, fault.New(fault.Invalid, "the arrays of XGBoost tree %d differ in length", at)
+// logit is the margin of a probability, as ProbToMargin of XGBoost's LogisticRegression
+// rounds it; NaN where there is none. Since 3.2 what is 0 or 1 is moved off by a
+// millionth.
+func (d *document) logit(p float32) float32 {
+	if d.since(3, 2) {
+		p = min(max(p, 1e-6), 1-1e-6)
 	}
-	if s := t.Param.Size; s != "" && s != "0" && s != "1" {
-		return nil, fault.New(fault.Invalid, "XGBoost tree %d has vector leaves, which are not supported", at)
+	if p <= 0 || p >= 1 {
+		return float32(math.NaN())
 	}
-	nodes := make([]tree.Node, n)
-	for i := range nodes {
-		if t.Left[i] >= 0 && len(t.Type) > 0 && t.Type[i] != 0 {
-			return nil, fault.New(fault.Invalid, "XGBoost tree %d has a categorical split, which is not supported", at)
-		}
-		w := bytes.TrimSpace(t.Default[i])
-		left := string(w) == "true" || string(w) == "1"
-		if !left && string(w) != "false" && string(w) != "0" {
-			return nil, fault.New(fault.Invalid, "default_left of XGBoost tree %d is neither a truth value nor 0 or 1", at)
-		}
-		nodes[i] = tree.Node{Feature: t.Feature[i], Left: t.Left[i], Right: t.Right[i], Value: t.Conditions[i], MissingLeft: left}
-		if len(t.Hessian) > 0 {
-			nodes[i].Cover = t.Hessian[i]
-		}
-	}
-	return nodes, nil
+	return -float32(math.Log(float64(1/p - 1)))
+}
+
+// since says whether XGBoost of that version or a later one wrote the model, which is
+// then scored as that version does. A model that does not say counts as new.
+func (d *document) since(major, minor int32) bool {
+	return len(d.version) == 0 || slices.Compare(d.version, []int32{major, minor}) >= 0
 }

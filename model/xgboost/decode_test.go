@@ -31,9 +31,18 @@ func TestAModelAddsItsLeavesToTheBaseScore(t *testing.T) {
 
 func TestWhatCannotBeScoredIsRefusedByName(t *testing.T) {
 	for _, c := range []struct{ old, new, says string }{
-		{"gbtree", "dart", "dart"},
-		{"reg:squarederror", "rank:ndcg", "rank:ndcg"},
-		{`"split_type":[0,`, `"split_type":[1,`, "categorical"},
+		{"gbtree", "forest", "forest"},
+		{"gbtree", "dart", "weight_drop"},
+		{"gbtree", "gblinear", "weights"},
+		{"reg:squarederror", "mine:own", "mine:own"},
+		{"reg:squarederror", "multi:softprob", "num_class"},
+		{`"size_leaf_vector":"1"`, `"size_leaf_vector":"3"`, "vector leaves"},
+		{`"split_type":[0,`, `"split_type":[1,`, "categories"},
+		{`"split_type":[0,`, `"split_type":[2,`, "categories"},
+		{`"num_class":"0"`, `"num_class":"4000000"`, "outputs"},
+		{`"num_feature":"1"`, `"num_feature":"1.5"`, "num_feature"},
+		{"[1E0]", "[1E0,2E0]", "base_score"},
+		{"[1E0]", "many", "base_score"},
 		{`"left_children":[1,`, `"left_children":[0,`, "form a tree"},
 		{`"default_left":[true`, `"default_left":[7`, "default_left"},
 	} {
@@ -42,17 +51,4 @@ func TestWhatCannotBeScoredIsRefusedByName(t *testing.T) {
 			t.Errorf("%s: got %v", c.new, err)
 		}
 	}
-}
-
-func FuzzDecode(f *testing.F) {
-	f.Add([]byte(small))
-	f.Add([]byte(`{}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		e, err := Decode(b)
-		if err != nil || e.Features() > 1000 {
-			return
-		}
-		out := make([]float64, e.Outputs())
-		e.Score(pipeline.Matrix{Rows: 1, Cols: e.Features(), Data: make([]float32, e.Features())}, out)
-	})
 }

@@ -4,49 +4,17 @@ package xgboost
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"math"
-	"strconv"
-
-	"flyball/fault"
 )
 
-// maxDepth is how deep lists and objects of a model may be nested: XGBoost's are six.
-const maxDepth = 32
-
-// FromUBJSON turns a model that XGBoost wrote as UBJSON (model.ubj, its default) into
-// the same model as JSON, which Decode and XGBoost itself read. What is no UBJSON is an
-// Invalid fault. Memory is bounded by a multiple of len(b): lists whose members take
-// no bytes are refused.
+// ubjson reads a model that XGBoost wrote as UBJSON (model.ubj, its default).
 //
 // The format is UBJSON draft 12 (https://ubjson.org) as XGBoost writes it: numbers are
-// big-endian, a list of numbers has their type and count before it.
-func FromUBJSON(b []byte) ([]byte, error) {
-	r := ubjson{in: b, out: make([]byte, 0, 2*len(b))}
-	mark := r.mark()
-	r.value(mark, 0)
-	if r.bad == "" && r.at < len(b) {
-		r.bad = "it goes on after its end"
-	}
-	if r.bad != "" {
-		return nil, fault.New(fault.Invalid, "the XGBoost model is not readable UBJSON at byte %d: %s", r.at, r.bad)
-	}
-	return r.out, nil
-}
-
-// ubjson reads one document and writes it as JSON. The first thing that is wrong is
-// kept in bad; from then on everything reads as nothing.
+// big-endian, a list of numbers has their type and count before it. Lists whose members
+// take no bytes are refused.
 type ubjson struct {
-	in  []byte
-	at  int
-	out []byte
-	bad string
-}
-
-func (r *ubjson) fail(why string) {
-	if r.bad == "" {
-		r.bad = why
-	}
+	cursor
+	next byte // the mark of the next value; 0 where it was read or none can be
 }
 
 // take is the next n bytes.
@@ -72,6 +40,13 @@ func (r *ubjson) mark() byte {
 	return 0
 }
 
+// value is the mark of the next value, which is then read.
+func (r *ubjson) value() byte {
+	m := r.next
+	r.next = 0
+	return m
+}
+
 // peek reports whether the next byte is c, and passes it if so.
 func (r *ubjson) peek(c byte) bool {
 	if r.bad == "" && r.at < len(r.in) && r.in[r.at] == c {
@@ -81,13 +56,28 @@ func (r *ubjson) peek(c byte) bool {
 	return false
 }
 
+// size is how many bytes a number of the type of a mark takes; 0: it is no number.
+func size(mark byte) int {
+	switch mark {
+	case 'i', 'U':
+		return 1
+	case 'I':
+		return 2
+	case 'l', 'd':
+		return 4
+	case 'L', 'D':
+		return 8
+	}
+	return 0
+}
+
 // whole is a whole number of the type of the mark.
 func (r *ubjson) whole(mark byte) int64 {
-	size := sizes[mark]
-	if size == 0 || mark == 'd' || mark == 'D' {
+	n := size(mark)
+	if n == 0 || mark == 'd' || mark == 'D' {
 		r.fail("a whole number is missing")
 	}
-	b := r.take(size)
+	b := r.take(n)
 	switch {
 	case r.bad != "":
 	case mark == 'U':
@@ -104,8 +94,22 @@ func (r *ubjson) whole(mark byte) int64 {
 	return 0
 }
 
-// sizes are the types of number, by the mark, and how many bytes one takes.
-var sizes = map[byte]int{'i': 1, 'U': 1, 'I': 2, 'l': 4, 'L': 8, 'd': 4, 'D': 8}
+// number is a number of the type of the mark.
+func (r *ubjson) number(mark byte) float64 {
+	switch mark {
+	case 'd':
+		if b := r.take(4); b != nil {
+			return float64(math.Float32frombits(binary.BigEndian.Uint32(b)))
+		}
+		return 0
+	case 'D':
+		if b := r.take(8); b != nil {
+			return math.Float64frombits(binary.BigEndian.Uint64(b))
+		}
+		return 0
+	}
+	return float64(r.whole(mark))
+}
 
 // count is a length that the rest of the document can hold.
 func (r *ubjson) count(size int) int {
@@ -119,115 +123,172 @@ func (r *ubjson) count(size int) int {
 	return int(n)
 }
 
-// text writes a string, which has its length before it.
-func (r *ubjson) text() {
-	raw, err := json.Marshal(string(r.take(r.count(1))))
-	if err != nil {
-		r.fail("a text cannot be written")
+func (r *ubjson) text() string {
+	if r.value() != 'S' {
+		r.fail("a text is missing")
 	}
-	r.out = append(r.out, raw...)
+	return string(r.take(r.count(1)))
 }
 
-// value writes the value that follows a mark.
-func (r *ubjson) value(mark byte, depth int) {
-	if depth > maxDepth {
-		r.fail("it is nested too deeply")
+func (r *ubjson) object(member func(string)) {
+	if r.value() != '{' {
+		r.fail("an object is missing")
 	}
-	if r.bad != "" {
-		return
-	}
-	switch mark {
-	case 'Z':
-		r.out = append(r.out, "null"...)
-	case 'T':
-		r.out = append(r.out, "true"...)
-	case 'F':
-		r.out = append(r.out, "false"...)
-	case 'd':
-		if b := r.take(4); b != nil {
-			r.float(float64(math.Float32frombits(binary.BigEndian.Uint32(b))), 32)
-		}
-	case 'D':
-		if b := r.take(8); b != nil {
-			r.float(math.Float64frombits(binary.BigEndian.Uint64(b)), 64)
-		}
-	case 'i', 'U', 'I', 'l', 'L':
-		r.out = strconv.AppendInt(r.out, r.whole(mark), 10)
-	case 'S':
-		r.text()
-	case '[':
-		r.list(depth)
-	case '{':
-		r.object(depth)
-	default:
-		r.fail("there is a type that XGBoost does not write")
-	}
-}
-
-// float writes a number with an exponent, as XGBoost tells floats from whole numbers.
-// JSON has none that is not finite.
-func (r *ubjson) float(x float64, bits int) {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		r.fail("a number is not finite")
-		return
-	}
-	r.out = strconv.AppendFloat(r.out, x, 'E', -1, bits)
-}
-
-func (r *ubjson) list(depth int) {
-	r.out = append(r.out, '[')
-	switch {
-	case r.peek('$'):
-		mark := r.mark()
-		size := sizes[mark]
-		if size == 0 || !r.peek('#') {
-			r.fail("a list has a type that XGBoost does not write")
-			return
-		}
-		n := r.count(size)
-		for i := range n {
-			r.comma(i)
-			r.value(mark, depth+1)
-		}
-	case r.peek('#'):
-		n := r.count(1)
-		for i := range n {
-			r.comma(i)
-			r.value(r.mark(), depth+1)
-		}
-	default:
-		for i := 0; r.bad == ""; i++ {
-			mark := r.mark()
-			if mark == ']' {
-				break
-			}
-			r.comma(i)
-			r.value(mark, depth+1)
-		}
-	}
-	r.out = append(r.out, ']')
-}
-
-func (r *ubjson) comma(i int) {
-	if i > 0 {
-		r.out = append(r.out, ',')
-	}
-}
-
-func (r *ubjson) object(depth int) {
-	r.out = append(r.out, '{')
 	n := -1 // members; negative: until a brace
 	if r.peek('#') {
 		n = r.count(2)
 	}
 	for i := 0; i != n && r.bad == ""; i++ {
 		if n < 0 && r.peek('}') {
-			break
+			return
 		}
-		r.comma(i)
-		r.text()
-		r.out = append(r.out, ':')
-		r.value(r.mark(), depth+1)
+		key := string(r.take(r.count(1)))
+		r.next = r.mark()
+		r.member(func() { member(key) })
 	}
-	r.out = append(r.out, '}')
+}
+
+// member has a value read.
+func (r *ubjson) member(read func()) {
+	if r.bad != "" {
+		return
+	}
+	if read(); r.next != 0 {
+		r.fail("there is a value too many")
+	}
+}
+
+func (r *ubjson) list(member func()) {
+	r.members(func(mark byte, n int) {
+		r.each(mark, n, func(mark byte) {
+			r.next = mark
+			r.member(member)
+		})
+	})
+}
+
+// members reads the head of a list: the one type of its members or 0, and how many
+// there are or -1: until a bracket.
+func (r *ubjson) members(rest func(mark byte, n int)) {
+	if r.value() != '[' {
+		r.fail("a list is missing")
+	}
+	mark, n := byte(0), -1
+	if r.peek('$') {
+		mark = r.mark()
+		each := size(mark)
+		if each == 0 || !r.peek('#') {
+			r.fail("a list has a type that XGBoost does not write")
+			return
+		}
+		n = r.count(each)
+	} else if r.peek('#') {
+		n = r.count(1)
+	}
+	if r.bad == "" {
+		rest(mark, n)
+	}
+}
+
+func (r *ubjson) floats(into []float32) []float32 {
+	out := into[:0]
+	r.members(func(mark byte, n int) {
+		if mark == 'd' {
+			out = room(into, n)
+			b := r.take(4 * n)
+			for i := range out {
+				out[i] = math.Float32frombits(binary.BigEndian.Uint32(b[4*i:]))
+			}
+			return
+		}
+		out = room(into, max(n, 0))[:0]
+		r.each(mark, n, func(mark byte) { out = append(out, float32(r.number(mark))) })
+	})
+	return out
+}
+
+func (r *ubjson) ints(into []int32) []int32 {
+	out := into[:0]
+	r.members(func(mark byte, n int) {
+		if mark == 'l' {
+			out = room(into, n)
+			b := r.take(4 * n)
+			for i := range out {
+				out[i] = int32(binary.BigEndian.Uint32(b[4*i:]))
+			}
+			return
+		}
+		out = room(into, max(n, 0))[:0]
+		r.each(mark, n, func(mark byte) {
+			v := int64(0)
+			if mark == 'T' {
+				v = 1
+			} else if mark != 'F' {
+				v = r.whole(mark)
+			}
+			if v != int64(int32(v)) {
+				r.fail("a whole number has more than 32 bits")
+			}
+			out = append(out, int32(v))
+		})
+	})
+	return out
+}
+
+// each calls read with the mark of each member of a list.
+func (r *ubjson) each(mark byte, n int, read func(byte)) {
+	for i := 0; i != n && r.bad == ""; i++ {
+		m := mark
+		if m == 0 {
+			m = r.mark()
+		}
+		if n < 0 && m == ']' {
+			return
+		}
+		read(m)
+	}
+}
+
+func (r *ubjson) skip() { r.pass(0) }
+
+// pass passes a value.
+func (r *ubjson) pass(depth int) {
+	if depth > maxDepth {
+		r.fail("it is nested too deeply")
+	}
+	if r.bad != "" {
+		return
+	}
+	switch mark := r.next; mark {
+	case 'Z', 'T', 'F':
+		r.next = 0
+	case 'S':
+		r.next = 0
+		r.take(r.count(1))
+	case '[':
+		r.members(func(mark byte, n int) {
+			if mark != 0 {
+				r.take(n * size(mark))
+				return
+			}
+			r.each(mark, n, func(mark byte) {
+				r.next = mark
+				r.pass(depth + 1)
+			})
+		})
+	case '{':
+		r.object(func(string) { r.pass(depth + 1) })
+	default:
+		if r.next = 0; size(mark) == 0 {
+			r.fail("there is a type that XGBoost does not write")
+		}
+		r.take(size(mark))
+	}
+}
+
+func (r *ubjson) end() error {
+	if r.bad == "" && r.at < len(r.in) {
+		r.fail("it goes on after its end")
+	}
+	return r.fault()
 }
