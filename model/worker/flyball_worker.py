@@ -180,12 +180,12 @@ def plain(o):
         if isinstance(o, np.ndarray):
             return o.tolist()
         if isinstance(o, np.datetime64):
-            return None if np.isnat(o) else str(np.datetime_as_string(o))
+            return str(np.datetime_as_string(o))
         if isinstance(o, np.generic):
             return o.item()
     if isinstance(o, (bytes, bytearray)):
         return base64.encodebytes(o).decode("ascii")
-    if pd is not None and o is pd.NaT or pd is not None and o is pd.NA:
+    if pd is not None and o is pd.NA:
         return None
     if isinstance(o, (datetime.date, datetime.time)):  # a datetime and a Timestamp too
         return o.isoformat()
