@@ -134,6 +134,8 @@ func classicalOperators() []operator {
 		{domainML, "LinearRegressor", 1, 1, 1, buildLinearRegressor},
 		{domainML, "Normalizer", 1, 1, 1, buildNormalizer},
 		{domainML, "OneHotEncoder", 1, 1, 1, buildOneHotEncoder},
+		{domainML, "SVMClassifier", 1, 1, 2, buildVectorClassifier},
+		{domainML, "SVMRegressor", 1, 1, 1, buildVectorRegressor},
 		{domainML, "Scaler", 1, 1, 1, buildScaler},
 		{domainML, "TreeEnsembleClassifier", 1, 1, 2, buildTreeClassifier},
 		{domainML, "TreeEnsembleRegressor", 1, 1, 1, buildTreeRegressor},

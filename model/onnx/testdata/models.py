@@ -8,6 +8,7 @@ import sys
 import warnings
 
 import numpy as np
+import onnx.reference  # noqa: F401
 
 warnings.filterwarnings("ignore")
 import onnxruntime as rt  # noqa: E402
@@ -121,8 +122,7 @@ def elastic_net_minmax():
 
 
 @model("regression")
-def poisson_like():
-    from sklearn.compose import TransformedTargetRegressor  # noqa: F401
+def bayesian_ridge():
     from sklearn.linear_model import BayesianRidge
     return BayesianRidge()
 
@@ -245,10 +245,18 @@ def hist_gradient_boosting_regressor():
     return HistGradientBoostingRegressor(random_state=0)
 
 
-@model("regression", missing=0.1, dtype=np.float64)
-def hist_gradient_boosting_double():
-    from sklearn.ensemble import HistGradientBoostingRegressor
-    return HistGradientBoostingRegressor(random_state=0)
+@model("binary", dtype=np.float64, zipmap=False)
+def random_forest_double():
+    from sklearn.ensemble import RandomForestClassifier
+    return RandomForestClassifier(30, max_depth=8, random_state=0)
+
+
+@model("multiclass", dtype=np.float64, zipmap=False)
+def mlp_double():
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    return make_pipeline(StandardScaler(), MLPClassifier((16, 8), max_iter=60, random_state=0))
 
 
 @model("binary")
@@ -336,14 +344,6 @@ def linear_svr():
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import LinearSVR
     return make_pipeline(StandardScaler(), LinearSVR(random_state=0))
-
-
-@model("binary")
-def knn():
-    from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    return make_pipeline(StandardScaler(), KNeighborsClassifier(5))
 
 
 @model("binary", missing=0.1)
@@ -517,6 +517,51 @@ def transformer_forest():
 
 for made in (transformer_one_hot, transformer_ordinal, transformer_forest):
     column_transformer(made.__name__, made)
+
+
+def network(name, layers, output, opset, weights_last):
+    """A network as torch.onnx (Gemm, weights by output) or tf2onnx (MatMul and Add) write it."""
+    def run():
+        import onnx
+        from onnx import helper, numpy_helper
+        rng = np.random.default_rng(4)
+        x = numbers()
+        nodes, constants, at = [], [], "x"
+        sizes = [COLS, *layers, 3 if output == "Softmax" else 1]
+        bn = {"scale": 1 / x.std(0), "bias": np.zeros(COLS), "mean": x.mean(0), "var": np.ones(COLS)}
+        for k, v in bn.items():
+            constants.append(numpy_helper.from_array(v.astype(np.float32), f"bn.{k}"))
+        nodes.append(helper.make_node("BatchNormalization", ["x", *(f"bn.{k}" for k in bn)], ["n"]))
+        at = "n"
+        for i, (a, b) in enumerate(zip(sizes, sizes[1:])):
+            w, c = rng.normal(size=(a, b)) / np.sqrt(a), rng.normal(size=b) * 0.1
+            constants.append(numpy_helper.from_array(np.ascontiguousarray((w.T if weights_last else w).astype(np.float32)), f"w{i}"))
+            constants.append(numpy_helper.from_array(c.astype(np.float32), f"b{i}"))
+            if weights_last:
+                nodes.append(helper.make_node("Gemm", [at, f"w{i}", f"b{i}"], [f"l{i}"], transB=1))
+            else:
+                nodes.append(helper.make_node("MatMul", [at, f"w{i}"], [f"m{i}"]))
+                nodes.append(helper.make_node("Add", [f"m{i}", f"b{i}"], [f"l{i}"]))
+            at = f"l{i}"
+            if b != sizes[-1]:
+                nodes.append(helper.make_node(["Relu", "Gelu" if opset >= 20 else "Tanh"][i % 2], [at], [f"a{i}"]))
+                at = f"a{i}"
+        if output:
+            nodes.append(helper.make_node(output, [at], ["y"]))
+        else:
+            nodes[-1].output[0] = "y"
+        shape = [None, COLS], [None, sizes[-1]]
+        g = helper.make_graph(nodes, name, [helper.make_tensor_value_info("x", 1, shape[0])], [helper.make_tensor_value_info("y", 1, shape[1])], constants)
+        onx = helper.make_model(g, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+        onnx.checker.check_model(onx)
+        want = onnx.reference.ReferenceEvaluator(onx).run(None, {"x": x})[0]
+        emit(name, "regression", onx, columns_of(x), {"x": x}, want)
+    MODELS[name] = run
+
+
+network("torch_like", [32, 16], "Sigmoid", 20, True)
+network("keras_like", [32, 16], "Softmax", 13, False)
+network("plain_network", [24], "", 17, True)
 
 
 def boosted(name, kind, make, missing=0.1):
