@@ -80,7 +80,7 @@ func (x *example) frame() *frame.Frame {
 
 func TestScoresEqualThoseOfScikitLearnAndOnnxruntime(t *testing.T) {
 	names := []string{
-		"logistic_regression", "random_forest", "gradient_boosting_regressor", "hist_gradient_boosting", "mlp_many",
+		"logistic_regression", "random_forest", "gradient_boosting_regressor", "hist_gradient_boosting", "mlp_many", "keras_like",
 		"transformer_one_hot", "xgboost_binary", "lightgbm_many",
 	}
 	if os.Getenv("FLYBALL_LONG") != "" {
