@@ -46,7 +46,7 @@ func (a *App) handler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", a.ready)
-	return sameSite(mlflow.Straight(mux), a.cfg.Hosts)
+	return sameSite(mlflow.Straight(a.observe(mux)), a.cfg.Hosts)
 }
 
 // ready says that the server can answer, and what it is.

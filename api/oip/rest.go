@@ -65,6 +65,9 @@ func (p paths) route(permission api.Permission, verb, path string, do func(w htt
 	if permission == "" {
 		panic(fmt.Sprintf("oip: %s %s has no permission", verb, path))
 	}
+	if strings.Count(path, "/") == 1 {
+		path = "GET " + path // a single segment of any method would stand in the way of the pages
+	}
 	p.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != verb && (r.Method != http.MethodHead || verb != http.MethodGet) {
 			w.Header().Set("Allow", verb)
