@@ -155,5 +155,6 @@ func (e *Ensemble) has(s set, c uint32) bool {
 
 // Size is how many bytes of memory the ensemble takes.
 func (e *Ensemble) Size() int64 {
-	return 16*int64(cap(e.cells)+cap(e.roots)) + 16*int64(cap(e.sets)) + 4*int64(cap(e.base)+cap(e.covers)+cap(e.words))
+	return 16*int64(cap(e.cells)+cap(e.roots)+cap(e.sets)) + 24*int64(cap(e.groups)) + 4*int64(cap(e.base)+cap(e.covers)+cap(e.words)) +
+		8*int64(cap(e.slots)+cap(e.heap)) + 4*int64(cap(e.ends))
 }

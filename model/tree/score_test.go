@@ -139,20 +139,58 @@ func TestAThresholdThatIsNoNumberIsRefused(t *testing.T) {
 	}
 }
 
+// full is a tree whose leaves all lie at one depth.
+func full(r *rand.Rand, features, depth int) []Node {
+	var nodes []Node
+	var grow func(depth int) int32
+	grow = func(depth int) int32 {
+		at := int32(len(nodes))
+		nodes = append(nodes, Node{Left: -1, Value: float32(r.NormFloat64())})
+		if depth > 0 {
+			n := Node{Feature: int32(r.IntN(features)), Value: float32(r.NormFloat64()), MissingLeft: r.IntN(2) == 0}
+			n.Left = grow(depth - 1)
+			n.Right = grow(depth - 1)
+			nodes[at] = n
+		}
+		return at
+	}
+	grow(depth)
+	return nodes
+}
+
 func BenchmarkScore(b *testing.B) {
-	for _, rows := range []int{1, 1000} {
-		b.Run(fmt.Sprintf("300 trees, %d rows", rows), func(b *testing.B) {
-			base, trees, x := made(5, 30, 1, 300, 6, rows)
-			e, err := New(30, base, trees, Logistic)
-			if err != nil {
-				b.Fatal(err)
-			}
-			out := make([]float64, rows)
-			b.ReportAllocs()
-			for b.Loop() {
-				e.Score(x, out)
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rows), "ns/row")
-		})
+	const features = 30
+	for _, layout := range []string{"heaps", "cells"} {
+		for _, c := range []struct{ trees, depth, rows int }{{500, 6, 1}, {500, 6, 64}, {500, 6, 1024}, {100, 8, 1}, {100, 8, 1024}, {1000, 8, 1}, {1000, 8, 1024}} {
+			b.Run(fmt.Sprintf("%s, %d trees of depth %d, %d rows", layout, c.trees, c.depth, c.rows), func(b *testing.B) {
+				r := rand.New(rand.NewPCG(5, 1))
+				trees := make([]Tree, c.trees)
+				for i := range trees {
+					trees[i].Nodes = full(r, features, c.depth)
+				}
+				x := pipeline.Matrix{Rows: c.rows, Cols: features, Data: make([]float32, c.rows*features)}
+				for i := range x.Data {
+					if x.Data[i] = float32(r.NormFloat64()); r.IntN(20) == 0 {
+						x.Data[i] = float32(math.NaN())
+					}
+				}
+				e, err := New(features, []float32{0}, trees, Identity)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if layout == "cells" {
+					for i := range e.groups {
+						e.groups[i].at = -1
+					}
+					e.heap = nil
+				}
+				out := make([]float64, c.rows)
+				b.ReportAllocs()
+				for b.Loop() {
+					e.Score(x, out)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*c.rows), "ns/row")
+			})
+		}
 	}
 }

@@ -4,6 +4,7 @@ package tree
 
 import (
 	"slices"
+	"sync"
 
 	"flyball/fault"
 	"flyball/stat"
@@ -80,6 +81,11 @@ type Ensemble struct {
 	roots    []root
 	sets     []set
 	words    []uint32 // of the sets
+	groups   []group
+	slots    []slot
+	heap     []knot
+	ends     []float32 // the leaves, by the heap's place
+	spare    sync.Pool // of *scratch
 	why      why
 }
 
@@ -109,6 +115,7 @@ func New(features int, base []float32, trees []Tree, link Link) (*Ensemble, erro
 		}
 		e.lay(t)
 	}
+	e.group()
 	return e, nil
 }
 
