@@ -18,7 +18,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"flyball/api/oip"
@@ -66,8 +65,7 @@ type Config struct {
 	Manual bool
 	Start  time.Time
 
-	Logger    *slog.Logger
-	AccessLog bool // a line for each request
+	Logger *slog.Logger
 }
 
 // App is a server. Run it once, then Close it.
@@ -83,6 +81,7 @@ type App struct {
 	findOnce  sync.Once
 	log       *predictionlog.Log
 	serving   *serving.Server
+	reasons   *serving.Reasoner
 	loop      *loop.Loop
 	control   *control.Service
 	worker    *job.Worker
@@ -91,8 +90,6 @@ type App struct {
 	oip       *oip.Face
 	grpc      net.Listener // nil: none
 	advance   sync.Mutex   // held while a manual clock moves
-	traces    trace.TracerProvider
-	endTraces func(context.Context) error // sends what waits
 }
 
 // New opens the data folder and the port, and starts nothing. What cannot be opened
@@ -105,9 +102,6 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		}
 	}()
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if a.traces, a.endTraces, err = tracing(ctx, cfg.Version); err != nil {
-		return nil, err
-	}
 	if err := local(cfg.Listen); err != nil {
 		return nil, err
 	}
@@ -194,7 +188,13 @@ func (a *App) Run(ctx context.Context) error {
 	case err := <-logged:
 		return err
 	}
+	reasoning, stopReasons := context.WithCancel(logging)
+	defer stopReasons()
+	reasoned := make(chan error, 1)
+	go func() { reasoned <- a.reasons.Run(reasoning) }()
 	err := a.work(ctx)
+	stopReasons()
+	err = errors.Join(err, <-reasoned)
 	stopLog()
 	return errors.Join(err, <-logged)
 }
@@ -254,14 +254,7 @@ func (a *App) Close() error {
 	if a.blobs != nil {
 		errs = append(errs, a.blobs.Close())
 	}
-	if a.endTraces != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if err := a.endTraces(ctx); err != nil {
-			a.cfg.Logger.Warn("the last traces were not sent", "error", err)
-		}
-	}
-	a.listener, a.grpc, a.log, a.store, a.blobs, a.endTraces = nil, nil, nil, nil, nil, nil
+	a.listener, a.grpc, a.log, a.store, a.blobs = nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

@@ -135,8 +135,10 @@ func (a *App) newServing(decoders model.Decoders) *serving.Server {
 	if budget == 0 {
 		budget = memory() / 4
 	}
+	a.reasons = serving.NewReasoner(serving.ReasonerOptions{Log: a.log, Logger: a.cfg.Logger, Metrics: a.metrics})
 	return serving.New(serving.Options{
-		Log: a.log, Now: a.clock.now, Metrics: a.metrics,
+		Reasons: a.reasons,
+		Log:     a.log, Now: a.clock.now, Metrics: a.metrics,
 		Shelf: serving.NewShelf(serving.ShelfOptions{
 			Source: &models{a.store, a.blobs, decoders, a}, Budget: budget, Metrics: a.metrics,
 		}),

@@ -26,7 +26,7 @@ func modelOf(m spec.Model, p *spec.Pipeline, data map[string]registry.DataFile) 
 			Train: m.Train, Gate: m.Gate, Watch: m.Watch,
 		},
 		Files: data, Plan: m.Release, Policy: m.Retrain, Duties: m.Duties,
-		Durable: m.Log.Durable, Wait: m.Log.WhenFull == "wait",
+		Durable: m.Log.Durable, Wait: m.Log.WhenFull == "wait", Explain: m.Explain.Keep,
 	}
 }
 

@@ -43,6 +43,7 @@ type Model struct {
 	Duties     duty.Duties
 	Durable    bool
 	Wait       bool
+	Explain    string // which predictions keep their reasons, as serving.Entry has it
 }
 
 // watched is the state of a model's watch as it is kept: of which version, and where

@@ -38,7 +38,7 @@ func (l *Loop) publish(ctx context.Context, m *Model, r release.Route) error {
 	if ok && before.Route.Generation == r.Generation && h.applied == m.Generation {
 		return nil
 	}
-	entry := serving.Entry{Task: m.Recipe.Task, Route: r, Versions: map[int]*model.Bundle{}, Durable: m.Durable, Wait: m.Wait}
+	entry := serving.Entry{Task: m.Recipe.Task, Route: r, Versions: map[int]*model.Bundle{}, Durable: m.Durable, Wait: m.Wait, Explain: m.Explain}
 	if l := m.Plan.BackIf.LatencyP99; l != nil {
 		entry.Late = time.Duration(lateTimes * float64(l.Above) * float64(time.Second))
 	}

@@ -33,7 +33,7 @@ type Reasoner struct {
 	metrics *reasonMetrics
 
 	mu      sync.Mutex
-	running bool
+	ended   bool
 	flagged []unexplained
 	plain   []unexplained
 	wake    chan struct{}
@@ -49,7 +49,7 @@ type unexplained struct {
 	reasons *prediction.Reasons // found already
 }
 
-// NewReasoner makes a reasoner that takes nothing before it runs.
+// NewReasoner makes a reasoner. What it takes waits until it runs.
 func NewReasoner(opts ReasonerOptions) *Reasoner {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
@@ -90,7 +90,7 @@ func (r *Reasoner) keep(ctx context.Context, p *published, records []prediction.
 func (r *Reasoner) enter(ctx context.Context, u unexplained, flagged bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.running && len(r.flagged)+len(r.plain) >= r.opts.Rows {
+	for !r.ended && len(r.flagged)+len(r.plain) >= r.opts.Rows {
 		if !flagged {
 			break
 		}
@@ -112,7 +112,7 @@ func (r *Reasoner) enter(ctx context.Context, u unexplained, flagged bool) {
 			break
 		}
 	}
-	if !r.running || len(r.flagged)+len(r.plain) >= r.opts.Rows || !u.entry.take() {
+	if r.ended || len(r.flagged)+len(r.plain) >= r.opts.Rows || !u.entry.take() {
 		r.metrics.dropped.Inc()
 		return
 	}
@@ -133,9 +133,6 @@ const atOnce = 64
 // Run finds reasons until ctx is done, then those of the flagged predictions that still
 // wait, and returns nil.
 func (r *Reasoner) Run(ctx context.Context) error {
-	r.mu.Lock()
-	r.running = true
-	r.mu.Unlock()
 	defer r.end()
 	for {
 		batch := r.next(ctx.Err() != nil)
@@ -195,7 +192,7 @@ func (r *Reasoner) next(flaggedOnly bool) []unexplained {
 func (r *Reasoner) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.running = false
+	r.ended = true
 	for _, u := range append(r.flagged, r.plain...) {
 		u.entry.drop()
 		r.metrics.dropped.Inc()

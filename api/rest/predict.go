@@ -32,7 +32,7 @@ func (f *face) predictRoutes() {
 			if err := json.Unmarshal(in.RawBody, &req); err != nil {
 				return nil, notJSON(in.RawBody, err)
 			}
-			a, err := f.Serving.Predict(ctx, serving.Request{Model: in.Model, Rows: req.Rows})
+			a, err := f.Serving.Predict(ctx, serving.Request{Model: in.Model, Rows: req.Rows, Explain: req.Explain})
 			if err != nil {
 				return nil, err
 			}
@@ -95,6 +95,7 @@ func response(a serving.Answer) wire.PredictResponse {
 		default:
 			p.Scores = r.Scores
 		}
+		reasons(&p, a, i)
 		out.Predictions[i] = p
 	}
 	return out

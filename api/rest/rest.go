@@ -88,6 +88,7 @@ func New(mux *http.ServeMux, opts Options) {
 	config.Info.Description = "The loop for models that predict a number or a class from a table."
 	f := &face{Options: opts, api: humago.New(mux, config)}
 	f.predictRoutes()
+	f.explainRoutes()
 	f.modelRoutes()
 	f.recordRoutes()
 	f.runRoutes()

@@ -13,11 +13,13 @@ import (
 	"flyball/control"
 	"flyball/experiment/compare"
 	"flyball/model/registry"
+	"flyball/serving/prediction"
 )
 
 // PredictRequest asks for an answer to each row.
 type PredictRequest struct {
-	Rows []json.RawMessage `json:"rows" doc:"one JSON object a row: the pipeline's inputs and the columns of predict.id, predict.time and due_at"`
+	Rows    []json.RawMessage `json:"rows" doc:"one JSON object a row: the pipeline's inputs and the columns of predict.id, predict.time and due_at"`
+	Explain bool              `json:"explain,omitempty" doc:"say why, beside each answer"`
 }
 
 // PredictResponse answers the rows in their order.
@@ -38,7 +40,20 @@ type Prediction struct {
 	Scores   []float64 `json:"scores,omitempty" doc:"of a multiclass model, one a class"`
 	Decision string    `json:"decision,omitempty"`
 	Flags    []string  `json:"flags,omitempty"`
+
+	Reasons     []Reason `json:"reasons,omitempty" doc:"where explain asks: what the columns added, the greatest five"`
+	Rest        *float64 `json:"rest,omitempty" doc:"what all other columns added"`
+	Base        *float64 `json:"base,omitempty" doc:"what is said of a row of which nothing is known; with rest and the contributions it adds up to the score in the space"`
+	Space       string   `json:"space,omitempty" doc:"in what reasons are counted: value, log-odds, margin, log or probability"`
+	Class       string   `json:"class,omitempty" doc:"of a multiclass model: whose score the reasons are of"`
+	Unexplained string   `json:"unexplained,omitempty" doc:"why there are no reasons"`
 }
+
+// Reason is what one column added to a score.
+type Reason = prediction.Reason
+
+// Explained is a prediction of the log and why it was what it was, as control says it.
+type Explained = control.Explained
 
 // RecordRequest tells what the live version answered elsewhere.
 type RecordRequest struct {

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+
+	"flyball/api/wire"
+)
+
+// Explain says why a prediction was what it was: that of an id, or the newest of a key.
+// against is another version to compare with on the same row, such as 7 or candidate; it
+// may be empty.
+func (c *Client) Explain(ctx context.Context, model, name, against string) (out wire.Explained, err error) {
+	path := "/predictions/" + url.PathEscape(name) + "/explanation"
+	if against != "" {
+		path += "?" + url.Values{"against": {against}}.Encode()
+	}
+	return out, c.do(ctx, http.MethodGet, of(model, path), nil, &out)
+}
+
+// PredictExplained answers rows, and says why beside each answer.
+func (c *Client) PredictExplained(ctx context.Context, model string, rows []json.RawMessage) (out wire.PredictResponse, err error) {
+	return out, c.do(ctx, http.MethodPost, of(model, "/predict"), wire.PredictRequest{Rows: rows, Explain: true}, &out)
+}
