@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"flyball/api/oip"
@@ -65,7 +66,8 @@ type Config struct {
 	Manual bool
 	Start  time.Time
 
-	Logger *slog.Logger
+	Logger    *slog.Logger
+	AccessLog bool // a line for each request
 }
 
 // App is a server. Run it once, then Close it.
@@ -90,6 +92,8 @@ type App struct {
 	oip       *oip.Face
 	grpc      net.Listener // nil: none
 	advance   sync.Mutex   // held while a manual clock moves
+	traces    trace.TracerProvider
+	endTraces func(context.Context) error // sends what waits
 }
 
 // New opens the data folder and the port, and starts nothing. What cannot be opened
@@ -102,6 +106,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		}
 	}()
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if a.traces, a.endTraces, err = tracing(ctx, cfg.Version); err != nil {
+		return nil, err
+	}
 	if err := local(cfg.Listen); err != nil {
 		return nil, err
 	}
@@ -254,7 +261,14 @@ func (a *App) Close() error {
 	if a.blobs != nil {
 		errs = append(errs, a.blobs.Close())
 	}
-	a.listener, a.grpc, a.log, a.store, a.blobs = nil, nil, nil, nil, nil
+	if a.endTraces != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := a.endTraces(ctx); err != nil {
+			a.cfg.Logger.Warn("the last traces were not sent", "error", err)
+		}
+	}
+	a.listener, a.grpc, a.log, a.store, a.blobs, a.endTraces = nil, nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 
