@@ -4,10 +4,12 @@ package serving
 
 import (
 	"context"
+	"errors"
 	"slices"
-	"strings"
+	"sync"
 	"time"
 
+	"flyball/data/frame"
 	"flyball/fault"
 	"flyball/model"
 	"flyball/serving/prediction"
@@ -17,20 +19,50 @@ import (
 // batch scores one request's rows by the versions of an entry, each at most once.
 type batch struct {
 	ctx   context.Context
+	until time.Time // when the answer is due
 	entry *Entry
 	in    input
-	done  map[*model.Bundle]*scored
+	done  []*scored
+
+	frames []framed // rows that were read for versions that are asked after the answer
+}
+
+// framed is rows as a version takes them.
+type framed struct {
+	bundle *model.Bundle
+	rows   *frame.Frame
 }
 
 // scored is what one version said of the rows, or why it said nothing.
 type scored struct {
 	model.Scores
-	err  error
-	each time.Duration // per row
+	bundle *model.Bundle
+	err    error
+	each   time.Duration // per row
 }
 
-func newBatch(ctx context.Context, e *Entry, in input) *batch {
-	return &batch{ctx: ctx, entry: e, in: in, done: make(map[*model.Bundle]*scored, 3)}
+// newBatch makes a batch. usual is the time that a request has whose caller names none.
+func newBatch(ctx context.Context, e *Entry, in input, usual time.Duration) *batch {
+	b := &batch{ctx: ctx, entry: e, in: in, done: make([]*scored, 0, 4)}
+	var ok bool
+	if b.until, ok = ctx.Deadline(); !ok {
+		b.until = time.Now().Add(usual)
+	}
+	return b
+}
+
+// detach has the batch go on when its caller has its answer and its rows back.
+func (b *batch) detach() {
+	b.ctx = context.WithoutCancel(b.ctx)
+	for _, v := range b.voices() {
+		if v.bundle != nil && b.heard(v.bundle) == nil {
+			if f, err := b.in.of(v.bundle); err != nil {
+				b.done = append(b.done, &scored{bundle: v.bundle, err: err})
+			} else {
+				b.frames = append(b.frames, framed{v.bundle, f})
+			}
+		}
+	}
 }
 
 // validate scores by the version that the caller has a right to. Its complaint about
@@ -46,13 +78,28 @@ func (b *batch) validate() error {
 	return nil
 }
 
-// score asks a version. A panic in it is an error of its own, not of the request.
-func (b *batch) score(m *model.Bundle) (out *scored) {
-	if have := b.done[m]; have != nil {
-		return have
+// heard is what a version said; nil when it was not asked yet.
+func (b *batch) heard(m *model.Bundle) *scored {
+	for _, d := range b.done {
+		if d.bundle == m {
+			return d
+		}
 	}
-	out = &scored{}
-	b.done[m] = out
+	return nil
+}
+
+// score asks a version. A panic in it is an error of its own, not of the request.
+func (b *batch) score(m *model.Bundle) *scored {
+	out := b.heard(m)
+	if out == nil {
+		out = b.ask(m)
+		b.done = append(b.done, out)
+	}
+	return out
+}
+
+func (b *batch) ask(m *model.Bundle) (out *scored) {
+	out = &scored{bundle: m}
 	began := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
@@ -60,13 +107,45 @@ func (b *batch) score(m *model.Bundle) (out *scored) {
 		}
 		out.each = time.Since(began) / time.Duration(b.in.rows())
 	}()
-	f, err := b.in.frame(m.Inputs())
+	f, err := b.rows(m)
 	if err != nil {
 		out.err = err
 		return out
 	}
-	out.Scores, out.err = m.Predict(b.ctx, f)
+	ctx := b.ctx
+	if m.Waits() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, b.patience(m), errLate)
+		defer cancel()
+	}
+	out.Scores, out.err = m.Predict(ctx, f)
 	return out
+}
+
+var errLate = errors.New("the version is late")
+
+// rows is what a version is asked about.
+func (b *batch) rows(m *model.Bundle) (*frame.Frame, error) {
+	for _, f := range b.frames {
+		if f.bundle == m {
+			return f.rows, nil
+		}
+	}
+	return b.in.of(m)
+}
+
+// patience is how long a version that waits for a process may take. A candidate gets
+// what the entry allows, at most half of what is left, so that the live version can
+// still answer for it. Any other version leaves a tenth for those after it.
+func (b *batch) patience(m *model.Bundle) time.Duration {
+	left := time.Until(b.until)
+	if b.entry.Route.Live == 0 || m != b.entry.Versions[b.entry.Route.Candidate] {
+		return left - left/10
+	}
+	if late := b.entry.Late; late > 0 {
+		return min(late, left/2)
+	}
+	return left / 2
 }
 
 // voice is a version that may answer or score beside.
@@ -76,36 +155,91 @@ type voice struct {
 	bundle  *model.Bundle
 }
 
-// answer fills in who answers each record, with what, and what the others said. A
-// version that the caller asked for is heard first.
+// voices are all that may answer or score beside.
+func (b *batch) voices() [3]voice {
+	r := &b.entry.Route
+	return [3]voice{
+		{prediction.Live, r.Live, b.entry.Versions[r.Live]},
+		{prediction.Candidate, r.Candidate, b.entry.Versions[r.Candidate]},
+		{prediction.Baseline, r.Baseline, b.entry.Baseline},
+	}
+}
+
+// answer fills in who answers each record, and with what. A version that the caller
+// asked for is heard first.
 func (b *batch) answer(records []prediction.Record, asked int) {
-	r := b.entry.Route
-	live := voice{prediction.Live, r.Live, b.entry.Versions[r.Live]}
-	cand := voice{prediction.Candidate, r.Candidate, b.entry.Versions[r.Candidate]}
-	base := voice{prediction.Baseline, r.Baseline, b.entry.Baseline}
-	flags := b.flags(live, cand)
+	r := &b.entry.Route
+	all := b.voices()
+	live, cand, base := all[0], all[1], all[2]
 	for i := range records {
 		rec := &records[i]
-		unit := rec.Key
-		if unit == "" {
-			unit = string(rec.ID)
-		}
-		order := []voice{live, base}
+		order := [3]voice{live, base}
 		switch {
-		case asked == 0 && r.Share > 0 && release.Assign(r.Seed, unit, r.Share), asked != 0 && asked == r.Candidate:
-			order = []voice{cand, live, base}
+		case b.tried(rec, asked):
+			order = [3]voice{cand, live, base}
 		case r.Floor && asked == 0:
-			order = []voice{base, live}
+			order = [3]voice{base, live}
 		}
-		b.choose(rec, i, order)
-		beside := []voice{base}
-		if r.Both {
-			beside = []voice{live, cand, base}
+		b.choose(rec, i, order[:])
+	}
+	b.flags(records)
+}
+
+// tried reports whether the candidate is to answer the record.
+func (b *batch) tried(rec *prediction.Record, asked int) bool {
+	r := &b.entry.Route
+	if asked != 0 {
+		return asked == r.Candidate
+	}
+	unit := rec.Key
+	if unit == "" {
+		unit = string(rec.ID)
+	}
+	return r.Share > 0 && release.Assign(r.Seed, unit, r.Share)
+}
+
+// together asks live version and candidate at once, where both wait for a process and
+// both are needed, so that the one does not wait for the other.
+func (b *batch) together(records []prediction.Record, asked int) {
+	main, cand := b.entry.main(), b.entry.Versions[b.entry.Route.Candidate]
+	if main == nil || cand == nil || main == cand || !main.Waits() || !cand.Waits() ||
+		!slices.ContainsFunc(records, func(r prediction.Record) bool { return b.tried(&r, asked) }) {
+		return
+	}
+	var one, two *scored
+	var both sync.WaitGroup
+	both.Go(func() { one = b.ask(cand) })
+	two = b.ask(main)
+	both.Wait()
+	b.done = append(b.done, one, two)
+}
+
+// beside are the voices that score what they do not answer.
+func (b *batch) beside() []voice {
+	all := b.voices()
+	if b.entry.Route.Both {
+		return all[:]
+	}
+	return all[2:]
+}
+
+// pending reports whether a version that waits for a process is still to score beside.
+func (b *batch) pending() bool {
+	for _, v := range b.beside() {
+		if v.bundle != nil && v.bundle.Waits() && b.heard(v.bundle) == nil {
+			return true
 		}
-		for _, v := range beside {
-			b.beside(rec, i, v)
+	}
+	return false
+}
+
+// besides fills in what the others said of the records.
+func (b *batch) besides(records []prediction.Record) {
+	voices := b.beside()
+	for i := range records {
+		for _, v := range voices {
+			b.besideOf(&records[i], i, v)
 		}
-		rec.Flags = append(rec.Flags, flags[i]...)
 	}
 }
 
@@ -129,8 +263,8 @@ func (b *batch) choose(rec *prediction.Record, i int, order []voice) {
 	rec.Flags = append(rec.Flags, "fallback")
 }
 
-// beside keeps what v said of the record unless it answered or was asked already.
-func (b *batch) beside(rec *prediction.Record, i int, v voice) {
+// besideOf keeps what v said of the record unless it answered or was asked already.
+func (b *batch) besideOf(rec *prediction.Record, i int, v voice) {
 	if v.bundle == nil || rec.Arm == v.role ||
 		slices.ContainsFunc(rec.Others, func(o prediction.Other) bool { return o.Role == v.role }) {
 		return
@@ -163,21 +297,21 @@ func (b *batch) fallback(i int) []float64 {
 	return nil
 }
 
-// flags are, for each row, the categories that the version asked first had not met.
-func (b *batch) flags(voices ...voice) [][]string {
-	out := make([][]string, b.in.rows())
-	for _, v := range voices {
-		if v.bundle == nil || v.bundle != b.entry.Versions[b.entry.Route.Live] && b.entry.Route.Live != 0 {
-			continue
-		}
-		for _, u := range b.score(v.bundle).Unseen {
-			out[u.Row] = unseen(out[u.Row], u.Column)
+// flags notes the categories that the version that the caller has a right to had not
+// met.
+func (b *batch) flags(records []prediction.Record) {
+	judge := b.entry.main()
+	if judge == nil {
+		return
+	}
+	for _, u := range b.score(judge).Unseen {
+		records[u.Row].Flags = unseen(records[u.Row].Flags, u.Column)
+	}
+	for i := range records {
+		if len(records[i].Flags) > 1 {
+			slices.Sort(records[i].Flags)
 		}
 	}
-	for i := range out {
-		slices.SortFunc(out[i], strings.Compare)
-	}
-	return out
 }
 
 // unseen adds the flag of a category in the column that was never met.

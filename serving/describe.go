@@ -94,7 +94,7 @@ func (s *Server) Lend(ctx context.Context, name ident.Name) (Loan, error) {
 	n := req.name()
 	if p := s.take(n.Model); p != nil {
 		switch {
-		case n.Alias == "" && (n.Version == 0 || p.answers(n.Version)):
+		case n.Alias == "" && (n.Version == 0 || p.standsFor(n.Version)):
 			if b, v := p.standing(); b != nil {
 				return Loan{Bundle: b, Version: v, Routed: true, Back: p.drop, entry: p}, nil
 			}
@@ -115,7 +115,7 @@ func (s *Server) Lend(ctx context.Context, name ident.Name) (Loan, error) {
 // standing is the version that answers all that is not on trial.
 func (e *Entry) standing() (*model.Bundle, int) {
 	for v, b := range e.Versions {
-		if e.answers(v) {
+		if e.standsFor(v) {
 			return b, v
 		}
 	}
@@ -208,7 +208,7 @@ func (s *Server) named(name string) []namedVersion {
 	defer p.drop()
 	var out []namedVersion
 	for v, b := range p.Versions {
-		h := namedVersion{Held{Model: name, Version: v, State: Ready, Bytes: b.Size()}, p.answers(v)}
+		h := namedVersion{Held{Model: name, Version: v, State: Ready, Bytes: b.Size()}, p.standsFor(v)}
 		if p.Stop != "" {
 			h.State, h.Reason = Unavailable, p.Stop
 		}

@@ -4,8 +4,11 @@ package serving
 
 import (
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"flyball/data/dataset"
 	"flyball/data/frame"
@@ -53,9 +56,9 @@ func (e *Entry) bundle(r *prediction.Record) *model.Bundle {
 	return e.Versions[r.Version]
 }
 
-// answers reports whether the version is what all that is not on trial is answered by:
+// standsFor reports whether the version is what all that is not on trial is answered by:
 // the live one, or the candidate that has all traffic.
-func (e *Entry) answers(version int) bool {
+func (e *Entry) standsFor(version int) bool {
 	if e.Route.Share >= 1 {
 		return version == e.Route.Candidate
 	}
@@ -90,13 +93,17 @@ func (e *Entry) bundles() []*model.Bundle {
 // request that took it, and lets its bundles go after the last of them.
 type published struct {
 	Entry
-	meta  []frame.Field // id, time and due_at of a request, as text
-	uses  atomic.Int64
-	ended func()
+	*meter
+	meta    []frame.Field         // id, time and due_at of a request, as text
+	plan    *frame.Plan           // reads rows for meta and then for each bundle; nil: each reads by itself
+	readers map[*model.Bundle]int // a bundle's place among those the plan reads for
+	answers map[string]prometheus.Counter
+	uses    atomic.Int64
+	ended   func()
 }
 
-func (s *Server) published(e Entry) *published {
-	p := &published{Entry: e, meta: metaFields(e.Task)}
+func (s *Server) published(name string, e Entry) *published {
+	p := &published{Entry: e, meter: s.meter(name), meta: metaFields(e.Task), readers: map[*model.Bundle]int{}}
 	bundles := e.bundles()
 	s.held.Lock()
 	for _, b := range bundles {
@@ -105,6 +112,20 @@ func (s *Server) published(e Entry) *published {
 	s.held.Unlock()
 	p.uses.Store(1)
 	p.ended = func() { s.release(bundles) }
+	opts := []frame.DecodeOptions{{Required: p.meta, Loose: true}}
+	for _, b := range bundles {
+		p.readers[b] = len(opts)
+		opts = append(opts, frame.DecodeOptions{Required: b.Inputs()})
+	}
+	p.plan, _ = frame.NewPlan(opts...) // a bundle that asks for a column twice is told so by each request
+	p.answers = map[string]prometheus.Counter{}
+	for arm, version := range map[string]int{
+		prediction.Live: e.Route.Live, prediction.Candidate: e.Route.Candidate, prediction.Baseline: e.Route.Baseline, prediction.Fallback: 0,
+	} {
+		if version != 0 || arm == prediction.Fallback {
+			p.answers[arm] = s.metrics.rows.WithLabelValues(name, strconv.Itoa(version), arm)
+		}
+	}
 	return p
 }
 

@@ -12,31 +12,50 @@ import (
 
 	"flyball/data/frame"
 	"flyball/fault"
+	"flyball/model"
 )
 
 // input is a request's rows in the form in which they came.
 type input struct {
 	raw  []json.RawMessage
 	cols *frame.Frame // where raw is nil
+
+	entry *published    // whose plan read raw; nil: none
+	read  []frame.Frame // by the plan's readers; nil: somebody would find something wrong
 }
 
-func (r *Request) input() input {
+// input is the request's rows, read for all of the entry in one pass where that can be.
+func (r *Request) input(p *published) input {
 	if r.Rows == nil {
 		return input{cols: r.Frame}
 	}
-	return input{raw: r.Rows}
+	in := input{raw: r.Rows, entry: p}
+	if p != nil && p.plan != nil {
+		in.read, _ = p.plan.Decode(r.Rows)
+	}
+	return in
 }
 
-func (in input) rows() int {
+func (in *input) rows() int {
 	if in.raw == nil {
 		return in.cols.Rows()
 	}
 	return len(in.raw)
 }
 
+// of is the rows with at least the columns of the bundle.
+func (in *input) of(b *model.Bundle) (*frame.Frame, error) {
+	if in.read != nil {
+		if at, ok := in.entry.readers[b]; ok {
+			return &in.read[at], nil
+		}
+	}
+	return in.frame(b.Inputs())
+}
+
 // frame is the rows with at least the fields. Columns that came as columns are given as
 // they are: whoever scores them says what is absent.
-func (in input) frame(fields []frame.Field) (*frame.Frame, error) {
+func (in *input) frame(fields []frame.Field) (*frame.Frame, error) {
 	if in.raw == nil {
 		return in.cols, nil
 	}
@@ -44,7 +63,10 @@ func (in input) frame(fields []frame.Field) (*frame.Frame, error) {
 }
 
 // meta is the rows with the columns that tell which row this is and when.
-func (in input) meta(fields []frame.Field) (*frame.Frame, error) {
+func (in *input) meta(fields []frame.Field) (*frame.Frame, error) {
+	if in.read != nil {
+		return &in.read[0], nil
+	}
 	if in.raw != nil {
 		return frame.DecodeRows(in.raw, frame.DecodeOptions{Required: fields, Loose: true})
 	}
@@ -57,7 +79,7 @@ func (in input) meta(fields []frame.Field) (*frame.Frame, error) {
 }
 
 // number is a column of row i as a number; false where it is none.
-func (in input) number(column string, i int) (float64, bool) {
+func (in *input) number(column string, i int) (float64, bool) {
 	if in.raw == nil {
 		c := in.cols.Column(column)
 		if c == nil || c.Kind != frame.Number || c.Missing(i) {
@@ -73,7 +95,7 @@ func (in input) number(column string, i int) (float64, bool) {
 }
 
 // row is row i as the log keeps it, in memory of its own.
-func (in input) row(i int) json.RawMessage {
+func (in *input) row(i int) json.RawMessage {
 	if in.raw == nil {
 		return encodeRow(in.cols, i)
 	}

@@ -17,6 +17,8 @@ type metrics struct {
 	bad      *prometheus.CounterVec
 	failures *prometheus.CounterVec
 	latency  *prometheus.HistogramVec
+	turned   *prometheus.CounterVec
+	skipped  prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -31,23 +33,29 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "flyball_serving_version_failures_total", Help: "Rows that a version could not score.",
 		}, []string{"model", "version", "role"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "flyball_serving_row_seconds", Help: "Time to answer a row, without the log.",
+			Name: "flyball_serving_row_seconds", Help: "Time to answer a row: that of its request, by its rows.",
 			Buckets: prometheus.ExponentialBuckets(1e-6, 4, 12),
 		}, []string{"model"}),
+		turned: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flyball_serving_turned_away_requests_total", Help: "Requests that were not let in: the queue was full, or their turn would have come too late.",
+		}, []string{"model"}),
+		skipped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flyball_serving_skipped_besides_total", Help: "Requests whose other versions did not score beside the answer, because too many were doing so.",
+		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.rows, m.bad, m.failures, m.latency)
+		reg.MustRegister(m.rows, m.bad, m.failures, m.latency, m.turned, m.skipped)
 	}
 	return m
 }
 
-func (m *metrics) refused(model string) { m.bad.WithLabelValues(model).Inc() }
-
-func (m *metrics) answered(rs []prediction.Record) {
+// counted counts the rows of an answer by a route, and the failures beside it.
+func (m *metrics) counted(p *published, rs []prediction.Record) {
 	for i := range rs {
 		r := &rs[i]
-		m.rows.WithLabelValues(r.Model, strconv.Itoa(r.Version), r.Arm).Inc()
-		m.latency.WithLabelValues(r.Model).Observe(r.Latency.Seconds())
+		if c := p.answers[r.Arm]; c != nil {
+			c.Inc()
+		}
 		for _, o := range r.Others {
 			if o.Error != "" {
 				m.failures.WithLabelValues(r.Model, strconv.Itoa(o.Version), o.Role).Inc()

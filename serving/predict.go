@@ -4,6 +4,8 @@ package serving
 
 import (
 	"context"
+	"slices"
+	"strconv"
 	"time"
 
 	"flyball/data/frame"
@@ -55,7 +57,7 @@ func (s *Server) Predict(ctx context.Context, req Request) (Answer, error) {
 	}
 	defer p.drop()
 	switch n := req.name(); {
-	case n.Alias == "" && (n.Version == 0 || p.answers(n.Version)):
+	case n.Alias == "" && (n.Version == 0 || p.standsFor(n.Version)):
 		return s.byRoute(ctx, p, &req)
 	case n.Alias == "" && p.Versions[n.Version] != nil:
 		return s.asked(ctx, &req, p.Versions[n.Version], n.Version)
@@ -64,7 +66,7 @@ func (s *Server) Predict(ctx context.Context, req Request) (Answer, error) {
 }
 
 // byRoute answers as the entry's route decides.
-func (s *Server) byRoute(ctx context.Context, p *published, req *Request) (Answer, error) {
+func (s *Server) byRoute(ctx context.Context, p *published, req *Request) (_ Answer, err error) {
 	if p.Stop != "" {
 		return Answer{}, fault.New(fault.Unavailable, "%s does not answer: %s", req.Model, p.Stop)
 	}
@@ -72,15 +74,18 @@ func (s *Server) byRoute(ctx context.Context, p *published, req *Request) (Answe
 		return Answer{}, err
 	}
 	began := time.Now()
-	in := req.input()
-	records, err := s.begin(p, req.Model, in)
-	if err != nil {
-		s.metrics.refused(req.Model)
+	if err := p.begin(ctx, req); err != nil {
 		return Answer{}, err
 	}
-	b := newBatch(ctx, &p.Entry, in)
+	defer func() { p.end(began, req.rows(), err) }()
+	in := req.input(p)
+	records, err := s.begin(p, req.Model, in)
+	if err != nil {
+		return Answer{}, err
+	}
+	b := newBatch(ctx, &p.Entry, in, s.opts.Time)
+	b.together(records, req.Version)
 	if err := b.validate(); err != nil {
-		s.metrics.refused(req.Model)
 		return Answer{}, err
 	}
 	b.answer(records, req.Version)
@@ -88,10 +93,9 @@ func (s *Server) byRoute(ctx context.Context, p *published, req *Request) (Answe
 	for i := range records {
 		records[i].Latency = each
 	}
-	if err := s.log(ctx, &p.Entry, records); err != nil {
+	if err := s.finish(ctx, p, b, records); err != nil {
 		return Answer{}, err
 	}
-	s.metrics.answered(records)
 	a := Answer{
 		Model: req.Model, Version: records[0].Version, Generation: p.Route.Generation, Records: records, Routed: true,
 		Bundle: p.bundle(&records[0]),
@@ -102,6 +106,39 @@ func (s *Server) byRoute(ctx context.Context, p *published, req *Request) (Answe
 	s.opts.Reasons.keep(ctx, p, records, a.Reasons)
 	return a, nil
 }
+
+// finish has the records kept. Where a version is still to score beside the answer and
+// waits for a process, that is not waited for, unless the answer is durable: the records
+// are kept when it has spoken.
+func (s *Server) finish(ctx context.Context, p *published, b *batch, records []prediction.Record) error {
+	if !b.pending() || p.Durable {
+		b.besides(records)
+		s.metrics.counted(p, records)
+		return s.log(ctx, &p.Entry, records)
+	}
+	select {
+	case s.beside <- struct{}{}:
+	default:
+		s.metrics.skipped.Inc()
+		s.metrics.counted(p, records)
+		return s.log(ctx, &p.Entry, records)
+	}
+	b.detach()
+	if !p.take() { // cannot be: the caller has it
+		return fault.New(fault.Internal, "the entry of %s is gone", p.Route.Model)
+	}
+	kept := slices.Clone(records)
+	s.closing.Go(func() {
+		defer func() { <-s.beside; p.drop() }()
+		b.besides(kept)
+		s.metrics.counted(p, kept)
+		_ = s.log(b.ctx, &p.Entry, kept) // it is not durable: what is dropped is counted
+	})
+	return nil
+}
+
+// besideAtOnce is how many requests may have a version score after their answer.
+const besideAtOnce = 256
 
 // fromShelf answers by what the shelf has under the name.
 func (s *Server) fromShelf(ctx context.Context, req *Request) (Answer, error) {
@@ -127,16 +164,18 @@ func notServed(n ident.Name) error {
 }
 
 // asked scores the rows by the one version asked for.
-func (s *Server) asked(ctx context.Context, req *Request, m *model.Bundle, version int) (Answer, error) {
+func (s *Server) asked(ctx context.Context, req *Request, m *model.Bundle, version int) (_ Answer, err error) {
 	if err := req.check(s.opts.MaxRows); err != nil {
 		return Answer{}, err
 	}
-	b := newBatch(ctx, &Entry{Versions: map[int]*model.Bundle{version: m}}, req.input())
+	began, c := time.Now(), s.meter(req.Model)
+	if err := c.begin(ctx, req); err != nil {
+		return Answer{}, err
+	}
+	defer func() { c.end(began, req.rows(), err) }()
+	b := newBatch(ctx, &Entry{Versions: map[int]*model.Bundle{version: m}}, req.input(nil), s.opts.Time)
 	got := b.score(m)
 	if got.err != nil {
-		if fault.Is(got.err, fault.Invalid) {
-			s.metrics.refused(req.Model)
-		}
 		return Answer{}, got.err
 	}
 	records := make([]prediction.Record, req.rows())
@@ -149,7 +188,7 @@ func (s *Server) asked(ctx context.Context, req *Request, m *model.Bundle, versi
 	for _, u := range got.Unseen {
 		records[u.Row].Flags = unseen(records[u.Row].Flags, u.Column)
 	}
-	s.metrics.answered(records)
+	s.metrics.rows.WithLabelValues(req.Model, strconv.Itoa(version), Asked).Add(float64(len(records)))
 	a := Answer{Model: req.Model, Version: version, Records: records, Bundle: m}
 	if req.Explain {
 		a.Reasons, a.Unexplained = explain(ctx, func(*prediction.Record) *model.Bundle { return m }, b.in, records)

@@ -36,6 +36,8 @@ type Options struct {
 	MaxRows int                   // of one request; 0: 10,000
 	Shelf   Shelf                 // nil: only what is published is answered
 	Reasons *Reasoner             // keeps why predictions are what they are; nil: nobody does
+	Limits  Limits                // of each model
+	Time    time.Duration         // that a request has whose caller names none, where a version waits for a process; 0: 30 s
 }
 
 // Server answers predictions. All methods may be called at once.
@@ -44,10 +46,12 @@ type Server struct {
 	table   atomic.Pointer[Table]
 	change  sync.Mutex // held by Publish and Close
 	metrics *metrics
+	meters  sync.Map      // *meter by model
+	beside  chan struct{} // one for each request that has a version score after its answer
 
 	held    sync.Mutex            // guards uses
 	uses    map[*model.Bundle]int // by how many entries a bundle is named, those still draining among them
-	closing sync.WaitGroup        // bundles on their way out
+	closing sync.WaitGroup        // bundles on their way out, and versions that score after the answer
 }
 
 // New makes a server that serves nothing yet.
@@ -55,7 +59,16 @@ func New(opts Options) *Server {
 	if opts.MaxRows == 0 {
 		opts.MaxRows = 10_000
 	}
-	s := &Server{opts: opts, metrics: newMetrics(opts.Metrics), uses: map[*model.Bundle]int{}}
+	if opts.Time == 0 {
+		opts.Time = 30 * time.Second
+	}
+	if opts.Limits.InFlight == 0 {
+		opts.Limits.InFlight = 512
+	}
+	if opts.Limits.Queue == 0 {
+		opts.Limits.Queue = 2048
+	}
+	s := &Server{opts: opts, metrics: newMetrics(opts.Metrics), uses: map[*model.Bundle]int{}, beside: make(chan struct{}, besideAtOnce)}
 	s.table.Store(&Table{})
 	return s
 }
@@ -80,7 +93,7 @@ func (s *Server) Publish(name string, e Entry) error {
 	if entries == nil {
 		entries = map[string]*published{}
 	}
-	entries[name] = s.published(e)
+	entries[name] = s.published(name, e)
 	s.table.Store(&Table{entries: entries})
 	if before != nil {
 		before.drop()

@@ -322,13 +322,44 @@ func stops(c byte) bool {
 
 // scalar reports whether v is a JSON number, true, false or null.
 func scalar(v []byte) bool {
-	for i, c := range v {
-		if c >= '0' && c <= '9' && (i > 0 || c != '0') {
-			continue
-		}
-		return json.Valid(v)
+	i := 0
+	if i < len(v) && v[i] == '-' {
+		i++
 	}
-	return true
+	from := i
+	for i < len(v) && v[i]-'0' <= 9 {
+		i++
+	}
+	if i == from {
+		return string(v) == "true" || string(v) == "false" || string(v) == "null"
+	}
+	if v[from] == '0' && i > from+1 {
+		return false
+	}
+	if i < len(v) && v[i] == '.' {
+		i++
+		from = i
+		for i < len(v) && v[i]-'0' <= 9 {
+			i++
+		}
+		if i == from {
+			return false
+		}
+	}
+	if i < len(v) && v[i]|0x20 == 'e' {
+		i++
+		if i < len(v) && (v[i] == '+' || v[i] == '-') {
+			i++
+		}
+		from = i
+		for i < len(v) && v[i]-'0' <= 9 {
+			i++
+		}
+		if i == from {
+			return false
+		}
+	}
+	return i == len(v)
 }
 
 // nested skips an object or a list, minding strings.
