@@ -104,11 +104,7 @@ func (s *schema) strange(ts []tensor) error {
 		case seen[t.name]:
 			return t.bad("it stands twice")
 		case !s.takes(t.name):
-			e := t.bad("the model has no such input")
-			if len(t.shape) == 2 && len(ts) == 1+len(s.meta) {
-				return e.Do("one tensor for all inputs has the shape [rows,%d], and all inputs must be numbers", len(s.inputs))
-			}
-			return e.Do("its metadata lists them")
+			return t.bad("the model has no such input").Do("its metadata lists them")
 		}
 		seen[t.name] = true
 	}
@@ -126,10 +122,14 @@ func (s *schema) takes(name string) bool {
 func (s *schema) absent(name string, ts []tensor) error {
 	e := fault.New(fault.Invalid, "input %q is absent", name)
 	for i := range ts {
-		if !s.takes(ts[i].name) {
-			e.What += ", and the model has no " + quoted("input", ts[i].name)
-			break
+		if s.takes(ts[i].name) {
+			continue
 		}
+		e.What += ", and the model has no " + quoted("input", ts[i].name)
+		if len(ts[i].shape) == 2 && len(ts) == 1+len(s.meta) {
+			return e.Do("send a tensor for each input; one for all has the shape [rows,%d], and all inputs must be numbers", len(s.inputs))
+		}
+		break
 	}
 	return e.Do("send it: the model's metadata lists what it takes; a value that is missing is null or NaN in FP64")
 }
