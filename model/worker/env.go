@@ -50,9 +50,9 @@ func (h *Host) maker(key string) *making {
 }
 
 // interpreter is the Python that runs a model: the operator's, or that of an environment
-// with the model's requirements, which is made when it is not there. Where there is
-// neither the operator's nor uv it is a Refused fault.
-func (h *Host) interpreter(ctx context.Context, python string, f folder, log *slog.Logger) (string, error) {
+// with the model's requirements and more, which is made when it is not there. Where
+// there is neither the operator's nor uv it is a Refused fault.
+func (h *Host) interpreter(ctx context.Context, python string, f folder, more string, log *slog.Logger) (string, error) {
 	if h.opts.Python != "" {
 		return h.operators(ctx)
 	}
@@ -72,7 +72,7 @@ func (h *Host) interpreter(ctx context.Context, python string, f folder, log *sl
 	if err != nil {
 		return "", err
 	}
-	return h.environment(ctx, uv, minor(python), requirements, f.path, log)
+	return h.environment(ctx, uv, minor(python), append(requirements, more...), f.path, log)
 }
 
 // operators is the interpreter that the operator named, by its own word: what is named

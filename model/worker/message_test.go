@@ -118,8 +118,12 @@ func FuzzDecode(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if back, err := Decode(again); err != nil || !reflect.DeepEqual(back, file) {
-				t.Fatalf("got %v, %v; want %v", back, err, file)
+			back, err := Decode(again)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if third, err := back.Encode(); err != nil || !bytes.Equal(third, again) {
+				t.Fatalf("got %s, %v; want %s", third, err, again)
 			}
 		}
 		_, _ = describe(b)

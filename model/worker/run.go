@@ -113,7 +113,7 @@ func (s *Scorer) start() (*process, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "the worker's program cannot be written")
 	}
-	python, err := h.interpreter(s.ctx, s.file.Python, s.folder, s.log)
+	python, err := h.interpreter(s.ctx, s.file.Python, s.folder, "", s.log)
 	if err != nil {
 		return nil, err
 	}
@@ -217,6 +217,7 @@ func (s *Scorer) lost(p *process) {
 func (s *Scorer) failed(reason string, err error) {
 	s.mu.Lock()
 	s.health = s.health.failure(s.host.opts.Now(), s.host.policy, s.folder.key)
+	s.last = err
 	h := s.health
 	s.mu.Unlock()
 	s.host.metrics.failures.WithLabelValues(s.model, reason).Inc()

@@ -43,6 +43,7 @@ type Scorer struct {
 
 	mu     sync.Mutex
 	health health
+	last   error        // of the last failure
 	pids   map[int]bool // of the processes that are ready
 	ready  atomic.Bool  // one has been ready once
 }
@@ -82,6 +83,9 @@ func (s *Scorer) Score(ctx context.Context, rows *frame.Frame) (model.Scores, er
 	c, err := s.rowsCall(ctx, "score", rows, nil)
 	if err != nil {
 		return model.Scores{}, err
+	}
+	if most := maxAnswer / 8 / s.file.Outputs; rows.Rows() > most {
+		return model.Scores{}, fault.New(fault.TooLarge, "there are %d rows, more than %d", rows.Rows(), most).Do("send them in parts")
 	}
 	if rows.Rows() == 0 {
 		return model.Scores{Outputs: s.file.Outputs, Values: []float64{}}, nil
@@ -208,6 +212,9 @@ func (s *Scorer) refused() error {
 	defer s.mu.Unlock()
 	if len(s.pids) > 0 || s.health.ask(now) != refuse {
 		return nil
+	}
+	if fault.Is(s.last, fault.Refused) { // asking again is of no use, and it says why
+		return s.last
 	}
 	return fault.New(fault.Unavailable, "the model's process failed %d times in a row and rests", s.health.streak).
 		Do("ask again in %s; what it printed is in %s", s.health.again.Sub(now).Round(time.Second), s.out.path)
