@@ -222,7 +222,7 @@ func buildClip(n *site) (op, error) {
 		copy(bounded[:], in[1:])
 		for i, to := range []*float64{&low, &high} {
 			if b := bounded[i]; b != nil {
-				if b.kind != in[0].kind || b.len() != 1 {
+				if b.kind != in[0].kind || b.kind == textKind || b.len() != 1 {
 					return fault.New(fault.Invalid, "a bound of Clip is no single %s", in[0].kind)
 				}
 				*to = b.toFloat64()[0]

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"sync"
 
 	"flyball/data/dataset"
 	"flyball/data/frame"
@@ -28,6 +29,8 @@ type Model struct {
 	second bool // of two probabilities the second is the score
 	scores int
 	bytes  int
+
+	answers func() (*answers, error) // made when first asked for
 }
 
 // input is a graph's input and the columns that fill it.
@@ -82,6 +85,7 @@ func read(raw []byte, m model.Manifest) (*Model, error) {
 	if out.plan, err = newPlan(p, c.scores, len(raw)); err != nil {
 		return nil, err
 	}
+	out.answers = sync.OnceValues(func() (*answers, error) { return newAnswers(p, c.about, len(raw)) })
 	var names []string
 	if m.Answer != nil && m.Answer.Signature != nil {
 		names = columnNames(m.Answer.Signature.Inputs)
@@ -304,8 +308,7 @@ func (m *Model) check(rows *frame.Frame) error {
 // part scores some rows, the first of which is row from of the request.
 func (m *Model) part(rows *frame.Frame, from int, to []float64) error {
 	n := rows.Rows()
-	fill := func(e *session) ([]*tensor, error) { return m.tensors(e, rows) }
-	err := m.plan.run(fill, n, func(out []*tensor) error {
+	return m.outputs(m.plan, rows, from, func(out []*tensor) error {
 		width, at := m.scores, 0
 		if m.second {
 			width = 2
@@ -326,10 +329,6 @@ func (m *Model) part(rows *frame.Frame, from int, to []float64) error {
 		}
 		return nil
 	})
-	if f, ok := err.(*badValue); ok { //nolint:errorlint // made below, never wrapped
-		return fault.New(fault.Invalid, "row %d: column %q: %s", from+f.row, f.column, f.why)
-	}
-	return err
 }
 
 // copy puts w columns of t at column at of the scores.

@@ -246,3 +246,24 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestModelsAnswerAsPyfuncDoes(t *testing.T) {
+	row := [][]any{{0.5, -1.0, 2.0, "ber"}}
+	for _, c := range []struct{ name, want string }{
+		{"boosting", `[{"variable": `},
+		{"vectors", `[{"output_label": "no", "output_probability": {"no": `},
+		{"forest", `[{"output_label": 0, "output_probability": {"0": `},
+		{"table", `[{"output_label": "yes", "output_probability": {"no": `},
+	} {
+		m := open(t, c.name, model.Manifest{})
+		got, err := m.Answer(t.Context(), model.Call{Rows: table(m.Inputs(), [][]any{row[0][:len(m.Inputs())]})})
+		if err != nil || !strings.HasPrefix(string(got), c.want) || !json.Valid(got) {
+			t.Errorf("%s: got %s (%v)", c.name, got, err)
+		}
+	}
+	m := open(t, "boosting", model.Manifest{})
+	got, err := m.Answer(t.Context(), model.Call{Body: json.RawMessage(`{"inputs": [[0.5, -1, 2], [0.5, -1, 2]]}`)})
+	if err != nil || !strings.HasPrefix(string(got), `{"variable": [[`) || !json.Valid(got) {
+		t.Errorf("got %s (%v)", got, err)
+	}
+}

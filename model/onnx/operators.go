@@ -110,6 +110,7 @@ func reduceOperators() []operator {
 		{"", "MatMul", 2, 2, 1, buildMatMul},
 		{"", "BatchNormalization", 5, 5, 1, buildBatchNorm},
 		{"", "Softmax", 1, 1, 1, buildSoftmax(false)},
+		{"", "LayerNormalization", 2, 3, 3, buildLayerNorm},
 		{"", "LogSoftmax", 1, 1, 1, buildSoftmax(true)},
 		{"", "ArgMax", 1, 1, 1, buildArg(more[float64])},
 		{"", "ArgMin", 1, 1, 1, buildArg(less[float64])},
@@ -137,6 +138,7 @@ func classicalOperators() []operator {
 		{domainML, "SVMClassifier", 1, 1, 2, buildVectorClassifier},
 		{domainML, "SVMRegressor", 1, 1, 1, buildVectorRegressor},
 		{domainML, "Scaler", 1, 1, 1, buildScaler},
+		{domainML, "TreeEnsemble", 1, 1, 1, buildTrees},
 		{domainML, "TreeEnsembleClassifier", 1, 1, 2, buildTreeClassifier},
 		{domainML, "TreeEnsembleRegressor", 1, 1, 1, buildTreeRegressor},
 	}

@@ -47,6 +47,7 @@ type plan struct {
 // planner makes a plan.
 type planner struct {
 	model  *modelProto
+	all    map[string]operator // by domain and name
 	place  map[string]int // by the name of a value
 	known  []*tensor
 	source map[string]*nodeProto    // who makes a value
@@ -70,7 +71,10 @@ const (
 func newPlan(m *modelProto, outputs []string, bytes int) (*plan, error) {
 	p := &planner{
 		model: m, place: map[string]int{}, source: map[string]*nodeProto{}, inits: map[string]*tensorProto{},
-		given: map[string]int{}, state: map[*nodeProto]nodeState{}, folds: &session{},
+		given: map[string]int{}, state: map[*nodeProto]nodeState{}, folds: &session{}, all: map[string]operator{},
+	}
+	for _, o := range operators() {
+		p.all[o.domain+":"+o.name] = o
 	}
 	g := m.graph
 	for i := range g.initializers {
@@ -172,7 +176,7 @@ func (p *planner) add(n *nodeProto, bytes, depth int) error {
 		}
 		s.in, at.known = append(s.in, i), append(at.known, v)
 	}
-	do, err := at.build()
+	do, err := at.build(p.all)
 	if err != nil {
 		return within(err, n)
 	}

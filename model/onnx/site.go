@@ -21,15 +21,9 @@ const domainML = "ai.onnx.ml"
 
 // build makes the operator of a node. An operator or an attribute that is not known is a
 // Refused fault.
-func (n *site) build() (op, error) {
-	var found *operator
-	for _, o := range operators() {
-		if o.name == n.op && o.domain == n.domain {
-			found = &o
-			break
-		}
-	}
-	if found == nil {
+func (n *site) build(all map[string]operator) (op, error) {
+	found, ok := all[n.domain+":"+n.op]
+	if !ok {
 		name := n.op
 		if n.domain != "" {
 			name = n.domain + "." + name
