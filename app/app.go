@@ -31,11 +31,12 @@ import (
 	"flyball/governance/retention"
 	"flyball/job"
 	"flyball/loop"
+	"flyball/model/formats"
+	"flyball/model/worker"
 	"flyball/serving"
 	"flyball/serving/predictionlog"
 	"flyball/store"
 	"flyball/training"
-	"flyball/training/learner"
 )
 
 // Config is what a server is built from.
@@ -59,6 +60,10 @@ type Config struct {
 	PredictionsBytes int64         // the oldest days of predictions are removed while they take more; 0: no bound
 
 	ModelMemory int64 // bytes of memory of the models that are scored beside the routes; 0: a quarter of what there is
+
+	// Python runs the models that only Python can score: an interpreter that has what
+	// they need, or "uv", which makes an environment for each. Empty: they are refused.
+	Python string
 
 	// Manual has the clock move only by request (POST /v1/clock), and the loop and its
 	// jobs with it: for replays of history. Start is where it begins when the data
@@ -87,6 +92,7 @@ type App struct {
 	loop      *loop.Loop
 	control   *control.Service
 	worker    *job.Worker
+	workers   *worker.Host // of models that need Python; nil: none
 	metrics   *prometheus.Registry
 	listener  net.Listener
 	oip       *oip.Face
@@ -153,7 +159,8 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 
 // build puts the parts together.
 func (a *App) build() {
-	decoders := learner.Decoders()
+	a.workers = a.newWorkers()
+	decoders := formats.Decoders(a.workers)
 	a.artifacts = artifact.New(artifact.Options{Blobs: a.blobs, Store: a.store, Quota: a.cfg.Quota, Now: a.clock.now})
 	a.collector = retention.New(retention.Options{Store: a.store, Blobs: a.blobs, Now: a.clock.now})
 	a.serving = a.newServing(decoders)
@@ -251,6 +258,9 @@ func (a *App) Close() error {
 		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if a.workers != nil {
+		errs = append(errs, a.workers.Close())
 	}
 	if a.log != nil {
 		errs = append(errs, a.log.Close())

@@ -42,6 +42,7 @@ func (a *App) handler() http.Handler {
 		a.cfg.Logger.Error("there are no pages", "error", err)
 	}
 	a.tracking(mux)
+	a.scoring(mux)
 	a.oip.Mount(mux)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })

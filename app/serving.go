@@ -10,6 +10,7 @@ import (
 	"flyball/fault"
 	"flyball/ident"
 	"flyball/model"
+	"flyball/model/mlmodel"
 	"flyball/model/registry"
 	"flyball/search"
 	"flyball/serving"
@@ -146,6 +147,10 @@ func (a *App) newServing(decoders model.Decoders) *serving.Server {
 }
 
 // openFolder reads a model that a client logged.
-func (m *models) openFolder(_ context.Context, v registry.Version) (*model.Bundle, error) {
-	return nil, fault.New(fault.Refused, "%s was registered by a client and is not read yet", v.Ref)
+func (m *models) openFolder(ctx context.Context, v registry.Version) (*model.Bundle, error) {
+	read, err := mlmodel.Read(ctx, m.app.folder(v.Location), m.decoders, "")
+	if err != nil {
+		return nil, err
+	}
+	return read.Hold(ctx, m.decoders, v.Model)
 }

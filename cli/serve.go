@@ -101,8 +101,10 @@ func serveCommand(e *env) *cobra.Command {
 	c.Flags().StringVar(&cfg.GRPC, "grpc", "127.0.0.1:7181", "address to answer gRPC at (Open Inference Protocol); empty: none; else the port after that of --listen")
 	c.Flags().StringArrayVar(&cfg.Hosts, "host", nil, "another name of the server, as a proxy before it asks for (may be repeated)")
 	c.Flags().StringArrayVar(&cfg.Locations, "artifact-location", nil, "where experiments may keep their files besides here, such as s3://team/mlflow (may be repeated); clients write there with their own keys")
+	c.Flags().StringVar(&cfg.Python, "python", "", "score models that need Python in processes of this interpreter, or of environments that uv makes: \"uv\" (default none: they are refused); whoever may register a model then runs code here")
 	bounds.add(c)
 	c.Flags().StringVar(&clock, "clock", "", "for replays of history: begin at this time, and move only by POST /v1/clock")
+	c.Flags().BoolVar(&cfg.AccessLog, "access-log", false, "log a line for each request, without its rows")
 	c.Flags().StringVar(&level, "log", "info", "debug, info, warn or error")
 	return c
 }

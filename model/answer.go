@@ -21,8 +21,12 @@ type Answer struct {
 	// classes: above 0.5 it is the second.
 	Classes []json.RawMessage `json:"classes,omitempty"`
 
-	// Names are the columns of Records, one a score.
+	// Names are those of the model's outputs, for the forms that tell them: of each
+	// score, or of the class and the probabilities; one for several scores names all.
 	Names []string `json:"names,omitempty"`
+
+	// Maps says that the probabilities of Arrays are objects by class, not lists.
+	Maps bool `json:"maps,omitempty"`
 
 	// Single says that the scores are float32 where the model comes from. They are
 	// rounded to it before they are compared or written.
@@ -52,7 +56,8 @@ const (
 	Values  Form = ""        // one number a row, or a list of numbers where the model has several scores
 	Label   Form = "label"   // one class a row
 	Lists   Form = "lists"   // a list of numbers a row, of one number too
-	Records Form = "records" // an object a row, a member for each score
+	Records Form = "records" // an object a row with a member for each score; with one name for several scores, an object for each
+	Arrays  Form = "arrays"  // one object, with a list of the rows' answers for each output (ONNX on tensors)
 	Own     Form = "own"     // what the model's scorer answers by itself, whatever it is
 	Both    Form = "both"    // an object a row: the class, and the probability of each class (ONNX classifiers)
 )
@@ -78,7 +83,7 @@ type Answerer interface {
 // a scorer could take are an Invalid fault.
 func (b *Bundle) Answer(ctx context.Context, c Call) (json.RawMessage, error) {
 	a := b.Manifest.Answer
-	if own, ok := b.scorer.(Answerer); ok && (a == nil || a.Form == Own) {
+	if own, ok := b.scorer.(Answerer); ok {
 		return own.Answer(ctx, c)
 	}
 	if c.Rows == nil {
@@ -98,5 +103,5 @@ func (b *Bundle) Answer(ctx context.Context, c Call) (json.RawMessage, error) {
 // be handed a body that no frame can hold.
 func (b *Bundle) Answers() bool {
 	_, own := b.scorer.(Answerer)
-	return own && (b.Manifest.Answer == nil || b.Manifest.Answer.Form == Own)
+	return own
 }

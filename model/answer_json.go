@@ -13,6 +13,9 @@ import (
 // predict gives of them: a JSON list, an item a row. A row without scores, which nothing
 // could answer, is null. A may be nil.
 func (a *Answer) Predictions(rows iter.Seq[[]float64]) json.RawMessage {
+	if a != nil && a.Form == Arrays && len(a.Names) > 0 {
+		return a.arrays(rows)
+	}
 	out := []byte{'['}
 	for scores := range rows {
 		if len(out) > 1 {
@@ -44,6 +47,14 @@ func (a *Answer) appendRow(b []byte, scores []float64) []byte {
 			b = appendNumber(b, a.number(x))
 		}
 		return append(b, '}')
+	case form == Records && len(a.Names) == 1:
+		for i, x := range scores {
+			if i > 0 {
+				b = append(b, ", "...)
+			}
+			b = append(appendNumber(appendKey(append(b, '{'), 0, a.Names[0]), a.number(x)), '}')
+		}
+		return b
 	case form == Lists || len(scores) > 1:
 		b = append(b, '[')
 		for i, x := range scores {
@@ -61,7 +72,12 @@ func (a *Answer) appendRow(b []byte, scores []float64) []byte {
 func (a *Answer) appendBoth(b []byte, scores []float64) []byte {
 	b = appendKey(append(b, '{'), 0, a.Names[0])
 	b = append(b, a.Classes[a.place(scores)]...)
-	b = append(appendKey(b, 1, a.Names[1]), '{')
+	return append(a.appendMap(appendKey(b, 1, a.Names[1]), scores), '}')
+}
+
+// appendMap writes the probability of each class by its name.
+func (a *Answer) appendMap(b []byte, scores []float64) []byte {
+	b = append(b, '{')
 	if len(scores) == 1 && len(a.Classes) == 2 {
 		scores = []float64{1 - scores[0], scores[0]}
 	}
@@ -75,7 +91,37 @@ func (a *Answer) appendBoth(b []byte, scores []float64) []byte {
 		}
 		b = appendNumber(appendKey(b, i, name), a.number(x))
 	}
-	return append(b, "}}"...)
+	return append(b, '}')
+}
+
+// arrays writes a list for each output.
+func (a *Answer) arrays(rows iter.Seq[[]float64]) json.RawMessage {
+	out := []byte{'{'}
+	for k, name := range a.Names {
+		out = append(appendKey(out, k, name), '[')
+		first := true
+		for scores := range rows {
+			if !first {
+				out = append(out, ", "...)
+			}
+			first = false
+			switch {
+			case len(scores) == 0:
+				out = append(out, "null"...)
+			case len(a.Names) == 2 && k == 0 && a.place(scores) < len(a.Classes):
+				out = append(out, a.Classes[a.place(scores)]...)
+			case a.Maps:
+				out = a.appendMap(out, scores)
+			default:
+				if len(scores) == 1 && len(a.Classes) == 2 {
+					scores = []float64{1 - scores[0], scores[0]}
+				}
+				out = (&Answer{Form: Lists, Single: a.Single}).appendRow(out, scores)
+			}
+		}
+		out = append(out, ']')
+	}
+	return append(out, '}')
 }
 
 // place is the class that the scores stand for.

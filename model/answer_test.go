@@ -35,6 +35,9 @@ func TestScoresAreAnsweredAsMLflowWritesThem(t *testing.T) {
 		{"the first of the best classes", &Answer{Form: Label, Classes: raw(`"a"`, `"b"`, `"c"`)}, [][]float64{{0.2, 0.4, 0.4}}, `["b"]`},
 		{"a member for each output", &Answer{Form: Records, Names: []string{"variable"}}, [][]float64{{2}}, `[{"variable": 2.0}]`},
 		{"class and probabilities", &Answer{Form: Both, Names: []string{"label", "p"}, Classes: raw("0", "1")}, [][]float64{{0.75}}, `[{"label": 1, "p": {"0": 0.25, "1": 0.75}}]`},
+		{"an object for each number of one output", &Answer{Form: Records, Names: []string{"y"}}, [][]float64{{2, 3}}, `[{"y": 2.0}, {"y": 3.0}]`},
+		{"arrays", &Answer{Form: Arrays, Names: []string{"y"}}, [][]float64{{2}, {3}}, `{"y": [[2.0], [3.0]]}`},
+		{"arrays of classes and probabilities", &Answer{Form: Arrays, Names: []string{"label", "p"}, Classes: raw("0", "1")}, [][]float64{{0.75}}, `{"label": [1], "p": [[0.25, 0.75]]}`},
 		{"no rows", nil, nil, `[]`},
 	} {
 		if got := string(c.answer.Predictions(slices.Values(c.rows))); got != c.want {

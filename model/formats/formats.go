@@ -12,6 +12,7 @@ import (
 	"flyball/model/constant"
 	"flyball/model/lightgbm"
 	"flyball/model/linear"
+	"flyball/model/onnx"
 	"flyball/model/worker"
 	"flyball/model/xgboost"
 )
@@ -23,7 +24,7 @@ func Decoders(host *worker.Host) model.Decoders {
 		Estimators: map[string]func([]byte) (model.Estimator, error){
 			"model.json": xgboost.Decode, "linear.json": linear.Decode, "constant.json": constant.Decode,
 		},
-		Scorers: map[string]open{lightgbm.File: lightgbm.Open},
+		Scorers: map[string]open{lightgbm.File: lightgbm.Open, onnx.File: onnx.Open},
 	}
 	if host != nil {
 		d.Scorers[worker.FileName] = host.Open

@@ -18,6 +18,7 @@ import (
 	"flyball/fault"
 	"flyball/model"
 	"flyball/model/lightgbm"
+	"flyball/model/onnx"
 	"flyball/model/worker"
 )
 
@@ -165,15 +166,29 @@ func (r *reader) data(ctx context.Context, name string, flavor map[string]any) (
 // onnx reads a model that package onnx can score; any other is for a worker. What a
 // classifier or a regressor answers, its scorer says by itself.
 func (r *reader) onnx(ctx context.Context, flavor map[string]any) (Model, error) {
-	if _, known := r.decoders.Scorers["model.onnx"]; !known {
+	if _, known := r.decoders.Scorers[onnx.File]; !known {
 		return Model{}, errForWorker
 	}
 	raw, err := r.data(ctx, "onnx", flavor)
 	if err != nil {
 		return Model{}, errForWorker // a folder of weights beside it
 	}
-	m := Model{Kind: r.kind, Tolerance: 1e-6, File: model.File{Name: "model.onnx", Bytes: raw}, Answer: model.Answer{Form: model.Own}}
-	if m.Inputs, m.Unframed = r.framed(); len(m.Unframed) > 0 {
+	about, err := onnx.Describe(raw)
+	if fault.Is(err, fault.Refused) {
+		return Model{}, errForWorker
+	}
+	if err != nil {
+		return Model{}, err
+	}
+	m := Model{Kind: r.kind, Tolerance: 1e-6, File: model.File{Name: onnx.File, Bytes: raw}}
+	if m.Answer, err = r.onnxAnswer(about); err != nil {
+		return Model{}, err
+	}
+	m.Answer.Signature = &model.Signature{Inputs: r.about.Signature.Inputs}
+	if r.kind == "" && about.Classifier() && len(about.Classes) == 2 {
+		m.Kind = dataset.Binary
+	}
+	if _, m.Unframed = r.framed(); len(m.Unframed) > 0 {
 		return Model{}, errForWorker
 	}
 	b, err := m.open(ctx, r.decoders, "")
@@ -184,10 +199,30 @@ func (r *reader) onnx(ctx context.Context, flavor map[string]any) (Model, error)
 		return Model{}, err
 	}
 	m.Inputs = b.Inputs()
-	if told := b.Manifest.Answer; told != nil {
-		m.Answer = *told
-	}
 	return m, b.Close()
+}
+
+// onnxAnswer is how MLflow's _OnnxModelWrapper answers (MLflow 3.17, onnx/__init__.py):
+// rows of a table with a row for each number, under the names of the outputs; tensors
+// with a list for each output.
+func (r *reader) onnxAnswer(about onnx.About) (model.Answer, error) {
+	a := model.Answer{Form: model.Records, Single: true, Type: "object", Maps: about.Zipped}
+	for _, o := range about.Outputs {
+		a.Names = append(a.Names, o.Name)
+		if o.Type == "double" {
+			a.Single = false
+		}
+	}
+	if about.Classifier() {
+		if len(about.Outputs) != 2 || !about.Outputs[0].Label || len(about.Classes) < 2 {
+			return model.Answer{}, errForWorker
+		}
+		a.Form, a.Classes = model.Both, about.Classes
+	}
+	if len(r.schema.Tensors) > 0 {
+		a.Form = model.Arrays
+	}
+	return a, nil
 }
 
 // framed are the columns of the signature that a frame holds, and the names of those
