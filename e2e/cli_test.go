@@ -17,7 +17,7 @@ import (
 
 // verbs are the commands that a user is told of.
 var verbs = []string{
-	"alerts", "apply", "audit", "compare", "completion", "demo", "diff", "doctor", "drift", "events", "export", "gate", "gc", "hold", "import", "init", "label",
+	"alerts", "apply", "audit", "compare", "completion", "demo", "diff", "doctor", "drift", "events", "explain", "export", "gate", "gc", "hold", "import", "init", "label",
 	"predict", "predictions", "promote", "releases", "reproduce", "resume", "retrain", "rollback", "runs", "schema", "score", "serve", "status",
 	"train", "version", "versions", "watch",
 }
@@ -139,6 +139,9 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 		{args: "label bike-demand " + h.key() + " 16", says: ""},
 		{args: "predictions --key " + h.key() + " -o csv", says: ",16,"},
 		{args: "predictions --last 2", says: coming[2].key()},
+		{args: "explain " + coming[2].key(), says: "replayed  equal to the last bit"},
+		{args: "explain " + coming[2].key() + " -m bike-demand -o json", says: `"method": "trees"`},
+		{args: "explain nobody", code: 5, says: "flyball predictions bike-demand"},
 		{args: "score", says: "SINCE"},
 		{args: "drift", says: "SINCE"},
 		{args: "alerts", says: "SINCE"},
@@ -167,6 +170,8 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 		{args: "rollback bike-demand --why complaints", says: "v2"},
 		{args: "status", says: "v1"},
 		{args: "reproduce bike-demand@1", says: "R3"},
+		{args: "explain " + coming[2].key() + " --against 2", says: "against   bike-demand@2 says"},
+		{args: "explain " + coming[2].key() + " --against nobody", code: 5, says: "nobody"},
 		{args: "audit", says: "complaints"},
 		{args: "audit --verify", says: "the chain holds"},
 		{args: "doctor", says: "ok"},
@@ -231,7 +236,7 @@ func TestCommandsThatNeedNoServerWorkWithoutOne(t *testing.T) {
 	}
 	for _, args := range []string{
 		"status", "versions m", "releases m", "gate m@1", "compare m 1 2", "drift m", "score m", "alerts m", "predictions m", "audit", "audit --verify",
-		"events", "watch", "promote m", "rollback m --why x", "retrain m", "hold m --why x", "resume m", "label m k 1", "reproduce m@1",
+		"events", "explain k -m m", "watch", "promote m", "rollback m --why x", "retrain m", "hold m --why x", "resume m", "label m k 1", "reproduce m@1",
 		"apply " + filepath.Join(dir, "model.yaml"), "diff " + filepath.Join(dir, "model.yaml"), "train m",
 	} {
 		command{args: args, code: 7, says: "no server answers at " + none}.check(t, none)
