@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/fault"
@@ -107,51 +105,6 @@ func (f File) fields() []frame.Field {
 		out[i] = in.Field
 	}
 	return out
-}
-
-// described is what MLmodel tells the process, which has no reader of YAML.
-type described struct {
-	Flavors map[string]json.RawMessage
-	Tensors map[string]string // numpy's type of each tensor of the signature
-}
-
-// describe reads MLmodel.
-func describe(b []byte) (described, error) {
-	var doc struct {
-		Flavors   map[string]map[string]any `yaml:"flavors"`
-		Signature struct {
-			Inputs string `yaml:"inputs"`
-		} `yaml:"signature"`
-	}
-	var d described
-	if err := yaml.Unmarshal(b, &doc); err != nil {
-		return d, fault.Wrap(err, fault.Invalid, "MLmodel is not readable YAML")
-	}
-	d.Flavors = map[string]json.RawMessage{}
-	for name, conf := range doc.Flavors {
-		raw, err := json.Marshal(conf)
-		if err != nil {
-			return d, fault.Wrap(err, fault.Invalid, "the flavor %q of MLmodel cannot be read", name)
-		}
-		d.Flavors[name] = raw
-	}
-	var inputs []struct {
-		Name string
-		Type string
-		Spec struct{ Dtype string } `json:"tensor-spec"`
-	}
-	if json.Unmarshal([]byte(doc.Signature.Inputs), &inputs) != nil {
-		return d, nil // a signature that cannot be read is the business of whoever enforces it
-	}
-	for _, in := range inputs {
-		if in.Type == "tensor" && in.Spec.Dtype != "" {
-			if d.Tensors == nil {
-				d.Tensors = map[string]string{}
-			}
-			d.Tensors[in.Name] = in.Spec.Dtype
-		}
-	}
-	return d, nil
 }
 
 // minor is a version of Python without its last number: 3.11.

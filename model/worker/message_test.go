@@ -111,6 +111,7 @@ func FuzzReadMessage(f *testing.F) {
 // FuzzDecode feeds worker.json and MLmodel, which come with a model.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"format":"flyball.worker/v1","inputs":[{"name":"x","kind":"number","type":"long"}],"outputs":2,"kind":"multiclass","classes":["a","b"]}`))
+	f.Add([]byte("flavors: {a: &a {b: c}, d: *a}"))
 	f.Add([]byte("flavors:\n  sklearn: {pickled_model: model.pkl}\nsignature:\n  inputs: '[{\"type\":\"tensor\",\"tensor-spec\":{\"dtype\":\"float32\"}}]'\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if file, err := Decode(b); err == nil {

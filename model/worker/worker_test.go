@@ -87,6 +87,9 @@ func TestAFailingProcessFailsItsCallersAloneAndComesBack(t *testing.T) {
 				t.Errorf("the caller waited %s", took)
 			}
 			for _, s := range []*Scorer{other, s} {
+				if err := s.Warm(t.Context()); err != nil {
+					t.Error(err)
+				}
 				if got, err := scores(t.Context(), s, 4); err != nil || got[0] != 8 {
 					t.Errorf("afterwards it gives %v, %v", got, err)
 				}
@@ -386,6 +389,7 @@ func TestAFileThatIsNoneIsRefused(t *testing.T) {
 		"an unknown method": func(f files) { f[FileName] = `{"format":"flyball.worker/v1","outputs":1,"method":"os.system"}` },
 		"no JSON":           func(f files) { f[FileName] = `{` },
 		"MLmodel is none":   func(f files) { f[Folder+"MLmodel"] = "\t:" },
+		"an alias":          func(f files) { f[Folder+"MLmodel"] = "a: &b {c: d}\ne: *b" },
 	} {
 		f := odd(t)
 		change(f)
