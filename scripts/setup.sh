@@ -57,3 +57,8 @@ if python3 -c 'import ensurepip, venv' 2>/dev/null; then
 	environment onnx requirements/onnx.txt
 	environment oip requirements/oip.txt
 fi
+
+# grpcurl, which asks the gRPC server with what that tells of itself.
+if [ ! -x .cache/bin/grpcurl ] && ! CGO_ENABLED=0 GOBIN="$PWD/.cache/bin" go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4 >&2; then
+	echo "the test with grpcurl: it could not be built"
+fi
