@@ -45,6 +45,7 @@ func (h *Host) Convert(ctx context.Context, m model.Manifest, files model.Files)
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, h.release(f)) }()
 	about, err := f.describe()
 	if err != nil {
 		return nil, err

@@ -146,7 +146,15 @@ func (h *Host) environment(ctx context.Context, uv, python string, requirements 
 
 // makeEnvironment has uv make an environment at place.
 func makeEnvironment(ctx context.Context, uv, python string, requirements []byte, dir, place string) (err error) {
-	beside, err := os.MkdirTemp(filepath.Dir(place), ".new-*")
+	begun := filepath.Join(filepath.Dir(place), ".new-"+filepath.Base(place)[:12]+"-")
+	left, err := filepath.Glob(begun + "*") // of a server that was killed: the lock is ours
+	for _, path := range left {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	beside := begun
+	if err == nil {
+		beside, err = os.MkdirTemp(filepath.Dir(place), filepath.Base(begun)+"*")
+	}
 	if err != nil {
 		return fault.Wrap(err, fault.Unavailable, "a folder for Python's environment cannot be made")
 	}

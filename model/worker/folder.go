@@ -23,8 +23,9 @@ type folder struct {
 }
 
 // place puts the files of a bundle that begin with Folder on the disk, under a name that
-// tells their content. One that lies there already is used as it is.
-func (h *Host) place(m model.Manifest, files model.Files) (folder, error) {
+// tells their content. One that lies there already is used as it is. Whoever placed it
+// releases it.
+func (h *Host) place(m model.Manifest, files model.Files) (f folder, err error) {
 	var names []string
 	for _, name := range files.Names() {
 		if rest, ok := strings.CutPrefix(name, Folder); ok {
@@ -50,13 +51,22 @@ func (h *Host) place(m model.Manifest, files model.Files) (folder, error) {
 		fmt.Fprintf(&list, "%s %s\n", d, name)
 	}
 	key := string(blob.Sum([]byte(list.String())))
-	f := folder{path: filepath.Join(h.opts.Dir, "models", key), key: key}
+	f = folder{path: filepath.Join(h.opts.Dir, "models", key), key: key}
+	h.mu.Lock()
+	h.used[key]++
+	h.mu.Unlock()
+	placed := f
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.release(placed))
+		}
+	}()
 	if _, err := os.Stat(f.path); err != nil {
 		if err := writeFolder(f.path, names, files); err != nil {
 			return folder{}, err
 		}
 	}
-	err := filepath.WalkDir(f.path, func(_ string, e fs.DirEntry, err error) error {
+	err = filepath.WalkDir(f.path, func(_ string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
@@ -67,6 +77,34 @@ func (h *Host) place(m model.Manifest, files model.Files) (folder, error) {
 		return err
 	})
 	return f, fault.Wrap(err, fault.Unavailable, "the model's files cannot be read")
+}
+
+// release removes a folder that nobody uses any more: the bundle has its files. Its name
+// is free at once, so that it may be placed again meanwhile.
+func (h *Host) release(f folder) error {
+	old, err := h.unname(f)
+	if old == "" {
+		return err
+	}
+	return errors.Join(err, os.RemoveAll(old))
+}
+
+// unname moves a folder that nobody uses any more, and says where to; "" where it stays.
+func (h *Host) unname(f folder) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.used[f.key]--; h.used[f.key] > 0 {
+		return "", nil
+	}
+	delete(h.used, f.key)
+	old, err := os.MkdirTemp(filepath.Dir(f.path), ".old-*")
+	if err == nil {
+		err = os.Rename(f.path, filepath.Join(old, "folder"))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // it was never written
+	}
+	return old, err
 }
 
 // writeFolder writes the files beside and gives them their place when all are there.

@@ -63,6 +63,7 @@ type Host struct {
 	open   map[*Scorer]struct{}
 	closed bool
 	making map[string]*making // environments, by key
+	used   map[string]int     // how many use a model's folder, by key
 }
 
 // New makes a host. It starts nothing: a model's process starts when it is first asked.
@@ -84,7 +85,7 @@ func New(opts Options) *Host {
 	}
 	return &Host{
 		opts: opts, metrics: newMetrics(opts.Metrics), policy: defaults(),
-		open: map[*Scorer]struct{}{}, making: map[string]*making{},
+		open: map[*Scorer]struct{}{}, making: map[string]*making{}, used: map[string]int{},
 	}
 }
 
@@ -97,11 +98,14 @@ func (h *Host) Open(ctx context.Context, m model.Manifest, files model.Files) (m
 		return nil, err
 	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed {
-		return nil, errors.Join(fault.New(fault.Unavailable, "the server is stopping"), s.out.Close())
+	closed := h.closed
+	if !closed {
+		h.open[s] = struct{}{}
 	}
-	h.open[s] = struct{}{}
+	h.mu.Unlock()
+	if closed {
+		return nil, errors.Join(fault.New(fault.Unavailable, "the server is stopping"), s.out.Close(), h.release(s.folder))
+	}
 	return s, nil
 }
 
@@ -125,13 +129,17 @@ func (h *Host) scorer(ctx context.Context, m model.Manifest, files model.Files) 
 		return nil, err
 	}
 	about, err := f.describe()
+	if err == nil {
+		err = fault.Wrap(ctx.Err(), fault.Unavailable, "the model could not be opened in time")
+	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, h.release(f))
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "the model could not be opened in time")
+	s, err := newScorer(h, m.Model, file, f, about)
+	if err != nil {
+		return nil, errors.Join(err, h.release(f))
 	}
-	return newScorer(h, m.Model, file, f, about)
+	return s, nil
 }
 
 // Close ends all processes, and waits for them. Closing twice is closing once.

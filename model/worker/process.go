@@ -32,14 +32,14 @@ type launch struct {
 	out    *output
 }
 
-// launch starts a process. It is not loaded yet.
+// start starts a process. The model is not loaded yet.
 func (l launch) start() (*process, error) {
 	ours, theirs, err := pair()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = theirs.Close() }()
-	cmd := exec.Command(l.python, "-I", "-B", "-u", l.script) //nolint:noctx // it outlives who asks first; kill ends it
+	cmd := exec.Command(l.python, "-I", "-B", "-u", l.script) // no context: it outlives who asks first
 	cmd.Dir, cmd.Env = l.dir, l.env
 	cmd.Stdout, cmd.Stderr = l.out, l.out
 	cmd.ExtraFiles = []*os.File{theirs}
@@ -120,20 +120,17 @@ func (p *process) shut(grace time.Duration) {
 }
 
 // greet reads HELLO.
-func (p *process) greet(limit time.Duration) (python string, err error) {
+func (p *process) greet(limit time.Duration) error {
 	_ = p.conn.SetDeadline(time.Now().Add(limit))
 	f, err := readMessage(p.conn)
 	if err != nil {
-		return "", err
+		return err
 	}
-	var hello struct {
-		Protocol int
-		Python   string
-	}
+	var hello struct{ Protocol int }
 	if err := json.Unmarshal(f.meta, &hello); f.op != opHello || err != nil || hello.Protocol != version {
-		return "", fmt.Errorf("%w: it does not begin with a greeting", errGarbage)
+		return fmt.Errorf("%w: it does not begin with a greeting", errGarbage)
 	}
-	return hello.Python, nil
+	return nil
 }
 
 // modelError is an ERROR of the worker: the model, not the process, failed.

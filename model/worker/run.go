@@ -156,7 +156,7 @@ type loading struct {
 
 func (s *Scorer) load(p *process) error {
 	limit := s.host.opts.Start
-	if _, err := p.greet(limit); err != nil {
+	if err := p.greet(limit); err != nil {
 		return err
 	}
 	meta := loading{File: s.file, Folder: s.folder.path, Flavors: s.about.Flavors, Tensors: s.about.Tensors}

@@ -5,6 +5,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -258,7 +259,7 @@ func (s *Scorer) Close() error {
 		s.cancel()
 		s.wg.Wait()
 		s.host.forget(s)
-		err = s.out.Close()
+		err = errors.Join(s.out.Close(), s.host.release(s.folder))
 	})
 	return err
 }

@@ -4,6 +4,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -355,6 +356,25 @@ func running(t *testing.T, dir string) bool {
 		}
 	}
 	return false
+}
+
+func TestAFolderStaysAsLongAsSomebodyUsesIt(t *testing.T) {
+	h := host(t, Options{})
+	a, b := open(t, h, odd(t)), open(t, h, odd(t))
+	for _, s := range []*Scorer{a, b} {
+		if got, err := scores(t.Context(), s, 4); err != nil || got[0] != 8 {
+			t.Errorf("got %v, %v", got, err)
+		}
+		if err := errors.Join(s.Close(), s.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(h.opts.Dir, "models")); len(left) > 0 || err != nil {
+		t.Errorf("there is left %v, %v", left, err)
+	}
+	if got, err := scores(t.Context(), open(t, h, odd(t)), 4); err != nil || got[0] != 8 {
+		t.Errorf("opened again it gives %v, %v", got, err)
+	}
 }
 
 func TestTheModelSeesNoSecretOfTheServer(t *testing.T) {
