@@ -112,7 +112,7 @@ func named(r *http.Request) (ident.Name, error) {
 	return out, nil
 }
 
-// ping answers whether the model could answer.
+// ping answers whether the model can answer. One that nobody asked for lately is loaded.
 func (f *face) ping(w http.ResponseWriter, r *http.Request) {
 	name, err := named(r)
 	if err != nil {
@@ -120,8 +120,14 @@ func (f *face) ping(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	held, err := f.Serving.State(r.Context(), name)
-	if err == nil && held.State == serving.Unavailable {
-		err = fault.New(fault.Unavailable, "%s does not answer: %s", name.Model, held.Reason)
+	if err == nil && held.State != serving.Ready {
+		var loan serving.Loan
+		if loan, err = f.Serving.Lend(r.Context(), name); err == nil {
+			loan.Back()
+			if loan.Routed {
+				err = fault.New(fault.Unavailable, "%s does not answer: %s", name.Model, held.Reason)
+			}
+		}
 	}
 	if err != nil {
 		f.refuse(w, r, err)
