@@ -103,7 +103,7 @@ func (m *Model) count(h *header) error {
 
 // Size is how many bytes of memory the model takes.
 func (m *Model) Size() int64 {
-	n := 16*int64(cap(m.cells)+cap(m.roots)) + 8*int64(cap(m.slots)+cap(m.sets)) + 4*int64(cap(m.words)+cap(m.covers))
+	n := 16*int64(cap(m.cells)+cap(m.roots)) + 24*int64(cap(m.slots)) + 8*int64(cap(m.sets)) + 4*int64(cap(m.words)+cap(m.covers))
 	for i := range m.columns {
 		n += m.columns[i].size()
 	}

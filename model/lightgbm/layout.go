@@ -45,10 +45,26 @@ const (
 	readingKind                // how many there are
 )
 
-// slot is a place of a row as the trees read it.
+// slot is a place of a row as the trees read it, and what is there for a missing value
+// and for 0.
 type slot struct {
-	feature int32
-	as      reading
+	missing, zero float64
+	feature       int32
+	as            reading
+}
+
+func newSlot(feature int32, as reading) slot {
+	s := slot{feature: feature, as: as, missing: math.Inf(1)}
+	switch as {
+	case sentinel, nanLeft, zeroLeft:
+		s.missing = math.Inf(-1)
+	case asCategory:
+		s.missing = -1
+	}
+	if as == zeroLeft || as == zeroRight || as == zeroAlone {
+		s.zero = s.missing
+	}
+	return s
 }
 
 // layer lays trees into a model.
@@ -61,7 +77,7 @@ type layer struct {
 }
 
 func newLayer(m *Model, features int) *layer {
-	m.slots = []slot{{as: sentinel}}
+	m.slots = []slot{newSlot(0, sentinel)}
 	return &layer{m: m, slots: make([]uint32, features*int(readingKind))}
 }
 
@@ -70,7 +86,7 @@ func (y *layer) slot(feature int32, as reading) uint32 {
 	at := &y.slots[int(feature)*int(readingKind)+int(as)]
 	if *at == 0 {
 		*at = uint32(len(y.m.slots))
-		y.m.slots = append(y.m.slots, slot{feature, as})
+		y.m.slots = append(y.m.slots, newSlot(feature, as))
 	}
 	return *at
 }

@@ -81,7 +81,7 @@ func compare(t *testing.T, references []byte) {
 	}
 }
 
-func numbers(t *testing.T, packed string) []float64 {
+func numbers(t testing.TB, packed string) []float64 {
 	t.Helper()
 	b, err := base64.StdEncoding.DecodeString(packed)
 	if err != nil {
@@ -95,7 +95,7 @@ func numbers(t *testing.T, packed string) []float64 {
 }
 
 // frame is the rows as columns.
-func (ref *reference) frame(t *testing.T, m *Model) *frame.Frame {
+func (ref *reference) frame(t testing.TB, m *Model) *frame.Frame {
 	x := numbers(t, ref.X)
 	if len(m.Inputs()) != ref.Features || len(x) != ref.Rows*ref.Features {
 		t.Fatalf("%d inputs, %d numbers", len(m.Inputs()), len(x))
@@ -239,5 +239,34 @@ func TestCategoriesOfPandasAreCodedInTheOrderOfTraining(t *testing.T) {
 		if s.Values[i] != want {
 			t.Errorf("row %d: got %v, want %v", i, s.Values[i], want)
 		}
+	}
+}
+
+func BenchmarkScore(b *testing.B) {
+	text, err := os.ReadFile("testdata/v3.jsonl")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var ref reference
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	if err := json.Unmarshal(line, &ref); err != nil {
+		b.Fatal(err)
+	}
+	m, err := Decode([]byte(ref.Model))
+	if err != nil {
+		b.Fatal(err)
+	}
+	all := ref.frame(b, m)
+	for _, rows := range []int{1, ref.Rows} {
+		b.Run(fmt.Sprintf("%d trees, %d rows", len(m.roots), rows), func(b *testing.B) {
+			some := all.Slice(0, rows)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := m.Score(b.Context(), some); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rows), "ns/row")
+		})
 	}
 }

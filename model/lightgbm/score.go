@@ -73,7 +73,8 @@ func (m *Model) Margins(ctx context.Context, rows *frame.Frame) (model.Scores, e
 // fill writes rows as the trees read them, one after the other.
 func (m *Model) fill(cols []*frame.Column, from, rows int, x []float64) {
 	width := len(m.slots)
-	for s, what := range m.slots {
+	for s := range m.slots {
+		what := &m.slots[s]
 		if what.as == sentinel {
 			for at := s; at < rows*width; at += width {
 				x[at] = math.Inf(-1)
@@ -81,49 +82,53 @@ func (m *Model) fill(cols []*frame.Column, from, rows int, x []float64) {
 			continue
 		}
 		c, in := &m.columns[what.feature], cols[what.feature]
-		if c.numbers == nil {
-			for i, v := range in.Num[from : from+rows] {
-				x[i*width+s] = what.as.read(v)
+		if c.numbers != nil {
+			for i := range rows {
+				x[i*width+s] = what.read(c.at(in, from+i))
 			}
 			continue
 		}
-		for i := range rows {
-			x[i*width+s] = what.as.read(c.at(in, from+i))
+		at := s
+		for _, v := range in.Num[from : from+rows] {
+			x[at] = what.read(v)
+			at += width
 		}
 	}
 }
 
-// read is a value as a split with this reading compares it. LightGBM takes what is next
-// to zero for zero before it looks at a tree.
-func (as reading) read(x float64) float64 {
-	if x >= -zero && x <= zero {
-		x = 0
-	}
-	missing := x != x || x == 0 && (as == zeroLeft || as == zeroRight || as == zeroAlone)
+// read is a value as the splits compare it. LightGBM takes what is next to zero for zero
+// before it looks at a tree.
+func (s *slot) read(x float64) float64 {
 	switch {
-	case as == asCategory:
-		if x > -1 && x < 1<<31 {
-			return float64(int32(x))
-		}
-		return -1
-	case !missing && (as == nanAlone || as == zeroAlone):
-		return 0
-	case !missing:
-		return x
-	case as == nanLeft || as == zeroLeft:
-		return math.Inf(-1)
+	case x != x:
+		return s.missing
+	case x >= -zero && x <= zero:
+		return s.zero
+	case s.as >= nanAlone:
+		return s.as.other(x)
 	}
-	return math.Inf(1)
+	return x
+}
+
+// other is a value that is there, for the readings that do not compare it as it is.
+func (as reading) other(x float64) float64 {
+	switch {
+	case as != asCategory:
+		return 0
+	case x > -1 && x < 1<<31:
+		return float64(int32(x))
+	}
+	return -1
 }
 
 // sum adds to out (Outputs a row) the leaves that the rows x reach.
 func (m *Model) sum(x, out []float64) {
 	width, rows := len(m.slots), len(out)/m.outputs
 	from := 0
-	if rows >= 4 {
-		from = rows &^ 3
+	if rows >= 8 {
+		from = rows &^ 7
 		for i := range m.roots {
-			m.fours(&m.roots[i], x[:from*width], out)
+			m.eights(&m.roots[i], x[:from*width], out)
 		}
 	}
 	for i := from; i < rows; i++ {
@@ -169,37 +174,54 @@ func (m *Model) descend(r *root, row []float64) uint32 {
 // sure is how many steps are taken before asking whether all lanes stand at leaves.
 const sure = 6
 
-// row adds the leaves of one row. Four trees are walked at a time: their loads do not
+// row adds the leaves of one row. Eight trees are walked at a time: their loads do not
 // wait for one another.
 func (m *Model) row(row, out []float64) {
 	c, r := m.cells, m.roots
-	for ; len(r) >= 4; r = r[4:] {
-		if r[0].categorical || r[1].categorical || r[2].categorical || r[3].categorical {
-			for t := range r[:4] {
-				out[r[t].output] += c[m.descend(&r[t], row)].threshold
+	for ; len(r) >= 8; r = r[8:] {
+		e := (*[8]root)(r)
+		if anyCategorical(e) {
+			for t := range e {
+				out[e[t].output] += c[m.descend(&e[t], row)].threshold
 			}
 			continue
 		}
-		i, j, k, l := r[0].at, r[1].at, r[2].at, r[3].at
-		for d := range max(r[0].depth, r[1].depth, r[2].depth, r[3].depth) {
-			i2, j2, k2, l2 := step(c, i, row), step(c, j, row), step(c, k, row), step(c, l, row)
-			if d >= sure && i2 == i && j2 == j && k2 == k && l2 == l {
+		i0, i1, i2, i3, i4, i5, i6, i7 := e[0].at, e[1].at, e[2].at, e[3].at, e[4].at, e[5].at, e[6].at, e[7].at
+		for d := range deepest(e) {
+			j0, j1, j2, j3 := step(c, i0, row), step(c, i1, row), step(c, i2, row), step(c, i3, row)
+			j4, j5, j6, j7 := step(c, i4, row), step(c, i5, row), step(c, i6, row), step(c, i7, row)
+			if d >= sure && (j0^i0|j1^i1|j2^i2|j3^i3|j4^i4|j5^i5|j6^i6|j7^i7) == 0 {
 				break
 			}
-			i, j, k, l = i2, j2, k2, l2
+			i0, i1, i2, i3, i4, i5, i6, i7 = j0, j1, j2, j3, j4, j5, j6, j7
 		}
-		out[r[0].output] += c[i].threshold
-		out[r[1].output] += c[j].threshold
-		out[r[2].output] += c[k].threshold
-		out[r[3].output] += c[l].threshold
+		for t, i := range [8]uint32{i0, i1, i2, i3, i4, i5, i6, i7} {
+			out[e[t].output] += c[i].threshold
+		}
 	}
 	for t := range r {
 		out[r[t].output] += c[m.descend(&r[t], row)].threshold
 	}
 }
 
-// fours adds the leaves of one tree for rows, a multiple of four, four at a time.
-func (m *Model) fours(r *root, x, out []float64) {
+func anyCategorical(e *[8]root) bool {
+	for t := range e {
+		if e[t].categorical {
+			return true
+		}
+	}
+	return false
+}
+
+func deepest(e *[8]root) (depth uint32) {
+	for t := range e {
+		depth = max(depth, e[t].depth)
+	}
+	return depth
+}
+
+// eights adds the leaves of one tree for rows, a multiple of eight, eight at a time.
+func (m *Model) eights(r *root, x, out []float64) {
 	c, width, o := m.cells, len(m.slots), m.outputs
 	if r.categorical {
 		for i := 0; (i+1)*width <= len(x); i++ {
@@ -207,20 +229,22 @@ func (m *Model) fours(r *root, x, out []float64) {
 		}
 		return
 	}
-	for at := int(r.output); len(x) > 0; at += 4 * o {
-		e, f, g, h := x[:width], x[width:2*width], x[2*width:3*width], x[3*width:4*width]
-		x = x[4*width:]
-		i, j, k, l := r.at, r.at, r.at, r.at
+	for at := int(r.output); len(x) > 0; {
+		x0, x1, x2, x3 := x[:width], x[width:2*width], x[2*width:3*width], x[3*width:4*width]
+		x4, x5, x6, x7 := x[4*width:5*width], x[5*width:6*width], x[6*width:7*width], x[7*width:8*width]
+		x = x[8*width:]
+		i0, i1, i2, i3, i4, i5, i6, i7 := r.at, r.at, r.at, r.at, r.at, r.at, r.at, r.at
 		for d := range r.depth {
-			i2, j2, k2, l2 := step(c, i, e), step(c, j, f), step(c, k, g), step(c, l, h)
-			if d >= sure && i2 == i && j2 == j && k2 == k && l2 == l {
+			j0, j1, j2, j3 := step(c, i0, x0), step(c, i1, x1), step(c, i2, x2), step(c, i3, x3)
+			j4, j5, j6, j7 := step(c, i4, x4), step(c, i5, x5), step(c, i6, x6), step(c, i7, x7)
+			if d >= sure && (j0^i0|j1^i1|j2^i2|j3^i3|j4^i4|j5^i5|j6^i6|j7^i7) == 0 {
 				break
 			}
-			i, j, k, l = i2, j2, k2, l2
+			i0, i1, i2, i3, i4, i5, i6, i7 = j0, j1, j2, j3, j4, j5, j6, j7
 		}
-		out[at] += c[i].threshold
-		out[at+o] += c[j].threshold
-		out[at+2*o] += c[k].threshold
-		out[at+3*o] += c[l].threshold
+		for _, i := range [8]uint32{i0, i1, i2, i3, i4, i5, i6, i7} {
+			out[at] += c[i].threshold
+			at += o
+		}
 	}
 }
