@@ -22,22 +22,6 @@ import (
 )
 
 func (f *face) predictRoutes() {
-	type predict struct {
-		OfModel
-		RawBody []byte
-	}
-	route(f, api.Predict, http.MethodPost, "/v1/models/{model}/predict", "predict", "Answer rows",
-		func(ctx context.Context, in *predict) (*body[wire.PredictResponse], error) {
-			var req wire.PredictRequest
-			if err := json.Unmarshal(in.RawBody, &req); err != nil {
-				return nil, notJSON(in.RawBody, err)
-			}
-			a, err := f.Serving.Predict(ctx, serving.Request{Model: in.Model, Rows: req.Rows, Explain: req.Explain})
-			if err != nil {
-				return nil, err
-			}
-			return &body[wire.PredictResponse]{response(a)}, nil
-		})
 	type record struct {
 		OfModel
 		Body wire.RecordRequest

@@ -87,6 +87,7 @@ func New(mux *http.ServeMux, opts Options) {
 	config.DocsPath = "" // the usual pages load scripts from elsewhere
 	config.Info.Description = "The loop for models that predict a number or a class from a table."
 	f := &face{Options: opts, api: humago.New(mux, config)}
+	f.predictRoute(mux)
 	f.predictRoutes()
 	f.explainRoutes()
 	f.modelRoutes()

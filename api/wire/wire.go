@@ -32,10 +32,10 @@ type PredictResponse struct {
 
 // Prediction is the answer to one row.
 type Prediction struct {
-	ID       string    `json:"id" doc:"UUIDv7 of the answer"`
+	ID       string    `json:"id,omitempty" doc:"UUIDv7 of the answer; none where it is not logged"`
 	Key      string    `json:"key,omitempty" doc:"the caller's key, as sent"`
 	Version  int       `json:"version" doc:"that answered; 0 for the fallback"`
-	Arm      string    `json:"arm" doc:"live, candidate, baseline or fallback"`
+	Arm      string    `json:"arm" doc:"live, candidate, baseline or fallback; asked where the caller named a version, or the model has no route"`
 	Value    *float64  `json:"value" doc:"the number, or the probability of 1; null when nothing could answer or the model has classes"`
 	Scores   []float64 `json:"scores,omitempty" doc:"of a multiclass model, one a class"`
 	Decision string    `json:"decision,omitempty"`
