@@ -190,7 +190,7 @@ func (m *Model) row(row, out []float64) {
 		for d := range deepest(e) {
 			j0, j1, j2, j3 := step(c, i0, row), step(c, i1, row), step(c, i2, row), step(c, i3, row)
 			j4, j5, j6, j7 := step(c, i4, row), step(c, i5, row), step(c, i6, row), step(c, i7, row)
-			if d >= sure && (j0^i0|j1^i1|j2^i2|j3^i3|j4^i4|j5^i5|j6^i6|j7^i7) == 0 {
+			if d >= sure && (j0^i0)|(j1^i1)|(j2^i2)|(j3^i3)|(j4^i4)|(j5^i5)|(j6^i6)|(j7^i7) == 0 {
 				break
 			}
 			i0, i1, i2, i3, i4, i5, i6, i7 = j0, j1, j2, j3, j4, j5, j6, j7
@@ -237,7 +237,7 @@ func (m *Model) eights(r *root, x, out []float64) {
 		for d := range r.depth {
 			j0, j1, j2, j3 := step(c, i0, x0), step(c, i1, x1), step(c, i2, x2), step(c, i3, x3)
 			j4, j5, j6, j7 := step(c, i4, x4), step(c, i5, x5), step(c, i6, x6), step(c, i7, x7)
-			if d >= sure && (j0^i0|j1^i1|j2^i2|j3^i3|j4^i4|j5^i5|j6^i6|j7^i7) == 0 {
+			if d >= sure && (j0^i0)|(j1^i1)|(j2^i2)|(j3^i3)|(j4^i4)|(j5^i5)|(j6^i6)|(j7^i7) == 0 {
 				break
 			}
 			i0, i1, i2, i3, i4, i5, i6, i7 = j0, j1, j2, j3, j4, j5, j6, j7
