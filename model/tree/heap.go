@@ -89,21 +89,28 @@ func (e *Ensemble) group() {
 	}
 }
 
-// slotted gives the splits of a group their slots; false if there are not enough.
+// slotted gives the splits of a group their slots, all or, where there are not enough,
+// none.
 func (e *Ensemble) slotted(g group, places map[slot]uint8) bool {
+	had := len(e.slots)
 	for i := e.roots[g.from].at; i < e.end(int(g.to)-1); i++ {
 		c := &e.cells[i]
 		if c.left == i {
 			continue
 		}
 		s := c.slot()
-		if _, ok := places[s]; !ok {
-			if len(e.slots) > math.MaxUint8 {
-				return false
-			}
-			places[s] = uint8(len(e.slots))
-			e.slots = append(e.slots, s)
+		if _, ok := places[s]; ok {
+			continue
 		}
+		if len(e.slots) > math.MaxUint8 {
+			for _, s := range e.slots[had:] {
+				delete(places, s)
+			}
+			e.slots = e.slots[:had]
+			return false
+		}
+		places[s] = uint8(len(e.slots))
+		e.slots = append(e.slots, s)
 	}
 	return true
 }

@@ -139,6 +139,64 @@ func TestAThresholdThatIsNoNumberIsRefused(t *testing.T) {
 	}
 }
 
+func TestBalancedTreesBecomeHeapsAndScoreTheSame(t *testing.T) {
+	for _, c := range []struct {
+		features, trees, depth, rows int
+		heaps                        bool
+	}{
+		{6, 8, 3, 1, true}, {6, 13, 8, 1, true}, {6, 13, 8, 77, true}, {6, 9, 9, 12, false}, {100, 40, 6, 70, true}, {300, 40, 6, 20, false}, {300, 40, 4, 20, true}, {1, 3, 1, 4, true},
+	} {
+		t.Run(fmt.Sprintf("%d trees of depth %d over %d features", c.trees, c.depth, c.features), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(3, 3))
+			_, _, x := made(9, c.features, 1, 1, 1, c.rows)
+			trees := make([]Tree, c.trees)
+			for i := range trees {
+				if trees[i] = (Tree{Nodes: full(r, c.features, c.depth)}); i == 10 {
+					trees[i].Nodes = grown(r, c.features, c.depth, false)
+				}
+				for j := range trees[i].Nodes {
+					if n := &trees[i].Nodes[j]; n.Left >= 0 { // as the rows' values are
+						n.Value = []float32{0, 1, 2, 3, 4, float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.Copysign(0, -1))}[r.IntN(8)]
+					}
+				}
+			}
+			e, err := New(c.features, []float32{0.1}, trees, Identity)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := len(e.heap) > 0; got != c.heaps {
+				t.Errorf("heaps: got %v, want %v", got, c.heaps)
+			}
+			got := make([]float64, c.rows)
+			e.Score(x, got)
+			for i := range c.rows {
+				want, margin := float32(0.1), []float32{0}
+				for _, tr := range trees {
+					want += byHand(tr, x.Row(i))
+				}
+				if e.Margins(x.Row(i), margin); margin[0] != want || got[i] != float64(want) {
+					t.Fatalf("row %d: got %v and %v, want %v", i, margin[0], got[i], want)
+				}
+			}
+		})
+	}
+}
+
+func TestEachLinkMakesScoresOfMargins(t *testing.T) {
+	for _, c := range []struct {
+		link Link
+		want []float64
+	}{
+		{Identity, []float64{0, -1}}, {Logistic, []float64{0.5, 0.2689414213699951}},
+		{Softmax, []float64{0.7310585786300049, 0.2689414213699951}}, {Exp, []float64{1, 0.36787944117144233}}, {Step, []float64{0, 0}},
+	} {
+		got := []float64{0, -1}
+		if c.link.Apply(got); math.Abs(got[0]-c.want[0]) > 1e-15 || math.Abs(got[1]-c.want[1]) > 1e-15 {
+			t.Errorf("link %d: got %v, want %v", c.link, got, c.want)
+		}
+	}
+}
+
 // full is a tree whose leaves all lie at one depth.
 func full(r *rand.Rand, features, depth int) []Node {
 	var nodes []Node

@@ -10,10 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
 	"flyball/data/pipeline"
+	"flyball/model/tree"
 )
 
 // recorded is a model that XGBoost trained, with what it answers to rows.
@@ -162,6 +164,20 @@ func (m recorded) answers(t *testing.T, raw []byte, about About, x, want []float
 	k := e.Outputs()
 	got := make([]float64, m.Rows*k)
 	e.Score(pipeline.Matrix{Rows: m.Rows, Cols: e.Features(), Data: x}, got)
+	one := e.(interface {
+		Margins(row, out []float32)
+		Link() tree.Link
+	})
+	margins, row := make([]float32, k), make([]float64, k)
+	for i := range m.Rows { // alone as among many
+		one.Margins(x[i*e.Features():(i+1)*e.Features()], margins)
+		for j, v := range margins {
+			row[j] = float64(v)
+		}
+		if one.Link().Apply(row); !slices.Equal(row, got[i*k:(i+1)*k]) {
+			t.Fatalf("row %d: got %v alone and %v among others", i, row, got[i*k:(i+1)*k])
+		}
+	}
 	if about.Label && m.Answers == 1 && k > 1 {
 		for i := range m.Rows {
 			best := 0
