@@ -22,7 +22,6 @@ import (
 
 	"flyball/api"
 	"flyball/api/oip/inference"
-	"flyball/fault"
 	"flyball/ident"
 )
 
@@ -272,7 +271,7 @@ func (s *service) ModelStreamInfer(stream inference.GRPCInferenceService_ModelSt
 		}
 		out := &inference.ModelStreamInferResponse{}
 		if out.InferResponse, err = s.infer(ctx, in); err != nil {
-			if fault.KindOf(err) == fault.Unavailable && ctx.Err() != nil {
+			if ctx.Err() != nil {
 				return s.failed(ctx, "ModelStreamInfer", err)
 			}
 			p := problemOf(err)
