@@ -72,13 +72,14 @@ func (f *Face) ready(ctx context.Context) error {
 	return f.Ready(ctx)
 }
 
-// modelReady says whether the model could answer; one that is not there is an error.
+// modelReady says whether the model would answer; one that is not there is an error. A
+// version that is loaded when it is asked for is ready.
 func (f *Face) modelReady(ctx context.Context, n ident.Name) (ok bool, why string, err error) {
 	h, err := f.Serving.State(ctx, n)
 	if err != nil {
 		return false, "", err
 	}
-	return h.State == serving.Ready, h.Reason, nil
+	return h.State == serving.Ready || h.Reason == serving.Idle, h.Reason, nil
 }
 
 // tensorInfo is a tensor as metadata has it.

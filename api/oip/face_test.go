@@ -116,6 +116,8 @@ func (s shelf) Find(_ context.Context, n ident.Name) (serving.Held, error) {
 	switch n.Model {
 	case "classes":
 		return serving.Held{Model: n.Model, Version: 4, State: serving.Ready}, nil
+	case "idle":
+		return serving.Held{Model: n.Model, Version: 1, State: serving.Unavailable, Reason: serving.Idle}, nil
 	case "broken":
 		return serving.Held{Model: n.Model, Version: 1, State: serving.Unavailable, Reason: "its file is not whole"}, nil
 	}
@@ -202,6 +204,7 @@ func TestWhatEachPathAnswers(t *testing.T) {
 		{"GET", "/v2/models", "", 200, `{"models":["broken","classes","mixed","pair"]}`},
 		{"GET", "/v2/models/pair/ready", "", 200, `{"name":"pair","ready":true}`},
 		{"GET", "/v2/models/pair/versions/3/ready", "", 200, `{"name":"pair","ready":true}`},
+		{"GET", "/v2/models/idle/ready", "", 200, `{"name":"idle","ready":true}`},
 		{"GET", "/v2/models/broken/ready", "", 503, `{"error":"the model is not ready: its file is not whole","name":"broken","ready":false}`},
 		{"GET", "/v2/models/nobody/ready", "", 404, `{"error":"no model \"nobody\""}`},
 		{"GET", "/v2/models/mixed", "", 200, `{"name":"mixed","versions":["3"],"platform":"flyball_lightgbm","inputs":[` +
