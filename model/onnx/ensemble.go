@@ -52,63 +52,43 @@ func (m *ensemble) sums(e *session, x *tensor, targets int, out []float64, touch
 	return sumTrees(m.wide(), m.how, x, v, out, touched)
 }
 
-// together is how many rows walk a tree before the next one is loaded.
-const together = 64
-
 func sumTrees[T float32 | float64](f *forest[T], how aggregate, x *tensor, v []T, out []float64, touched []bool) error {
 	rows, cols := x.rows()
 	if cols < f.needs {
 		return fault.New(fault.Invalid, "rows of %d columns meet trees that read %d", cols, f.needs)
 	}
 	clear(out)
-	if how != bySum && how != byAverage {
-		return extremes(f, how, rows, cols, v, out, touched)
-	}
 	k := f.targets
-	for first := 0; first < rows; first += together {
-		last := min(first+together, rows)
-		for _, root := range f.roots {
-			for i := first; i < last; i++ {
-				c := f.leafOf(root, v[i*cols:(i+1)*cols])
-				n := -1 - int(c.feature)
-				for _, w := range f.votes[c.kids:][:n] {
-					out[i*k+w.to] += w.value
-					if touched != nil {
-						touched[i*k+w.to] = true
-					}
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// extremes are the least or greatest leaf for each target, 0 where there is none.
-func extremes[T float32 | float64](f *forest[T], how aggregate, rows, cols int, v []T, out []float64, touched []bool) error {
-	k := f.targets
-	if touched == nil {
+	if touched == nil && (how == byMin || how == byMax) {
 		touched = make([]bool, len(out))
 	}
-	for i := range rows {
-		for _, root := range f.roots {
-			c := f.leafOf(root, v[i*cols:(i+1)*cols])
-			for _, w := range f.votes[c.kids:][:-1-int(c.feature)] {
-				at := i*k + w.to
-				if !touched[at] || (how == byMin && w.value < out[at]) || (how == byMax && w.value > out[at]) {
-					out[at], touched[at] = w.value, true
-				}
+	f.eachLeaf(rows, cols, v, func(row int, votes []vote) {
+		for i := range votes {
+			w := &votes[i]
+			at := row*k + int(w.to)
+			switch {
+			case how == bySum || how == byAverage:
+				out[at] += w.value
+			case !touched[at] || (how == byMin && w.value < out[at]) || (how == byMax && w.value > out[at]):
+				out[at] = w.value
+			}
+			if touched != nil {
+				touched[at] = true
+			}
+			if w.last {
+				return
 			}
 		}
-	}
+	})
 	return nil
 }
 
 // widened is the forest with float64 thresholds.
 func (f *forest[T]) widened() *forest[float64] {
-	w := &forest[float64]{modes: f.modes, missing: f.missing, sets: f.sets, roots: f.roots, votes: f.votes, targets: f.targets, needs: f.needs}
+	w := &forest[float64]{modes: f.modes, sets: f.sets, roots: f.roots, votes: f.votes, targets: f.targets, needs: f.needs}
 	w.cells = make([]cell[float64], len(f.cells))
 	for i, c := range f.cells {
-		w.cells[i] = cell[float64]{float64(c.value), c.feature, c.kids}
+		w.cells[i] = cell[float64]{float64(c.value), c.feature, c.kids, c.flags}
 	}
 	return w
 }

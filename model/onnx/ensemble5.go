@@ -104,7 +104,7 @@ func (t *branches) nodes(tops []int64) (nodes []treeNode, roots []int, err error
 		if t.leafTo[i] < 0 || t.leafTo[i] >= t.targets {
 			return nil, nil, brokenTrees("a leaf belongs to no target")
 		}
-		nodes[n+i].votes = []vote{{int(t.leafTo[i]), w}}
+		nodes[n+i].votes = []vote{{to: int32(t.leafTo[i]), value: w}}
 	}
 	child := func(at, isLeaf int64) (int, error) {
 		size, first := int64(n), 0

@@ -55,28 +55,44 @@ type treeNode struct {
 
 // vote is what a leaf adds to one class or target.
 type vote struct {
-	to    int
+	to    int32
+	last  bool // of its leaf
 	value float64
 }
 
-// cell is a node laid out to be walked: the child of the true way at kids, the other
-// behind it. A leaf has feature -1-n and n votes from kids on.
+// cell is a node laid out to be walked. The child of the true way is at kids, the other
+// behind it. Bit 0 of flags says that a missing value goes the true way. A leaf stays
+// where it is, whatever it compares: its value is NaN and kids is the place before it;
+// flags is twice the place of its first vote.
 type cell[T float32 | float64] struct {
 	value   T
 	feature int32
 	kids    int32
+	flags   int32
+}
+
+// next is where a row goes from c whose value is v, without a branch.
+func (c *cell[T]) next(v T) int32 {
+	return c.kids + 1 - (bit(v <= c.value) | bit(v != v)&c.flags&1)
+}
+
+func bit(b bool) int32 {
+	var i int32
+	if b {
+		i = 1
+	}
+	return i
 }
 
 // forest is trees ready to be walked. It is immutable.
 type forest[T float32 | float64] struct {
 	cells   []cell[T]
 	modes   []mode // by cell; nil where all are lessOrEqual
-	missing []bool // by cell: a missing value goes the true way; nil where none does
 	sets    map[int32][]float64
 	roots   []int32
 	votes   []vote
 	targets int
-	needs   int // columns
+	needs   int // columns, 1 at least
 }
 
 // treeLists are the attributes nodes_* and target_* or class_*.
@@ -162,7 +178,7 @@ func (l *treeLists) nodes(targets int) (nodes []treeNode, roots []int, err error
 			return nil, nil, brokenTrees("a leaf's weight belongs to no node or to no class")
 		}
 		if nodes[k].mode == leaf { // old converters give weights to others, which count for nothing
-			nodes[k].votes = append(nodes[k].votes, vote{int(l.voteIDs[i]), l.weights[i]})
+			nodes[k].votes = append(nodes[k].votes, vote{to: int32(l.voteIDs[i]), value: l.weights[i]})
 		}
 	}
 	return nodes, roots, nil
@@ -171,22 +187,19 @@ func (l *treeLists) nodes(targets int) (nodes []treeNode, roots []int, err error
 // newForest lays trees out. A node that is reached twice, or around a circle, is an
 // Invalid fault.
 func newForest[T float32 | float64](nodes []treeNode, roots []int, targets int) (*forest[T], error) {
-	f := &forest[T]{targets: targets, sets: map[int32][]float64{}}
+	f := &forest[T]{targets: targets, sets: map[int32][]float64{}, needs: 1}
 	seen := make([]bool, len(nodes))
 	type todo struct {
 		node int
 		cell int32
 	}
-	uniform, tracks := true, false
+	uniform := true
 	var modes []mode
-	var missing []bool
-	room := func() {
-		f.cells, modes, missing = append(f.cells, cell[T]{}), append(modes, leaf), append(missing, false)
-	}
+	var queue []todo
 	for _, r := range roots {
 		f.roots = append(f.roots, int32(len(f.cells)))
-		queue := []todo{{r, int32(len(f.cells))}}
-		room()
+		queue = append(queue[:0], todo{r, int32(len(f.cells))})
+		f.cells, modes = append(f.cells, cell[T]{}), append(modes, leaf)
 		for len(queue) > 0 {
 			t := queue[len(queue)-1]
 			queue = queue[:len(queue)-1]
@@ -195,31 +208,29 @@ func newForest[T float32 | float64](nodes []treeNode, roots []int, targets int) 
 				return nil, brokenTrees("a node has two parents")
 			}
 			seen[t.node] = true
-			c := cell[T]{value: T(n.value), feature: int32(n.feature)}
 			if n.mode == leaf {
-				c = cell[T]{feature: int32(-1 - len(n.votes)), kids: int32(len(f.votes))}
+				if len(n.votes) == 0 || len(f.votes) > 1<<29 {
+					return nil, brokenTrees("a leaf has no weight")
+				}
+				f.cells[t.cell] = cell[T]{value: T(math.NaN()), kids: t.cell - 1, flags: int32(2 * len(f.votes))}
 				f.votes = append(f.votes, n.votes...)
-				f.cells[t.cell] = c
+				f.votes[len(f.votes)-1].last = true
 				continue
 			}
-			m, v := plain(n.mode, c.value)
-			uniform, tracks = uniform && m == lessOrEqual, tracks || n.missingTrue
+			m, v := plain(n.mode, T(n.value))
+			uniform = uniform && m == lessOrEqual
 			f.needs = max(f.needs, n.feature+1)
 			if n.mode == member {
 				f.sets[t.cell] = n.set
 			}
-			c.value, c.kids = v, int32(len(f.cells))
-			f.cells[t.cell], modes[t.cell], missing[t.cell] = c, m, n.missingTrue
-			room()
-			room()
-			queue = append(queue, todo{n.no, c.kids + 1}, todo{n.yes, c.kids})
+			kids := int32(len(f.cells))
+			f.cells[t.cell], modes[t.cell] = cell[T]{v, int32(n.feature), kids, bit(n.missingTrue)}, m
+			f.cells, modes = append(f.cells, cell[T]{}, cell[T]{}), append(modes, leaf, leaf)
+			queue = append(queue, todo{n.no, kids + 1}, todo{n.yes, kids})
 		}
 	}
 	if !uniform {
 		f.modes = modes
-	}
-	if tracks {
-		f.missing = missing
 	}
 	return f, nil
 }
@@ -238,37 +249,32 @@ func plain[T float32 | float64](m mode, v T) (mode, T) {
 	return lessOrEqual, v
 }
 
-// leafOf walks one tree for the row x and returns its leaf.
-func (f *forest[T]) leafOf(root int32, x []T) *cell[T] {
+// lanes is how many walks go on together: one waits for memory while others compare.
+const lanes = 4
+
+// walk takes each lane from its cell to the leaf that the lane's row comes to.
+func (f *forest[T]) walk(at *[lanes]int32, x *[lanes][]T) {
 	if f.modes != nil {
-		return f.leafByMode(root, x)
-	}
-	c := &f.cells[root]
-	if f.missing == nil {
-		for c.feature >= 0 {
-			kid := c.kids
-			if !(x[c.feature] <= c.value) {
-				kid++
-			}
-			c = &f.cells[kid]
+		for i := range at {
+			at[i] = f.leafByMode(at[i], x[i])
 		}
-		return c
+		return
 	}
-	at := root
-	for c.feature >= 0 {
-		v := x[c.feature]
-		yes := v <= c.value || (v != v && f.missing[at])
-		if at = c.kids; !yes {
-			at++
+	cells, a, b, c, d := f.cells, at[0], at[1], at[2], at[3]
+	for {
+		p, q, r, s := &cells[a], &cells[b], &cells[c], &cells[d]
+		e, g, h, i := p.next(x[0][p.feature]), q.next(x[1][q.feature]), r.next(x[2][r.feature]), s.next(x[3][s.feature])
+		if (a^e)|(b^g)|(c^h)|(d^i) == 0 { // all at leaves
+			*at = [lanes]int32{a, b, c, d}
+			return
 		}
-		c = &f.cells[at]
+		a, b, c, d = e, g, h, i
 	}
-	return c
 }
 
-func (f *forest[T]) leafByMode(at int32, x []T) *cell[T] {
-	c := &f.cells[at]
-	for c.feature >= 0 {
+func (f *forest[T]) leafByMode(at int32, x []T) int32 {
+	for f.modes[at] != leaf {
+		c := &f.cells[at]
 		v, yes := x[c.feature], false
 		switch f.modes[at] {
 		case lessOrEqual:
@@ -288,13 +294,52 @@ func (f *forest[T]) leafByMode(at int32, x []T) *cell[T] {
 				yes = yes || float64(v) == m
 			}
 		}
-		if v != v && f.missing != nil && f.missing[at] {
+		if v != v && c.flags&1 != 0 {
 			yes = true
 		}
 		if at = c.kids; !yes {
 			at++
 		}
-		c = &f.cells[at]
 	}
-	return c
+	return at
 }
+
+// eachLeaf calls add for each row and tree, of a row in the order of its trees, with the
+// votes of the leaf that it comes to. Rows walk a tree four by four, what is left over
+// walks four trees at once.
+func (f *forest[T]) eachLeaf(rows, cols int, v []T, add func(row int, votes []vote)) {
+	var at [lanes]int32
+	var x [lanes][]T
+	row := func(i int) []T { return v[i*cols : (i+1)*cols] }
+	votes := func(cell int32) []vote { return f.votes[f.cells[cell].flags>>1:] }
+	for first := 0; first < rows; first += together {
+		last := min(first+together, rows)
+		full := last - (last-first)%lanes
+		for _, root := range f.roots {
+			for i := first; i < full; i += lanes {
+				for k := range lanes {
+					at[k], x[k] = root, row(i+k)
+				}
+				f.walk(&at, &x)
+				for k := range lanes {
+					add(i+k, votes(at[k]))
+				}
+			}
+		}
+		for i := full; i < last; i++ {
+			x = [lanes][]T{row(i), row(i), row(i), row(i)}
+			for t := 0; t < len(f.roots); t += lanes {
+				for k := range lanes {
+					at[k] = f.roots[min(t+k, len(f.roots)-1)]
+				}
+				f.walk(&at, &x)
+				for k := range min(lanes, len(f.roots)-t) {
+					add(i, votes(at[k]))
+				}
+			}
+		}
+	}
+}
+
+// together is how many rows walk a tree before the next one is loaded.
+const together = 64
