@@ -55,6 +55,7 @@ if python3 -c 'import ensurepip, venv' 2>/dev/null; then
 	environment mlflow2 requirements/mlflow2.txt
 	environment mlflow3 requirements/mlflow3.txt
 	environment onnx requirements/onnx.txt
+	environment data requirements/data.txt
 	environment oip requirements/oip.txt
 fi
 
