@@ -26,7 +26,7 @@ type metric struct{ name, help, labels string }
 // described are all metrics of a server, by name.
 func described(t *testing.T) []metric {
 	t.Helper()
-	a, err := New(t.Context(), Config{Data: t.TempDir(), Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)})
+	a, err := New(t.Context(), Config{Data: t.TempDir(), Listen: "127.0.0.1:0", Python: "python3", Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
