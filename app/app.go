@@ -59,6 +59,11 @@ type Config struct {
 	PredictionsFor   time.Duration // predictions of days that ended longer ago are removed; 0: none
 	PredictionsBytes int64         // the oldest days of predictions are removed while they take more; 0: no bound
 
+	// DrainDelay is how long the server goes on answering after it was told to stop and
+	// says that it is not ready, so that a proxy notices; nil: 5 s where it has other
+	// names (Hosts), for then a proxy stands before it, else 0.
+	DrainDelay *time.Duration
+
 	ModelMemory int64 // bytes of memory of the models that are scored beside the routes; 0: a quarter of what there is
 
 	// Python runs the models that only Python can score: an interpreter that has what
@@ -93,6 +98,7 @@ type App struct {
 	control   *control.Service
 	worker    *job.Worker
 	workers   *worker.Host // of models that need Python; nil: none
+	leaving   leaving
 	metrics   *prometheus.Registry
 	listener  net.Listener
 	oip       *oip.Face
@@ -190,8 +196,9 @@ func (a *App) build() {
 // URL is where the server answers.
 func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
 
-// Run serves until ctx is done, and then stops: first the faces, then the loop and
-// its jobs, then the log. It returns nil when it was stopped.
+// Run serves until ctx is done, and then stops: first it says that it is not ready and
+// goes on answering for the drain delay, then it takes nothing new and finishes what it
+// has; then the models, then the log. It returns nil when it was stopped.
 func (a *App) Run(ctx context.Context) error {
 	logging, stopLog := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLog()
@@ -208,7 +215,7 @@ func (a *App) Run(ctx context.Context) error {
 	go func() { reasoned <- a.reasons.Run(reasoning) }()
 	err := a.work(ctx)
 	stopReasons()
-	err = errors.Join(err, <-reasoned)
+	err = errors.Join(err, <-reasoned, a.serving.Close())
 	stopLog()
 	return errors.Join(err, <-logged)
 }
@@ -219,6 +226,8 @@ func (a *App) work(ctx context.Context) error {
 		a.cfg.Logger.Error("the first turn of the loop failed", "error", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
+	faces, left := a.drain(ctx)
+	defer left()
 	requests, stopRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRequests()
 	server := &http.Server{
@@ -233,13 +242,13 @@ func (a *App) work(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error {
-		<-ctx.Done()
+		<-faces.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		time.AfterFunc(time.Second, stopRequests) // streams would never end by themselves
 		return server.Shutdown(grace)
 	})
-	a.serveGRPC(ctx, g, 10*time.Second)
+	a.serveGRPC(faces, g, 10*time.Second)
 	if !a.cfg.Manual {
 		g.Go(func() error { return a.loop.Run(ctx) })
 		g.Go(func() error { return a.worker.Run(ctx) })

@@ -63,10 +63,7 @@ func (a *App) GRPC() string {
 func (a *App) newOIP() *oip.Face {
 	return oip.New(oip.Options{
 		Serving: a.serving, Version: a.cfg.Version, Logger: a.cfg.Logger,
-		Ready: func(ctx context.Context) error {
-			_, err := a.store.LastEvents(ctx, "", 1)
-			return err
-		},
+		Ready: a.whyNotReady,
 	})
 }
 

@@ -47,12 +47,12 @@ func (a *App) handler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", a.ready)
-	return sameSite(mlflow.Straight(a.observe(mux)), a.cfg.Hosts)
+	return a.door(sameSite(mlflow.Straight(a.observe(mux)), a.cfg.Hosts))
 }
 
 // ready says that the server can answer, and what it is.
 func (a *App) ready(w http.ResponseWriter, r *http.Request) {
-	_, err := a.store.LastEvents(r.Context(), "", 1)
+	err := a.whyNotReady(r.Context())
 	out := wire.Health{Version: a.cfg.Version, Ready: err == nil}
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {

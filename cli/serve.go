@@ -109,8 +109,8 @@ func serveCommand(e *env) *cobra.Command {
 	return c
 }
 
-// limits are what bounds the space that a server takes, as it is written.
-type limits struct{ artifacts, deleted, predictions, days string }
+// limits are what bounds the space and the time that a server takes, as it is written.
+type limits struct{ artifacts, deleted, predictions, days, memory, drain string }
 
 func (l *limits) add(c *cobra.Command) {
 	f := c.Flags()
@@ -118,6 +118,8 @@ func (l *limits) add(c *cobra.Command) {
 	f.StringVar(&l.deleted, "keep-deleted", "", "remove for good, every day, what was deleted longer ago than this, such as 30d (default only by flyball gc)")
 	f.StringVar(&l.days, "keep-predictions", "", "remove predictions, and labels, that are older than this, such as 730d (default none)")
 	f.StringVar(&l.predictions, "predictions-quota", "", "most bytes of sealed predictions, such as 200GB: the oldest days go first (default no bound)")
+	f.StringVar(&l.memory, "model-memory", "", "most memory of models that are scored by version or alias, or have no model file, such as 8GB (default a quarter of the machine's)")
+	f.StringVar(&l.drain, "drain-delay", "", "on a stop, go on answering for so long after saying that it is not ready, such as 10s (default 5s with --host, else 0s)")
 }
 
 // into reads them into the configuration.
@@ -125,7 +127,7 @@ func (l *limits) into(cfg *app.Config) error {
 	for _, b := range []struct {
 		flag, text string
 		to         *int64
-	}{{"artifact-quota", l.artifacts, &cfg.Quota}, {"predictions-quota", l.predictions, &cfg.PredictionsBytes}} {
+	}{{"artifact-quota", l.artifacts, &cfg.Quota}, {"predictions-quota", l.predictions, &cfg.PredictionsBytes}, {"model-memory", l.memory, &cfg.ModelMemory}} {
 		if b.text == "" {
 			continue
 		}
@@ -134,6 +136,14 @@ func (l *limits) into(cfg *app.Config) error {
 			return fmt.Errorf("invalid argument %q for --%s: a size such as 500MB or 20GB", b.text, b.flag)
 		}
 		*b.to = int64(n)
+	}
+	if l.drain != "" {
+		d, err := unit.ParseDuration(l.drain)
+		if err != nil || d < 0 {
+			return fmt.Errorf("invalid argument %q for --drain-delay: a time such as 10s", l.drain)
+		}
+		delay := d.D()
+		cfg.DrainDelay = &delay
 	}
 	for _, b := range []struct {
 		flag, text string
