@@ -24,7 +24,8 @@ func readJSON(head, tail []byte) (*request, error) {
 
 type reader struct {
 	scanner
-	tail []byte // binary data that no tensor has taken yet
+	tail []byte  // binary data that no tensor has taken yet
+	dims []int64 // of all shapes
 	out  request
 }
 
@@ -77,42 +78,68 @@ func (r *reader) parameters(known func(key []byte) (bool, error)) error {
 // input reads one tensor.
 func (r *reader) input() error {
 	var t tensor
+	if err := r.open(); err != nil {
+		return err
+	}
 	size := int64(-1) // of its binary data; -1: it is in the JSON
-	err := r.each(func(key []byte) (err error) {
+	for read := 0; ; read++ {
+		key, ok, err := r.field(read)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
 		switch string(key) {
 		case "name":
-			var name []byte
-			name, err = r.text()
-			t.name = string(name)
+			if key, err = r.text(); err == nil {
+				t.name = string(key)
+			}
 		case "datatype":
 			err = r.datatype(&t)
 		case "shape":
-			err = r.items(func(int) error { // a negative number is refused when the shape is measured
-				n, err := r.whole()
-				if len(t.shape) <= maxDims {
-					t.shape = append(t.shape, n)
-				}
-				return err
-			})
+			err = r.shape(&t)
 		case "data":
-			if r.word("null") {
-				return nil
+			if !r.word("null") {
+				t.json, err = r.span()
 			}
-			t.json, err = r.span()
 		case "parameters":
-			err = r.parameters(func(key []byte) (bool, error) { return r.inputParameter(key, &size) })
+			err = r.inputParameters(&size)
 		default:
 			err = r.skip(1)
 		}
-		return err
-	})
-	if err != nil {
-		return err
+		if err != nil {
+			return err
+		}
 	}
 	if err := r.data(&t, size); err != nil {
 		return err
 	}
 	r.out.tensors = append(r.out.tensors, t)
+	return nil
+}
+
+// shape reads the dimensions, all tensors' into one piece of memory. A negative one is
+// refused when the shape is measured.
+func (r *reader) shape(t *tensor) error {
+	if !r.take('[') {
+		return r.broken("an array")
+	}
+	from := len(r.dims)
+	for !r.take(']') {
+		if len(r.dims) > from && !r.take(',') {
+			return r.broken("a comma or the end of the array")
+		}
+		n, err := r.whole()
+		if err != nil {
+			return err
+		}
+		if len(r.dims)-from > maxDims {
+			return t.bad("its shape has more than %d dimensions", maxDims)
+		}
+		r.dims = append(r.dims, n)
+	}
+	t.shape = r.dims[from:len(r.dims):len(r.dims)]
 	return nil
 }
 
@@ -122,31 +149,43 @@ func (r *reader) datatype(t *tensor) error {
 		return err
 	}
 	var ok bool
-	if t.datatype, ok = parseDatatype(string(word)); !ok {
+	if t.datatype, ok = parseDatatype(word); !ok {
 		return fault.New(fault.Invalid, "%s: %q is no datatype", quoted("input", t.name), clip(word)).
 			Do("write BOOL, UINT8 to UINT64, INT8 to INT64, FP16, BF16, FP32, FP64 or BYTES")
 	}
 	return nil
 }
 
-func (r *reader) inputParameter(key []byte, size *int64) (bool, error) {
-	var err error
-	switch string(key) {
-	case "binary_data_size":
-		if *size, err = r.whole(); err == nil && *size < 0 {
-			err = fault.New(fault.Invalid, "binary_data_size is %d", *size)
-		}
-		return true, err
-	case "content_type":
-		var kind []byte
-		if kind, err = r.text(); err == nil && string(kind) == "base64" {
-			err = fault.New(fault.Invalid, "content_type base64 is not read").Do("send BYTES as text, or as a binary tensor")
-		}
-		return true, err
-	case "shared_memory_region":
-		return true, fault.New(fault.Invalid, "tensors in shared memory are not read").Do("send the data in the request")
+func (r *reader) inputParameters(size *int64) error {
+	if r.word("null") {
+		return nil
 	}
-	return false, nil
+	if err := r.open(); err != nil {
+		return err
+	}
+	for read := 0; ; read++ {
+		key, ok, err := r.field(read)
+		if err != nil || !ok {
+			return err
+		}
+		switch string(key) {
+		case "binary_data_size":
+			if *size, err = r.whole(); err == nil && *size < 0 {
+				err = fault.New(fault.Invalid, "binary_data_size is %d", *size)
+			}
+		case "content_type":
+			if key, err = r.text(); err == nil && string(key) == "base64" {
+				err = fault.New(fault.Invalid, "content_type base64 is not read").Do("send BYTES as text, or as a binary tensor")
+			}
+		case "shared_memory_region":
+			err = fault.New(fault.Invalid, "tensors in shared memory are not read").Do("send the data in the request")
+		default:
+			err = r.skip(1)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // data gives the tensor its part of the binary data, where it has one.

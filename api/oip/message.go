@@ -25,7 +25,7 @@ func readMessage(in *inference.ModelInferRequest) (*request, error) {
 			return nil, fault.New(fault.Invalid, "input %d has no name", i)
 		}
 		var ok bool
-		if t.datatype, ok = parseDatatype(from.GetDatatype()); !ok {
+		if t.datatype, ok = parseDatatype([]byte(from.GetDatatype())); !ok {
 			return nil, t.bad("%q is no datatype", clip([]byte(from.GetDatatype()))).
 				Do("write BOOL, UINT8 to UINT64, INT8 to INT64, FP16, BF16, FP32, FP64 or BYTES")
 		}

@@ -60,30 +60,44 @@ func (s *scanner) broken(want string) *fault.Error {
 	return fault.New(fault.Invalid, "at byte %d of the JSON is %s, not %s", s.at, clip(rest), want)
 }
 
-// each calls visit for every key of an object, which must pass over its value.
-func (s *scanner) each(visit func(key []byte) error) error {
+// open passes over the beginning of an object.
+func (s *scanner) open() error {
 	if !s.take('{') {
 		return s.broken("an object")
 	}
-	if s.take('}') {
-		return nil
+	return nil
+}
+
+// field passes over the next key of an object, of which so many were read; false at the
+// object's end. The caller passes over the value.
+func (s *scanner) field(read int) (key []byte, ok bool, err error) {
+	switch {
+	case s.take('}'):
+		return nil, false, nil
+	case read > 0 && !s.take(','):
+		return nil, false, s.broken("a comma or the end of the object")
 	}
-	for {
-		key, err := s.text()
-		if err != nil {
+	if key, err = s.text(); err != nil {
+		return nil, false, err
+	}
+	if !s.take(':') {
+		return nil, false, s.broken("a colon")
+	}
+	return key, true, nil
+}
+
+// each calls visit for every key of an object, which must pass over its value.
+func (s *scanner) each(visit func(key []byte) error) error {
+	if err := s.open(); err != nil {
+		return err
+	}
+	for read := 0; ; read++ {
+		key, ok, err := s.field(read)
+		if err != nil || !ok {
 			return err
-		}
-		if !s.take(':') {
-			return s.broken("a colon")
 		}
 		if err := visit(key); err != nil {
 			return err
-		}
-		if s.take('}') {
-			return nil
-		}
-		if !s.take(',') {
-			return s.broken("a comma or the end of the object")
 		}
 	}
 }

@@ -39,9 +39,9 @@ func (d datatype) String() string {
 }
 
 // parseDatatype reads the protocol's word; false when it has none such.
-func parseDatatype(s string) (datatype, bool) {
+func parseDatatype(word []byte) (datatype, bool) {
 	for d := boolean; d <= texts; d++ {
-		if d.String() == s {
+		if d.String() == string(word) {
 			return d, true
 		}
 	}

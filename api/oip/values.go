@@ -16,7 +16,9 @@ func (t *tensor) numbers(out []float64) error {
 	switch {
 	case t.datatype == texts:
 		return t.bad("it is BYTES, and numbers are asked for").Do("send FP64, FP32, an integer type or BOOL")
-	case t.json != nil:
+	case t.json != nil && t.flatNumbers(out):
+		return nil
+	case t.json != nil: // nested, or wrong: then this says how
 		return t.walk(func(s *scanner, i int) (err error) {
 			out[i], err = t.jsonNumber(s, i)
 			return err
@@ -25,6 +27,24 @@ func (t *tensor) numbers(out []float64) error {
 		return t.typedNumbers(out)
 	}
 	return t.rawNumbers(out)
+}
+
+// flatNumbers reads a flat array, as most are; false when it is anything else.
+func (t *tensor) flatNumbers(out []float64) bool {
+	s := scanner{b: t.json}
+	if !s.take('[') {
+		return false
+	}
+	for i := range out {
+		if i > 0 && !s.take(',') || s.peek() == '[' {
+			return false
+		}
+		var err error
+		if out[i], err = t.jsonNumber(&s, i); err != nil {
+			return false
+		}
+	}
+	return s.take(']') && s.peek() == 0
 }
 
 // words reads the elements of a tensor that fits as text; null tells which are missing, and is nil when none
