@@ -22,6 +22,10 @@ import (
 )
 
 func (f *face) predictRoutes() {
+	route(f, api.Read, http.MethodGet, "/v1/models/{model}/stats", "stats", "What this process answered, and what it holds loaded",
+		func(ctx context.Context, in *OfModel) (*body[serving.Stats], error) {
+			return answer(f.Serving.Stats(ctx, in.Model))
+		})
 	type record struct {
 		OfModel
 		Body wire.RecordRequest
