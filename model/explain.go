@@ -201,7 +201,7 @@ func (b *Bundle) additive(ctx context.Context, rows *frame.Frame) error {
 }
 
 // Exact reports whether the model knows by itself what its features add: then an
-// explanation costs about as much as twenty scores, else about two thousand.
+// explanation costs about as much as 25 scores, else about two thousand.
 func (b *Bundle) Exact() bool {
 	switch s := b.scorer.(type) {
 	case *fitted:

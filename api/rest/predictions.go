@@ -34,7 +34,7 @@ type Picked struct {
 func (p *Picked) query() prediction.Query {
 	return prediction.Query{
 		Model: p.Model, From: p.From, To: p.To, Since: p.Since, Key: p.Key, ID: ident.PredictionID(p.ID),
-		Version: p.Version, Arm: p.Arm, Decision: p.Decision, Flag: p.Flag, Truth: p.Truth,
+		Version: p.Version, Arm: p.Arm, Decision: p.Decision, Flag: p.Flag, Truth: p.Truth, Reasons: true,
 	}
 }
 

@@ -96,19 +96,28 @@ func readWhy(ctx context.Context, db queryer, model, query string, args ...any) 
 			return nil, 0, broken(err, "read")
 		}
 		last = max(last, seq)
-		if len(body) == 0 || body[0] != bodyVersion {
-			return nil, 0, fault.New(fault.Invalid, "staged reasons of %s are of an unknown format", model)
-		}
-		d := decoder{rest: body[1:]}
-		for len(d.rest) > 0 && !d.bad {
-			id := ident.PredictionID(d.text())
-			out[id] = json.RawMessage(d.text())
-		}
-		if d.bad {
-			return nil, 0, fault.New(fault.Invalid, "staged reasons of %s are damaged", model).Do("restore staged.db from a backup")
+		if err := decodeWhy(model, body, out); err != nil {
+			return nil, 0, err
 		}
 	}
 	return out, last, broken(rows.Err(), "read")
+}
+
+// decodeWhy reads the reasons of one body into out. What putWhy did not write is an
+// Invalid fault; nothing larger than the body is allocated for it, and nothing holds it.
+func decodeWhy(model string, body []byte, out map[ident.PredictionID]json.RawMessage) error {
+	if len(body) == 0 || body[0] != bodyVersion {
+		return fault.New(fault.Invalid, "staged reasons of %s are of an unknown format", model)
+	}
+	d := decoder{rest: body[1:]}
+	for len(d.rest) > 0 && !d.bad {
+		id := ident.PredictionID(d.text())
+		out[id] = json.RawMessage(d.text())
+	}
+	if d.bad {
+		return fault.New(fault.Invalid, "staged reasons of %s are damaged", model).Do("restore staged.db from a backup")
+	}
+	return nil
 }
 
 // reasonsOf gives the rows of a job the reasons that are staged for them, and tells the

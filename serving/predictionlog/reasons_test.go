@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flyball/fault"
+	"flyball/ident"
 	"flyball/serving/prediction"
 )
 
@@ -164,6 +165,28 @@ func TestALogOfTheFirstFormatIsReadAndGoesOn(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "staged.db")); err != nil {
 		t.Error(err)
 	}
+}
+
+func FuzzDecodeWhy(f *testing.F) {
+	good := appendText([]byte{bodyVersion}, string(record(1, 0).ID))
+	good = appendText(good, `{"method":"trees"}`)
+	f.Add(good)
+	f.Add(append(good, good[1:]...))
+	f.Add([]byte{bodyVersion})
+	f.Add([]byte{9})
+	f.Fuzz(func(t *testing.T, body []byte) {
+		out := map[ident.PredictionID]json.RawMessage{}
+		size := 0
+		if err := decodeWhy("m", body, out); err != nil && !fault.Is(err, fault.Invalid) {
+			t.Fatalf("got %v", err)
+		}
+		for id, r := range out {
+			size += len(id) + len(r)
+		}
+		if size > len(body) {
+			t.Errorf("%d bytes of %d", size, len(body))
+		}
+	})
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -146,11 +146,11 @@ func prepare(ctx context.Context, db *sql.DB, path string) error {
 		return broken(err, "made")
 	}
 	defer func() { _ = tx.Rollback() }()
-	make := schema
+	ddl := schema
 	if version == 1 {
-		make = reasonSchema
+		ddl = reasonSchema
 	}
-	if _, err := tx.ExecContext(ctx, make+fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)); err != nil {
+	if _, err := tx.ExecContext(ctx, ddl+fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)); err != nil {
 		return broken(err, "made")
 	}
 	return broken(tx.Commit(), "made")
