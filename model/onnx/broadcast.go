@@ -199,6 +199,42 @@ func buildArithmetic(f arithmetic) func(*site) (op, error) {
 	}
 }
 
+// buildAdd is Add, with a short way for a bias to each row.
+func buildAdd(*site) (op, error) {
+	f := add()
+	return func(e *session, in, out []*tensor) (err error) {
+		a, b := in[0], in[1]
+		switch {
+		case a.kind != b.kind || len(a.shape) < len(b.shape) || !isTail(b.shape, a.shape):
+			out[0], err = f.apply(e, a, b)
+		case a.kind == float32Kind:
+			out[0], err = biased(e, a, a.f32, b.f32)
+		case a.kind == float64Kind:
+			out[0], err = biased(e, a, a.f64, b.f64)
+		default:
+			out[0], err = f.apply(e, a, b)
+		}
+		return err
+	}, nil
+}
+
+// biased adds b to each stretch of x of its length.
+func biased[T float32 | float64](e *session, a *tensor, x, b []T) (*tensor, error) {
+	out, to, err := make1[T](e, a.shape...)
+	if err != nil {
+		return nil, err
+	}
+	for len(to) > 0 {
+		n := len(b)
+		y, z := x[:n], to[:n]
+		for i, v := range b {
+			z[i] = y[i] + v
+		}
+		x, to = x[n:], to[n:]
+	}
+	return out, nil
+}
+
 // buildOver applies f to all inputs, one after the other; mean divides by their number.
 func buildOver(f arithmetic, mean bool) func(*site) (op, error) {
 	return func(*site) (op, error) {

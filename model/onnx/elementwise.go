@@ -71,14 +71,38 @@ func sign(v float64) float64 {
 
 func signWhole(v int64) int64 { return int64(sign(float64(v))) }
 
-func relu(v float64) float64 {
-	if v < 0 {
-		return 0
-	}
-	return v
+// buildRelu is what is above 0, else 0; networks spend their time in it and in Add.
+func buildRelu(*site) (op, error) {
+	return func(e *session, in, out []*tensor) (err error) {
+		switch x := in[0]; x.kind {
+		case float32Kind:
+			out[0], err = above0[float32](e, x)
+		case float64Kind:
+			out[0], err = above0[float64](e, x)
+		case int64Kind:
+			out[0], err = above0[int64](e, x)
+		case int32Kind:
+			out[0], err = above0[int32](e, x)
+		default:
+			err = refuseKind(x.kind)
+		}
+		return err
+	}, nil
 }
 
-func reluWhole(v int64) int64 { return max(v, 0) }
+func above0[T number](e *session, x *tensor) (*tensor, error) {
+	out, to, err := make1[T](e, x.shape...)
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range data[T](x) {
+		if v < 0 {
+			v = 0
+		}
+		to[i] = v
+	}
+	return out, nil
+}
 
 // sigmoid is 1/(1+e^-v), with the exponential of a negative number in either case.
 func sigmoid(v float64) float64 {
