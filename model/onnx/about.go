@@ -42,9 +42,8 @@ type Value struct {
 // chosen is what is made of a graph's outputs.
 type chosen struct {
 	about  About
-	scores []string    // values of the graph that are scores, in order
-	widths []int       // columns of each, -1 where the model does not say
-	kinds  []valueInfo // of each
+	scores []string // values of the graph that are scores, in order
+	widths []int    // columns of each, -1 where the model does not say
 }
 
 // choose tells labels from scores: beside numbers of floating point, whole numbers and
@@ -72,9 +71,9 @@ func choose(m *modelProto) (*chosen, error) {
 		case zip != nil && zip.op == "ZipMap" && zip.domain == domainML && len(zip.in) == 1:
 			v.Type, c.about.Zipped = "map", true
 			c.about.Classes = classesIn(zip)
-			c.add(zip.in[0], -1, o)
+			c.add(zip.in[0], -1)
 		case o.kind == 1 || o.kind == 11 || (o.kind != 8 && !real):
-			c.add(o.name, width(o), o)
+			c.add(o.name, width(o))
 		case real:
 			v.Label = true
 			if c.about.Classes == nil {
@@ -88,8 +87,8 @@ func choose(m *modelProto) (*chosen, error) {
 	return c, nil
 }
 
-func (c *chosen) add(name string, width int, o valueInfo) {
-	c.scores, c.widths, c.kinds = append(c.scores, name), append(c.widths, width), append(c.kinds, o)
+func (c *chosen) add(name string, width int) {
+	c.scores, c.widths = append(c.scores, name), append(c.widths, width)
 }
 
 func valueOf(v valueInfo) Value {

@@ -5,6 +5,7 @@ package onnx
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -107,7 +108,7 @@ func (m *Model) Answer(ctx context.Context, c model.Call) (json.RawMessage, erro
 // outputs runs a plan for rows, the first of which is row from of the request.
 func (m *Model) outputs(p *plan, rows *frame.Frame, from int, then func([]*tensor) error) error {
 	err := p.run(func(e *session) ([]*tensor, error) { return m.tensors(e, rows) }, rows.Rows(), then)
-	if f, ok := err.(*badValue); ok { //nolint:errorlint // of m.tensors, never wrapped
+	if f, ok := errors.AsType[*badValue](err); ok {
 		return fault.New(fault.Invalid, "row %d: column %q: %s", from+f.row, f.column, f.why)
 	}
 	return err

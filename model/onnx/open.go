@@ -132,7 +132,7 @@ const widest = 1 << 16
 // bind makes the columns of the inputs.
 func (m *Model) bind(names []string) error {
 	at := 0
-	for i, v := range m.plan.inputs {
+	for _, v := range m.plan.inputs {
 		in := input{first: at, width: 1}
 		var err error
 		if in.kind, err = kindOf(v.kind); err != nil {
@@ -164,7 +164,6 @@ func (m *Model) bind(names []string) error {
 		m.alone = m.alone || v.known && dims[0] == 1
 		m.inputs = append(m.inputs, in)
 		at += in.width
-		_ = i
 	}
 	if at > widest {
 		return refuse("%d columns", at)
@@ -261,7 +260,7 @@ func (m *Model) Outputs() int { return m.scores }
 // Size is about how many bytes of memory the model takes.
 func (m *Model) Size() int64 { return 3 * int64(m.bytes) }
 
-// together is how many rows are computed at once: enough to be fast, few enough to stay
+// atOnce is how many rows are computed together: enough to be fast, few enough to stay
 // in the processor's caches.
 const atOnce = 1024
 

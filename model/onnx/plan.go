@@ -48,7 +48,7 @@ type plan struct {
 type planner struct {
 	model  *modelProto
 	all    map[string]operator // by domain and name
-	place  map[string]int // by the name of a value
+	place  map[string]int      // by the name of a value
 	known  []*tensor
 	source map[string]*nodeProto    // who makes a value
 	inits  map[string]*tensorProto  // constants by name

@@ -14,9 +14,8 @@ import (
 // versions 3 to 13) with the fields that scoring needs. They share the file's bytes.
 
 type modelProto struct {
-	graph    *graphProto
-	opsets   map[string]int64 // by domain; "" and "ai.onnx" are the same
-	metadata map[string]string
+	graph  *graphProto
+	opsets map[string]int64 // by domain; "" and "ai.onnx" are the same
 }
 
 type graphProto struct {
@@ -171,7 +170,7 @@ func float64s(to []float64, v field, what string) ([]float64, error) {
 // parse reads a ModelProto. The error is an Invalid fault, or a Refused one where the
 // file has what is not scored here.
 func parse(b []byte) (*modelProto, error) {
-	m := &modelProto{opsets: map[string]int64{}, metadata: map[string]string{}}
+	m := &modelProto{opsets: map[string]int64{}}
 	err := fields(b, "the model", func(v field) error {
 		switch v.id {
 		case 7:
@@ -180,19 +179,6 @@ func parse(b []byte) (*modelProto, error) {
 			return err
 		case 8:
 			return parseOpset(v.bytes, m.opsets)
-		case 14:
-			var key, value string
-			err := fields(v.bytes, "its metadata", func(v field) error {
-				switch v.id {
-				case 1:
-					key = string(v.bytes)
-				case 2:
-					value = string(v.bytes)
-				}
-				return nil
-			})
-			m.metadata[key] = value
-			return err
 		case 25:
 			return refuse("a function of the model's own")
 		}
