@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The numbers of docs/performance.md, one part by its name or all: packages, boosting,
+# The numbers of docs/performance.md, one part by its name or all: packages, boosting, serving,
 # server, artifacts, demo. Times are of this machine; ratios travel.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,6 +32,24 @@ tracking() {
 	else
 		echo "tracking against MLflow: left out, there is no .cache/mlflow3"
 	fi
+}
+
+# Predictions over HTTP, against the servers that people use for them. Their environment
+# is large, and made here alone.
+serving() {
+	scripts/setup.sh
+	if [ ! -x .cache/venv/bin/python ]; then
+		echo "serving: left out, there is no .cache/venv"
+		return
+	fi
+	if [ -x .cache/uv/bin/uv ] && ! cmp -s scripts/requirements/peers.txt .cache/peers/made; then
+		rm -rf .cache/peers
+		.cache/uv/bin/uv venv -q --python 3.11 .cache/peers && .cache/uv/bin/uv pip install -q --python .cache/peers/bin/python --no-deps -r scripts/requirements/peers.txt \
+			&& cp scripts/requirements/peers.txt .cache/peers/made || echo "serving: the peers cannot be installed; they are left out"
+	fi
+	local peers=.cache/peers/bin/python
+	[ -x "$peers" ] || peers=.cache/venv/bin/python
+	go run ./bench/serving -python .cache/venv/bin/python -peers "$peers" -each "${EACH:-10s}"
 }
 
 # From the start of an empty server to its first answer, and what it holds at rest.
