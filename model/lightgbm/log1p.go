@@ -43,7 +43,7 @@ func log1p(x float64) float64 {
 	p = 2.857142874366239149e-01 + float64(z*p)
 	p = 3.999999999940941908e-01 + float64(z*p)
 	p = 6.666666666666735130e-01 + float64(z*p)
-	half := float64(0.5*f) * f
+	half := float64(0.5 * f * f)
 	t := float64(s * (half + float64(z*p)))
 	high, low := float64(float64(k)*6.93147180369123816490e-01), float64(float64(k)*1.90821492927058770002e-10)
 	return high - ((half - (t + (low + lost))) - f)
