@@ -177,14 +177,14 @@ func wholeQuotient(a, b int64) int64 {
 
 // greater and lesser give NaN where one is NaN, as the standard's Max and Min do.
 func greater[T number](a, b T) T {
-	if a > b || a != a {
+	if a > b || math.IsNaN(float64(a)) {
 		return a
 	}
 	return b
 }
 
 func lesser[T number](a, b T) T {
-	if a < b || a != a {
+	if a < b || math.IsNaN(float64(a)) {
 		return a
 	}
 	return b

@@ -152,7 +152,7 @@ func imputed[T float32 | float64 | int64](e *session, x *tensor, with []T, missi
 		return nil, err
 	}
 	for i, v := range data[T](x) {
-		if v == missing || (v != v && missing != missing) {
+		if v == missing || (math.IsNaN(float64(v)) && math.IsNaN(float64(missing))) {
 			v = with[i%cols%len(with)]
 		}
 		to[i] = v
