@@ -19,10 +19,10 @@ import (
 	"flyball/fault"
 	"flyball/ident"
 	"flyball/model"
+	"flyball/model/formats"
 	"flyball/model/registry"
 	"flyball/serving/batch"
 	"flyball/spec"
-	"flyball/training/learner"
 )
 
 // batchFlags are what predict is told to score files.
@@ -30,6 +30,7 @@ type batchFlags struct {
 	in, keep []string
 	out      string
 	replace  bool
+	explain  bool
 	workers  int
 }
 
@@ -39,6 +40,7 @@ func (b *batchFlags) add(c *cobra.Command) {
 	f.StringVar(&b.out, "out", "", "where the scores of --in go: a .parquet or .csv file, or a folder with a slash at its end")
 	f.StringSliceVar(&b.keep, "keep", nil, "columns of --in that are carried along; else the id and time of the model file")
 	f.BoolVar(&b.replace, "replace", false, "write over --out, and over what another run has begun")
+	f.BoolVar(&b.explain, "explain", false, "with --in, add what each column contributed (docs/explain.md)")
 	f.IntVar(&b.workers, "workers", 0, "how many score at once (default one per processor)")
 }
 
@@ -66,7 +68,7 @@ func (e *env) score(ctx context.Context, ref string, f batchFlags) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(batchMemory)
 	}
-	job := batch.Job{Bundle: b, Version: v.Version, Out: f.out, Keep: f.keep, Replace: f.replace, Workers: f.workers, Progress: e.scored()}
+	job := batch.Job{Bundle: b, Version: v.Version, Out: f.out, Keep: f.keep, Replace: f.replace, Workers: f.workers, Explain: f.explain, Progress: e.scored()}
 	if len(f.keep) == 0 {
 		job.May = e.named(ctx, name.Model)
 	}
@@ -136,7 +138,7 @@ func fetchBundle(ctx context.Context, c *client.Client, v registry.Version) (*mo
 			return nil, err
 		}
 	}
-	b, err := model.Open(ctx, kept, learner.Decoders(), v.Bundle)
+	b, err := model.Open(ctx, kept, formats.Decoders(nil), v.Bundle)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // What MLflow's own predict makes of folders that it saved itself is what we answer, in
-// value and shape. Numbers may differ by the last place of a float32.
+// value and shape. Numbers may differ as near says.
 func TestAnswersAreThoseOfPyfunc(t *testing.T) {
 	for _, client := range []string{"mlflow2", "mlflow3"} {
 		t.Run(client, func(t *testing.T) {
