@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"flyball/model"
 	"flyball/model/formats"
 	"flyball/model/registry"
+	"flyball/model/worker"
 	"flyball/serving/batch"
 	"flyball/spec"
 )
@@ -31,6 +34,7 @@ type batchFlags struct {
 	out      string
 	replace  bool
 	explain  bool
+	python   string
 	workers  int
 }
 
@@ -41,7 +45,24 @@ func (b *batchFlags) add(c *cobra.Command) {
 	f.StringSliceVar(&b.keep, "keep", nil, "columns of --in that are carried along; else the id and time of the model file")
 	f.BoolVar(&b.replace, "replace", false, "write over --out, and over what another run has begun")
 	f.BoolVar(&b.explain, "explain", false, "with --in, add what each column contributed (docs/explain.md)")
+	f.StringVar(&b.python, "python", "", "with --in, score a model that needs Python by this interpreter, or by an environment that uv makes: \"uv\"; its code then runs here")
 	f.IntVar(&b.workers, "workers", 0, "how many score at once (default one per processor)")
+}
+
+// host runs models that need Python; nil where nobody allowed it.
+func (b *batchFlags) host() (*worker.Host, error) {
+	if b.python == "" {
+		return nil, nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "there is no folder for Python's environments")
+	}
+	o := worker.Options{Dir: filepath.Join(dir, "flyball", "workers"), Logger: slog.New(slog.DiscardHandler)}
+	if b.python != "uv" {
+		o.Python = b.python
+	}
+	return worker.New(o), nil
 }
 
 // score scores files here, with the version's bundle from the server.
@@ -60,7 +81,11 @@ func (e *env) score(ctx context.Context, ref string, f batchFlags) error {
 	if !v.Made() {
 		return fault.New(fault.Refused, "%s was not judged yet, and has no bundle", v.Ref).Do("ask for it with flyball gate %s", v.Ref)
 	}
-	b, err := fetchBundle(ctx, e.client(), v)
+	host, err := f.host()
+	if err != nil {
+		return err
+	}
+	b, err := fetchBundle(ctx, e.client(), formats.Decoders(host), v)
 	if err != nil {
 		return err
 	}
@@ -109,7 +134,7 @@ const maxBundle = 1 << 30
 
 // fetchBundle reads a version's bundle and replays its golden rows: what it says here is
 // what it says online.
-func fetchBundle(ctx context.Context, c *client.Client, v registry.Version) (*model.Bundle, error) {
+func fetchBundle(ctx context.Context, c *client.Client, decoders model.Decoders, v registry.Version) (*model.Bundle, error) {
 	kept := blob.Memory()
 	defer kept.Close()
 	fetch := func(d blob.Digest) ([]byte, error) {
@@ -138,7 +163,7 @@ func fetchBundle(ctx context.Context, c *client.Client, v registry.Version) (*mo
 			return nil, err
 		}
 	}
-	b, err := model.Open(ctx, kept, formats.Decoders(nil), v.Bundle)
+	b, err := model.Open(ctx, kept, decoders, v.Bundle)
 	if err != nil {
 		return nil, err
 	}

@@ -35,11 +35,7 @@ type Job struct {
 	May     []string // the same, of those that the input has
 	Replace bool     // Out may be there already, and so may what another job has begun
 	Workers int      // 0: one per CPU
-
-	// More works out further columns of scored rows, such as reasons; nil: none. Again
-	// tells it apart from other work on the same files.
-	More  func(ctx context.Context, rows *frame.Frame) ([]frame.Column, error)
-	Again string
+	Explain bool     // add what each column contributed
 
 	Progress func(rows int64) // is told how many rows are done, by one goroutine; nil: nobody
 }
@@ -220,12 +216,12 @@ func (j *Job) rows(ctx context.Context, rows *frame.Frame) (*frame.Frame, int, e
 	}
 	cols := slices.Clone(kept.Columns())
 	cols = append(cols, j.scores(s, rows.Rows())...)
-	if j.More != nil {
-		more, err := j.More(ctx, rows)
+	if j.Explain {
+		why, err := j.reasons(ctx, rows, s)
 		if err != nil {
 			return nil, 0, err
 		}
-		cols = append(cols, more...)
+		cols = append(cols, why...)
 	}
 	names := map[string]bool{}
 	for _, c := range cols {
@@ -270,4 +266,36 @@ func (j *Job) scores(s model.Scores, n int) []frame.Column {
 		out = append(out, frame.TextColumn("decision", decisions, nil))
 	}
 	return append(out, frame.NumberColumn("version", versions), frame.TextColumn("flags", flags, nil))
+}
+
+// reasons are the columns of why: base, and contribution.<column> for each column of the
+// input. Of several classes it is that of the greatest score.
+func (j *Job) reasons(ctx context.Context, rows *frame.Frame, s model.Scores) ([]frame.Column, error) {
+	e, err := j.Bundle.Explain(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	n := rows.Rows()
+	base, each := make([]float64, n), make([][]float64, len(e.Columns))
+	for c := range each {
+		each[c] = make([]float64, n)
+	}
+	for i := range n {
+		best := 0
+		for k, v := range s.Row(i) {
+			if v > s.Row(i)[best] {
+				best = k
+			}
+		}
+		part := e.Row(i, best)
+		base[i] = part.Base
+		for c := range each {
+			each[c][i] = part.Columns[c]
+		}
+	}
+	out := []frame.Column{frame.NumberColumn("base", base)}
+	for c, name := range e.Columns {
+		out = append(out, frame.NumberColumn("contribution."+name, each[c]))
+	}
+	return out, nil
 }

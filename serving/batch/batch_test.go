@@ -246,6 +246,21 @@ func TestWhatCannotBeScoredSaysWhere(t *testing.T) {
 	}
 }
 
+func TestWithReasonsTheContributionsAddUpToTheMargin(t *testing.T) {
+	b := bundle(t)
+	out := filepath.Join(t.TempDir(), "scores.parquet")
+	if _, err := batch.Run(t.Context(), batch.Job{Bundle: b, In: []string{write(t, "rows.parquet", table(500))}, Out: out, Explain: true}); err != nil {
+		t.Fatal(err)
+	}
+	got := read(t, out)
+	for i := range got.Rows() {
+		sum := got.Column("base").Num[i] + got.Column("contribution.x").Num[i] + got.Column("contribution.city").Num[i]
+		if p := 1 / (1 + math.Exp(-sum)); math.Abs(p-got.Column("value").Num[i]) > 1e-6 {
+			t.Fatalf("row %d: reasons add up to %v, the value is %v", i, p, got.Column("value").Num[i])
+		}
+	}
+}
+
 func TestAFolderTakesTheParts(t *testing.T) {
 	b := bundle(t)
 	in := write(t, "rows.parquet", table(200_000))

@@ -39,11 +39,11 @@ type work struct {
 	Files  []string `json:"files"` // name, size and time of each
 	Keep   []string `json:"keep"`
 	May    []string `json:"may"`
-	Again  string   `json:"again"`
+	Why    bool     `json:"explain"`
 }
 
 func workOf(j Job) (work, error) {
-	w := work{Bundle: string(j.Bundle.Digest), Keep: j.Keep, May: j.May, Again: j.Again}
+	w := work{Bundle: string(j.Bundle.Digest), Keep: j.Keep, May: j.May, Why: j.Explain}
 	if w.Bundle == "" {
 		raw, err := json.Marshal(j.Bundle.Manifest)
 		if err != nil {
