@@ -27,6 +27,7 @@ var scoring = []struct{ pkg, file string }{
 	{"./data/pipeline", ".*"},
 	{"./model", ".*"},
 	{"./model/constant", ".*"},
+	{"./model/lightgbm", ".*"},
 	{"./model/linear", ".*"},
 	{"./model/onnx", ".*"},
 	{"./model/tree", ".*"},
