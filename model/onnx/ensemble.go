@@ -31,7 +31,7 @@ type ensemble struct {
 
 // sums writes the aggregates of the rows of x, targets a row. touched says, for each, if
 // a leaf had a weight for it; nil where nobody asks.
-func (m *ensemble) sums(e *session, x *tensor, targets int, out []float64, touched []bool) error {
+func (m *ensemble) sums(e *session, x *tensor, out []float64, touched []bool) error {
 	if m.single != nil && x.kind == float32Kind {
 		return sumTrees(m.single, m.how, x, x.f32, out, touched)
 	}
@@ -149,7 +149,7 @@ func (m *ensemble) regress(targets int, as kind) op {
 		if err != nil {
 			return err
 		}
-		if err := m.sums(e, in[0], targets, v, nil); err != nil {
+		if err := m.sums(e, in[0], v, nil); err != nil {
 			return err
 		}
 		for i := range rows {
@@ -230,7 +230,7 @@ func (c *treeClassifier) op(e *session, in, out []*tensor) error {
 		return err
 	}
 	clear(touched)
-	if err := c.sums(e, in[0], k, v, touched); err != nil {
+	if err := c.sums(e, in[0], v, touched); err != nil {
 		return err
 	}
 	places := e.ints.take(rows)

@@ -231,10 +231,10 @@ func buildArg(better func(a, b float64) bool) func(*site) (op, error) {
 func buildTopK(n *site) (op, error) {
 	along, largest := int(n.int("axis", -1)), n.int("largest", 1) != 0
 	n.ignore("sorted")
-	howMany := n.list("k", 1)
-	if a := n.attr("k"); a != nil {
-		howMany = func([]*tensor) ([]int, bool, error) { return []int{int(a.i)}, false, nil }
+	if a := n.attr("k"); a != nil { // one number in old models
+		a.ints = []int64{a.i}
 	}
+	howMany := n.list("k", 1)
 	return func(e *session, in, out []*tensor) error {
 		x := in[0]
 		a, err := axis(along, len(x.shape))
