@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"iter"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -173,10 +174,8 @@ func appendNumber(b []byte, x float64) []byte {
 	}
 	from := len(b)
 	b = strconv.AppendFloat(b, x, 'f', -1, 64)
-	for _, c := range b[from:] {
-		if c == '.' {
-			return b
-		}
+	if slices.Contains(b[from:], '.') {
+		return b
 	}
 	return append(b, ".0"...)
 }

@@ -5,6 +5,7 @@ package scoring
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -21,9 +22,7 @@ func enforceParams(r *request, want []mlmodel.Param) (json.RawMessage, error) {
 		if r.src.kind(r.params) != '{' {
 			return nil, badParams("Parameters must be a dictionary. Got type '%s'.", r.src.python(r.params))
 		}
-		for name, value := range r.src.members(r.params) {
-			given[name] = value
-		}
+		maps.Insert(given, r.src.members(r.params))
 	}
 	if len(want) == 0 {
 		return nil, nil

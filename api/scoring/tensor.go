@@ -4,6 +4,7 @@ package scoring
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -185,9 +186,7 @@ func enforceTensors(r *request, s mlmodel.Schema) (*asked, error) {
 	}
 	given := map[string]span{}
 	if r.src.kind(r.data) == '{' {
-		for name, value := range r.src.members(r.data) {
-			given[name] = value
-		}
+		maps.Insert(given, r.src.members(r.data))
 	} else if len(s.Tensors) == 1 {
 		given[s.Tensors[0].Name] = r.data
 	}
