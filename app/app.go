@@ -68,7 +68,9 @@ type Config struct {
 
 	// Python runs the models that only Python can score: an interpreter that has what
 	// they need, or "uv", which makes an environment for each. Empty: they are refused.
-	Python string
+	Python        string
+	PythonMemory  int64 // bytes of address space of one process; 0: half of the machine's memory
+	PythonWorkers int   // processes of one model; 0: 1
 
 	// Manual has the clock move only by request (POST /v1/clock), and the loop and its
 	// jobs with it: for replays of history. Start is where it begins when the data

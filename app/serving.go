@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"flyball/blob"
@@ -152,5 +153,12 @@ func (m *models) openFolder(ctx context.Context, v registry.Version) (*model.Bun
 	if err != nil {
 		return nil, err
 	}
-	return read.Hold(ctx, m.decoders, v.Model)
+	b, err := read.Hold(ctx, m.decoders, v.Model)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.Warm(ctx, read.Examples); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
 }

@@ -13,7 +13,13 @@ import (
 // newWorkers is what runs the models that need Python; nil where nobody allowed it, for
 // such a model's code does whatever its author wrote.
 func (a *App) newWorkers() *worker.Host {
-	o := worker.Options{Dir: filepath.Join(a.cfg.Data, "workers"), Logger: a.cfg.Logger, Metrics: a.metrics}
+	o := worker.Options{
+		Dir: filepath.Join(a.cfg.Data, "workers"), Memory: a.cfg.PythonMemory, Workers: a.cfg.PythonWorkers,
+		Logger: a.cfg.Logger, Metrics: a.metrics,
+	}
+	if o.Memory == 0 {
+		o.Memory = memory() / 2
+	}
 	switch a.cfg.Python {
 	case "":
 		return nil

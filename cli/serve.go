@@ -102,6 +102,7 @@ func serveCommand(e *env) *cobra.Command {
 	c.Flags().StringArrayVar(&cfg.Hosts, "host", nil, "another name of the server, as a proxy before it asks for (may be repeated)")
 	c.Flags().StringArrayVar(&cfg.Locations, "artifact-location", nil, "where experiments may keep their files besides here, such as s3://team/mlflow (may be repeated); clients write there with their own keys")
 	c.Flags().StringVar(&cfg.Python, "python", "", "score models that need Python in processes of this interpreter, or of environments that uv makes: \"uv\" (default none: they are refused); whoever may register a model then runs code here")
+	c.Flags().IntVar(&cfg.PythonWorkers, "python-workers", 1, "Python processes of one model")
 	bounds.add(c)
 	c.Flags().StringVar(&clock, "clock", "", "for replays of history: begin at this time, and move only by POST /v1/clock")
 	c.Flags().BoolVar(&cfg.AccessLog, "access-log", false, "log a line for each request, without its rows")
@@ -110,7 +111,7 @@ func serveCommand(e *env) *cobra.Command {
 }
 
 // limits are what bounds the space and the time that a server takes, as it is written.
-type limits struct{ artifacts, deleted, predictions, days, memory, drain string }
+type limits struct{ artifacts, deleted, predictions, days, memory, python, drain string }
 
 func (l *limits) add(c *cobra.Command) {
 	f := c.Flags()
@@ -119,6 +120,7 @@ func (l *limits) add(c *cobra.Command) {
 	f.StringVar(&l.days, "keep-predictions", "", "remove predictions, and labels, that are older than this, such as 730d (default none)")
 	f.StringVar(&l.predictions, "predictions-quota", "", "most bytes of sealed predictions, such as 200GB: the oldest days go first (default no bound)")
 	f.StringVar(&l.memory, "model-memory", "", "most memory of models that are scored by version or alias, or have no model file, such as 8GB (default a quarter of the machine's)")
+	f.StringVar(&l.python, "python-memory", "", "most address space of one Python process, such as 4GB (default half of the machine's memory)")
 	f.StringVar(&l.drain, "drain-delay", "", "on a stop, go on answering for so long after saying that it is not ready, such as 10s (default 5s with --host, else 0s)")
 }
 
@@ -127,7 +129,7 @@ func (l *limits) into(cfg *app.Config) error {
 	for _, b := range []struct {
 		flag, text string
 		to         *int64
-	}{{"artifact-quota", l.artifacts, &cfg.Quota}, {"predictions-quota", l.predictions, &cfg.PredictionsBytes}, {"model-memory", l.memory, &cfg.ModelMemory}} {
+	}{{"artifact-quota", l.artifacts, &cfg.Quota}, {"predictions-quota", l.predictions, &cfg.PredictionsBytes}, {"model-memory", l.memory, &cfg.ModelMemory}, {"python-memory", l.python, &cfg.PythonMemory}} {
 		if b.text == "" {
 			continue
 		}

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Where goroutines are: these run once more under the race detector.
-race=(./api/... ./app ./job ./loop ./serving/... ./store ./training/... ./web)
+race=(./api/... ./app ./job ./loop ./model ./model/onnx ./model/worker ./serving/... ./store ./training/... ./web)
 
 step() { printf '\n== %s\n' "$*"; }
 

@@ -202,8 +202,8 @@ func (p *parts) publish(j Job) error {
 	if len(p.files) == 0 {
 		return errors.Join(fault.New(fault.Invalid, "the files have no rows"), p.remove())
 	}
-	if strings.HasSuffix(j.Out, "/") {
-		return p.folder(strings.TrimSuffix(j.Out, "/"))
+	if dir, ok := strings.CutSuffix(j.Out, "/"); ok {
+		return p.folder(dir)
 	}
 	write := p.csv
 	if filepath.Ext(j.Out) == ".parquet" {
