@@ -19,14 +19,15 @@ func (b *Bundle) Golden(ctx context.Context, blobs blob.Store) (*frame.Frame, er
 
 // Warm scores the first 1, 8 and 64 of rows, so that what a first request would wait for
 // (memory, threads, a process) is there before it. Fewer rows are repeated; of none,
-// only a process is started.
+// and for a model that answers by itself, only a process is started.
 func (b *Bundle) Warm(ctx context.Context, rows *frame.Frame) error {
 	if w, ok := b.scorer.(interface{ Warm(context.Context) error }); ok {
 		if err := w.Warm(ctx); err != nil {
 			return err
 		}
 	}
-	if rows == nil || rows.Rows() == 0 {
+	own := b.Manifest.Answer != nil && b.Manifest.Answer.Form == Own // it may have no scores at all
+	if rows == nil || rows.Rows() == 0 || own {
 		return nil
 	}
 	for _, n := range []int{1, 8, 64} {

@@ -4,6 +4,7 @@ package serving
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"sync"
@@ -119,6 +120,24 @@ func (b *batch) ask(m *model.Bundle) (out *scored) {
 		defer cancel()
 	}
 	out.Scores, out.err = m.Predict(ctx, f)
+	return out
+}
+
+// words are what a model answers by itself where that is a text a row, such as the
+// names of classes, and it has no scores; nil else.
+func (b *batch) words(m *model.Bundle) []string {
+	if a := m.Manifest.Answer; a == nil || a.Form != model.Own {
+		return nil
+	}
+	rows, err := b.rows(m)
+	if err != nil {
+		return nil
+	}
+	raw, err := m.Answer(b.ctx, model.Call{Rows: rows})
+	var out []string
+	if err != nil || json.Unmarshal(raw, &out) != nil || len(out) != b.in.rows() {
+		return nil
+	}
 	return out
 }
 

@@ -175,14 +175,22 @@ func (s *Server) asked(ctx context.Context, req *Request, m *model.Bundle, versi
 	defer func() { c.end(began, req.rows(), err) }()
 	b := newBatch(ctx, &Entry{Versions: map[int]*model.Bundle{version: m}}, req.input(nil), s.opts.Time)
 	got := b.score(m)
+	var words []string
 	if got.err != nil {
-		return Answer{}, got.err
+		if words = b.words(m); words == nil {
+			return Answer{}, got.err
+		}
 	}
 	records := make([]prediction.Record, req.rows())
 	now := s.opts.Now()
 	for i := range records {
 		r := &records[i]
-		*r = prediction.Record{Model: req.Model, Version: version, Arm: Asked, At: now, Time: now, Scores: got.Row(i), Latency: got.each}
+		*r = prediction.Record{Model: req.Model, Version: version, Arm: Asked, At: now, Time: now, Latency: got.each}
+		if words != nil {
+			r.Decision = words[i]
+			continue
+		}
+		r.Scores = got.Row(i)
 		r.Decision = m.Decision(r.Scores)
 	}
 	for _, u := range got.Unseen {

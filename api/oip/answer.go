@@ -165,12 +165,17 @@ func (s *schema) known(outputs []asked) error {
 // result makes the outputs that are asked for. An answer without any score is an
 // Unavailable fault: nothing could answer, and the model file names no fallback.
 func (s *schema) result(req *request, a serving.Answer) (*result, error) {
-	if !slices.ContainsFunc(a.Records, func(r prediction.Record) bool { return len(r.Scores) > 0 }) {
+	scored := slices.ContainsFunc(a.Records, func(r prediction.Record) bool { return len(r.Scores) > 0 })
+	words := !scored && slices.ContainsFunc(a.Records, func(r prediction.Record) bool { return r.Decision != "" })
+	if !scored && !words {
 		return nil, fault.New(fault.Unavailable, "no version of %s could answer, and its model file names no fallback", a.Model)
 	}
 	out := &result{model: a.Model, version: a.Version, id: req.id, generation: a.Generation}
 	out.arm, out.versions = spread(a.Records)
 	want := req.outputs
+	if words { // a model of texts alone
+		want = []asked{{name: decisionOutput}}
+	}
 	if want == nil {
 		for _, name := range s.usual() {
 			want = append(want, asked{name: name})
