@@ -15,15 +15,15 @@ func readBlob(ctx context.Context, blobs blob.Store, d blob.Digest) ([]byte, err
 	return blob.ReadAll(ctx, blobs, d, maxSource)
 }
 
-// files compares two bundles file by file. A bundle that cannot be opened shows as
+// files compares two bundles file by file. A bundle that cannot be read shows as
 // one without files.
 func (t *Trainer) files(ctx context.Context, recorded, again blob.Digest) []Comparison {
 	digests := func(d blob.Digest) map[string]blob.Digest {
-		b, err := model.Open(ctx, t.Blobs, t.Decoders, d)
+		m, err := model.ReadManifest(ctx, t.Blobs, d)
 		if err != nil {
 			return nil
 		}
-		return b.Manifest.Files
+		return m.Files
 	}
 	a, b := digests(recorded), digests(again)
 	var out []Comparison

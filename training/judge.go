@@ -5,6 +5,7 @@ package training
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -93,18 +94,18 @@ func (t *Judge) Handler(reg JudgeRegistry) func(context.Context, job.Job, func(s
 // Run reads the version and judges it against live, the bundle that serves (nil:
 // none), and the baseline, on the newest data of the model file. It keeps nothing but
 // blobs. A model that cannot be scored here is a Refused fault that says why.
-func (t *Judge) Run(ctx context.Context, r Judging, live *Opponent, progress func(string)) (Result, error) {
+func (t *Judge) Run(ctx context.Context, r Judging, live *Opponent, progress func(string)) (res Result, err error) {
 	if progress == nil {
 		progress = func(string) {}
 	}
 	began := time.Now()
 	if r.Trained.IsZero() {
-		var err error
 		if r.Trained, err = newest(ctx, t.Blobs, r.Recipe.Task, r.Snapshots); err != nil {
 			return Result{}, err
 		}
 	}
 	w := &work{Trainer: t.Trainer, request: r.Request, recipe: r.Recipe, live: live, progress: progress, unseen: r.Trained}
+	defer func() { err = errors.Join(err, w.close()) }()
 	if live != nil && live.SeenUntil.After(w.unseen) {
 		w.unseen = live.SeenUntil
 	}
@@ -275,10 +276,10 @@ func (w *work) bundle(ctx context.Context, m mlmodel.Model, profile []byte) (*mo
 	if err != nil {
 		return nil, err
 	}
-	return model.Make(ctx, w.Blobs, w.Decoders, model.Parts{
+	return w.hold(model.Make(ctx, w.Blobs, w.Decoders, model.Parts{
 		Model: w.recipe.Model, Task: w.recipe.Task, Classes: w.classes, Pipeline: fitted,
 		Estimator: m.File, More: m.More, Answer: &m.Answer, Tolerance: m.Tolerance, Rows: rows, Profile: profile,
-	})
+	}))
 }
 
 // apart are what the verdict says of a version because it was trained elsewhere. They

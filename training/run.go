@@ -4,6 +4,7 @@ package training
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -39,12 +40,13 @@ type Trainer struct {
 // serves (nil: none). It registers nothing. Data that fails a check is a Refused
 // fault that names rows and columns; a candidate that the gate refuses is a Result,
 // not an error. progress may be nil.
-func (t *Trainer) Run(ctx context.Context, r Request, live *Opponent, progress func(string)) (Result, error) {
+func (t *Trainer) Run(ctx context.Context, r Request, live *Opponent, progress func(string)) (res Result, err error) {
 	if progress == nil {
 		progress = func(string) {}
 	}
 	began := time.Now()
 	w := &work{Trainer: t, request: r, recipe: r.Recipe, live: live, progress: progress}
+	defer func() { err = errors.Join(err, w.close()) }()
 	if live != nil {
 		w.unseen = live.SeenUntil
 	}
@@ -75,9 +77,27 @@ type work struct {
 
 	candidate, floor *model.Bundle // fitted on the training rows, for the gate
 	rebuilt          *bool
+	opened           []*model.Bundle
 	values           map[string]float64
 	said             said
 	result           Result
+}
+
+// hold notes a bundle to be closed at the end.
+func (w *work) hold(b *model.Bundle, err error) (*model.Bundle, error) {
+	if b != nil {
+		w.opened = append(w.opened, b)
+	}
+	return b, err
+}
+
+// close closes all bundles: some have processes.
+func (w *work) close() error {
+	errs := make([]error, len(w.opened))
+	for i, b := range w.opened {
+		errs[i] = b.Close()
+	}
+	return errors.Join(errs...)
 }
 
 // data makes or opens the snapshot and runs the checks.
@@ -196,9 +216,9 @@ func (w *work) make(ctx context.Context, train Settings, steps pipeline.Spec, at
 	if err != nil {
 		return nil, cause(ctx, err)
 	}
-	return model.Make(ctx, w.Blobs, w.Decoders, model.Parts{
+	return w.hold(model.Make(ctx, w.Blobs, w.Decoders, model.Parts{
 		Model: w.recipe.Model, Task: w.recipe.Task, Classes: w.classes, Pipeline: fitted, Estimator: file, Rows: rows, Profile: profile,
-	})
+	}))
 }
 
 // cause is why ctx ended, when it did and said so; err else.
@@ -299,7 +319,7 @@ func (w *work) evaluate(ctx context.Context) error {
 	}
 	voices := map[string]*model.Bundle{prediction.Candidate: w.candidate, prediction.Baseline: w.floor}
 	if w.live != nil {
-		if voices[prediction.Live], err = model.Open(ctx, w.Blobs, w.Decoders, w.live.Bundle); err != nil {
+		if voices[prediction.Live], err = w.hold(model.Open(ctx, w.Blobs, w.Decoders, w.live.Bundle)); err != nil {
 			return err
 		}
 	}
