@@ -152,9 +152,13 @@ func (w *writer) infer(t *table) {
 	}
 }
 
+// parquetMemory is what reading a body of Parquet may take beside 16 times its size: enough
+// for four million values that were compressed to almost nothing.
+const parquetMemory = 256 << 20
+
 // readParquet reads a body of Parquet.
 func readParquet(body []byte) (*request, error) {
-	in, err := frame.OpenBytes("body.parquet", body, frame.CSVOptions{})
+	in, err := frame.ParquetWithin("body.parquet", body, parquetMemory+16*int64(len(body)))
 	if err != nil {
 		return nil, parquetFault(err)
 	}

@@ -219,14 +219,17 @@ func startCSV(s source) (*csvReader, error) {
 	if err != nil {
 		return nil, errors.Join(r.problem(err), in.Close())
 	}
+	seen := make(map[string]bool, len(head))
 	for i, name := range head {
 		if name == "" {
 			return nil, errors.Join(fault.New(fault.Invalid, "%s: column %d has no name", s.name, i+1), in.Close())
 		}
-		if slices.ContainsFunc(r.fields, func(f Field) bool { return f.Name == name }) {
+		if seen[name] {
 			return nil, errors.Join(fault.New(fault.Invalid, "%s: the column %q stands twice", s.name, name), in.Close())
 		}
-		r.fields = append(r.fields, Field{Name: strings.Clone(name)})
+		name = strings.Clone(name)
+		seen[name] = true
+		r.fields = append(r.fields, Field{Name: name})
 	}
 	return r, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"runtime/debug"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
@@ -147,23 +148,28 @@ type parquetReader struct {
 	at      []int                     // field of each file column
 	buf     []parquet.Row
 	gave    bool
+	bounded bool  // by texts
+	texts   int64 // bytes of text that may still be read
 }
 
 // OpenParquet opens a Parquet file of flat columns. Numbers of any width, decimals
 // and booleans are read as numbers, dates and timestamps as times; anything nested
-// is an Invalid fault. Where r is an io.Closer it is closed after the last row.
+// is an Invalid fault. It is for files of our own: what somebody sent goes through
+// ParquetWithin, as a file can ask for any memory. Where r is an io.Closer it is closed after the last row.
 func OpenParquet(name string, r io.ReaderAt, size int64) (in Reader, err error) {
 	defer damaged(name, &err)
 	if !footed(r, size) {
 		return nil, fault.New(fault.Invalid, "%s is not a Parquet file", name)
 	}
-	f, err := parquet.OpenFile(r, size)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true)) // we use neither
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "%s is not a Parquet file", name)
 	}
-	p := &parquetReader{name: name, buf: make([]parquet.Row, 1024)}
+	p := &parquetReader{name: name}
 	p.closer, _ = r.(io.Closer)
 	columns := f.Root().Columns()
+	p.buf = make([]parquet.Row, min(1024, max(16, (1<<18)/max(1, len(columns)))))
 	kinds := map[string]Field{}
 	for _, c := range columns {
 		if !c.Leaf() || c.Repeated() {
@@ -200,7 +206,8 @@ func footed(r io.ReaderAt, size int64) bool {
 }
 
 // damaged makes a fault of a panic: the library trusts the lengths and offsets that
-// stand in a file, and one wrong byte in somebody's file must not end the server.
+// stand in a file, and one wrong byte in somebody's file must not end the server. On some
+// the library reads memory that is not there: SetPanicOnFault makes a panic of that.
 func damaged(name string, err *error) {
 	if p := recover(); p != nil {
 		*err = fault.New(fault.Invalid, "%s is damaged: %v", name, p).Do("write the file again")
@@ -233,6 +240,7 @@ func inOrder(order string, columns []*parquet.Column, kinds map[string]Field) []
 // Next gives the next rows.
 func (p *parquetReader) Next() (f *Frame, err error) {
 	defer damaged(p.name, &err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	cols := make([]Column, len(p.fields))
 	for i, f := range p.fields {
 		cols[i].Field = f
@@ -247,6 +255,9 @@ func (p *parquetReader) Next() (f *Frame, err error) {
 			}
 		}
 		n += got
+		if p.bounded && p.texts < 0 {
+			return nil, fault.New(fault.Invalid, "%s holds more text than there is memory for", p.name).Do("send the rows in several files")
+		}
 		if errors.Is(err, io.EOF) || err == nil && got == 0 {
 			break
 		}
@@ -273,6 +284,9 @@ func (p *parquetReader) Next() (f *Frame, err error) {
 }
 
 func (p *parquetReader) put(c *Column, v parquet.Value) {
+	if p.bounded && p.texts < 0 {
+		return
+	}
 	var x any
 	if !v.IsNull() {
 		x = p.convert[v.Column()](v)
@@ -286,6 +300,7 @@ func (p *parquetReader) put(c *Column, v parquet.Value) {
 		c.Num = append(c.Num, f)
 	case Text:
 		s, ok := x.(string)
+		p.texts -= int64(len(s))
 		if !ok && c.Null == nil {
 			c.Null = make([]bool, len(c.Text))
 		}

@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"flyball/internal/fuzzcheck"
 )
 
 // planReaders ask for the same names as different kinds, loosely and not.
@@ -39,6 +41,7 @@ func FuzzAPlanReadsAsDecodeRowsDoes(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, one, two string) {
 		rows := []json.RawMessage{[]byte(one), []byte(two)}
+		fuzzcheck.Within(t, len(one)+len(two), 1<<16, func() { _, _ = p.Decode(rows) })
 		got, ok := p.Decode(rows)
 		for i, opts := range readers {
 			want, err := DecodeRows(rows, opts)
