@@ -4,9 +4,12 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -68,7 +71,7 @@ func (a *App) door(next http.Handler) http.Handler {
 		if a.leaving.now.Load() {
 			w.Header().Set("Connection", "close")
 			w.Header().Set("Retry-After", "1")
-			http.Error(w, "this server has stopped", http.StatusServiceUnavailable)
+			turnAway(w, r, http.StatusServiceUnavailable, "this server has stopped")
 			return
 		}
 		text := r.Header.Get("X-Request-Timeout")
@@ -78,13 +81,39 @@ func (a *App) door(next http.Handler) http.Handler {
 		}
 		d, ok := timeoutOf(text)
 		if !ok {
-			http.Error(w, "X-Request-Timeout is a time above 0: seconds, such as 0.5, or 250ms", http.StatusBadRequest)
+			turnAway(w, r, http.StatusBadRequest, "X-Request-Timeout is a time above 0: seconds, such as 0.5, or 250ms")
 			return
 		}
 		ctx, cancel := context.WithTimeoutCause(r.Context(), d, fault.New(fault.Unavailable, "the time that the request gave is over"))
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// turnAway says why a request goes no further, as the face that it was meant for says what
+// is wrong: clients read that, and not text.
+func turnAway(w http.ResponseWriter, r *http.Request, status int, why string) {
+	under := func(prefixes ...string) bool {
+		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(r.URL.Path, p) })
+	}
+	var body map[string]string
+	switch {
+	case under("/v2"): // Open Inference Protocol
+		body = map[string]string{"error": why}
+	case under("/models/", "/api/", "/ajax-api/"): // MLflow
+		code := "INVALID_PARAMETER_VALUE"
+		if status == http.StatusServiceUnavailable {
+			code = "TEMPORARILY_UNAVAILABLE"
+		}
+		body = map[string]string{"error_code": code, "message": why}
+	default:
+		http.Error(w, why, status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the caller may have gone
 }
 
 // timeoutOf reads seconds, or a duration as Go writes it.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +48,28 @@ func TestHowLongACallerWaits(t *testing.T) {
 	} {
 		if got, ok := timeoutOf(text); ok != (want > 0) || ok && got != want {
 			t.Errorf("%q: got %s, %v; want %s", text, got, ok, want)
+		}
+	}
+}
+
+func TestWhoIsTurnedAwayIsToldInTheWordsOfItsProtocol(t *testing.T) {
+	a := &App{}
+	h := a.door(http.NotFoundHandler())
+	for path, want := range map[string][2]string{
+		"/v2/models/m/infer":               {`{"error":"this server has stopped"}`, `{"error":"X-Request-Timeout is `},
+		"/models/m/invocations":            {`{"error_code":"TEMPORARILY_UNAVAILABLE","message":"this server has stopped"}`, `{"error_code":"INVALID_PARAMETER_VALUE","message":"X-`},
+		"/api/2.0/mlflow/runs/create":      {`{"error_code":"TEMPORARILY_UNAVAILABLE","message":"this server has stopped"}`, `{"error_code":"INVALID_PARAMETER_VALUE","message":"X-`},
+		"/ajax-api/2.0/mlflow/runs/search": {`{"error_code":"TEMPORARILY_UNAVAILABLE",`, `{"error_code":`},
+		"/runs":                            {"this server has stopped", "X-Request-Timeout is "},
+	} {
+		for i, stopped := range []bool{true, false} {
+			a.leaving.now.Store(stopped)
+			w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, http.NoBody)
+			r.Header.Set("X-Request-Timeout", "soon")
+			h.ServeHTTP(w, r)
+			if status := []int{http.StatusServiceUnavailable, http.StatusBadRequest}[i]; w.Code != status || !strings.HasPrefix(w.Body.String(), want[i]) {
+				t.Errorf("%s: got %d %s", path, w.Code, w.Body)
+			}
 		}
 	}
 }
