@@ -106,6 +106,11 @@ func turnAway(w http.ResponseWriter, r *http.Request, status int, why string) {
 			code = "TEMPORARILY_UNAVAILABLE"
 		}
 		body = map[string]string{"error_code": code, "message": why}
+	case under("/v1/"): // our own
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(map[string]any{"status": status, "title": http.StatusText(status), "detail": why}) // the caller may have gone
+		return
 	default:
 		http.Error(w, why, status)
 		return

@@ -60,6 +60,7 @@ func TestWhoIsTurnedAwayIsToldInTheWordsOfItsProtocol(t *testing.T) {
 		"/models/m/invocations":            {`{"error_code":"TEMPORARILY_UNAVAILABLE","message":"this server has stopped"}`, `{"error_code":"INVALID_PARAMETER_VALUE","message":"X-`},
 		"/api/2.0/mlflow/runs/create":      {`{"error_code":"TEMPORARILY_UNAVAILABLE","message":"this server has stopped"}`, `{"error_code":"INVALID_PARAMETER_VALUE","message":"X-`},
 		"/ajax-api/2.0/mlflow/runs/search": {`{"error_code":"TEMPORARILY_UNAVAILABLE",`, `{"error_code":`},
+		"/v1/models":                       {`{"detail":"this server has stopped","status":503,"title":"Service Unavailable"}`, `{"detail":"X-`},
 		"/runs":                            {"this server has stopped", "X-Request-Timeout is "},
 	} {
 		for i, stopped := range []bool{true, false} {

@@ -178,7 +178,7 @@ func web(f *Face) http.Handler {
 	return mux
 }
 
-// send asks a handler, headers given as name, value, …
+// send asks a handler, headers given as name, value and so on.
 func send(t testing.TB, h http.Handler, verb, path string, body []byte, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), verb, path, bytes.NewReader(body))

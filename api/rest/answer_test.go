@@ -51,7 +51,7 @@ func FuzzRowsAreSplitAsJSONHasThem(f *testing.F) {
 
 func FuzzAnAnswerIsWrittenAsEncodingJSONDoes(f *testing.F) {
 	f.Add("churn", "k-1", "yes", "unseen:é", 0.25, 1e-9)
-	f.Add("a<b>", "\x00\xff", "\"", "", math.Pi*1e300, -0.0)
+	f.Add("a<b>", "\x00\xff", "\"", "", math.Pi*1e300, math.Copysign(0, -1))
 	f.Add("", "", "", "x", 1e21, 123456789.0)
 	f.Fuzz(func(t *testing.T, model, key, decision, flag string, x, y float64) {
 		if math.IsNaN(x) || math.IsInf(x, 0) || math.IsNaN(y) || math.IsInf(y, 0) {
@@ -59,7 +59,8 @@ func FuzzAnAnswerIsWrittenAsEncodingJSONDoes(f *testing.F) {
 		}
 		a := serving.Answer{Model: model, Generation: 7, Records: []prediction.Record{
 			{ID: ident.PredictionID(key), Version: 3, Arm: "live", Key: key, Scores: []float64{x}, Decision: decision, Flags: []string{flag, "b"}},
-			{Arm: "fallback"}, {Version: 2, Arm: "candidate", Scores: []float64{y, x, 0}},
+			{Arm: "fallback"},
+			{Version: 2, Arm: "candidate", Scores: []float64{y, x, 0}},
 		}}
 		var want bytes.Buffer
 		if err := json.NewEncoder(&want).Encode(response(a)); err != nil {

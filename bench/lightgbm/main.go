@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"log/slog"
 	"math"
 	"os"
 	"os/exec"
@@ -33,7 +32,7 @@ func main() {
 	fmt.Println("|---|---|---:|---:|")
 	for _, c := range []shape{{300, 31, 30, 0.1}, {100, 31, 30, 0.1}, {300, 255, 30, 0.1}, {300, 31, 200, 0.3}} {
 		if err := c.compare(context.Background(), *python); err != nil {
-			slog.Error("comparison failed", "err", err)
+			fmt.Fprintln(os.Stderr, "lightgbm:", err)
 			os.Exit(1)
 		}
 	}

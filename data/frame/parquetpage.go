@@ -18,6 +18,9 @@ func uvarint(b []byte) (uint64, int) { return binary.Uvarint(b) }
 // footerLen is how long a footed file's description is.
 func footerLen(b []byte) int { return int(binary.LittleEndian.Uint32(b[len(b)-8:])) }
 
+// plainDictionary is what old writers call both a dictionary and the places in it.
+const plainDictionary format.Encoding = 2
+
 // pages walks the pages of a chunk, as
 // https://github.com/apache/parquet-format/blob/master/README.md#data-pages lays them out.
 type pages struct {
@@ -63,7 +66,7 @@ func (p *pages) dictionary(h *format.PageHeader, body []byte) error {
 	if err := p.values(d.NumValues); err != nil {
 		return err
 	}
-	if d.Encoding != format.Plain && d.Encoding != format.PlainDictionary {
+	if d.Encoding != format.Plain && d.Encoding != plainDictionary {
 		return p.wrong("its dictionary is encoded by %v", d.Encoding)
 	}
 	body, err := p.unpacked(body, h.UncompressedPageSize, true)
@@ -142,7 +145,7 @@ func (p *pages) data(b []byte, encoding format.Encoding, n int64) error {
 		if t := p.c.Type.V; t != format.ByteArray && t != format.Boolean {
 			return p.plain(b, n)
 		}
-	case format.RLEDictionary, format.PlainDictionary:
+	case format.RLEDictionary, plainDictionary:
 		if n == 0 && len(b) == 0 {
 			return nil
 		}

@@ -82,8 +82,18 @@ func TestScoringInBlocksEqualsAWalkByHandBitForBit(t *testing.T) {
 		seed                        uint64
 		outputs, trees, depth, rows int
 	}{
-		{9, 1, 0, 1, 5}, {9, 1, 1, 0, 9}, {9, 1, 3, 2, 1}, {9, 1, 7, 6, 3}, {9, 1, 9, 6, 4}, {9, 1, 10, 5, 131}, {9, 1, 5, 15, 70},
-		{9, 3, 12, 4, 10}, {9, 20, 40, 3, 6}, {8, 1, 10, 5, 131}, {8, 3, 12, 4, 10}, {8, 1, 23, 3, 1},
+		{9, 1, 0, 1, 5},
+		{9, 1, 1, 0, 9},
+		{9, 1, 3, 2, 1},
+		{9, 1, 7, 6, 3},
+		{9, 1, 9, 6, 4},
+		{9, 1, 10, 5, 131},
+		{9, 1, 5, 15, 70},
+		{9, 3, 12, 4, 10},
+		{9, 20, 40, 3, 6},
+		{8, 1, 10, 5, 131},
+		{8, 3, 12, 4, 10},
+		{8, 1, 23, 3, 1},
 	} {
 		t.Run(fmt.Sprintf("%d outputs, %d trees of depth %d, %d rows, from %d", c.outputs, c.trees, c.depth, c.rows, c.seed), func(t *testing.T) {
 			base, trees, x := made(c.seed, 6, c.outputs, c.trees, c.depth, c.rows)
