@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The numbers of docs/performance.md, one part by its name or all: packages, boosting, serving,
-# server, artifacts, demo. Times are of this machine; ratios travel.
+# The numbers of docs/performance.md, one part by its name or all that need no large
+# environment: packages, boosting, server, artifacts, demo. Besides: tracking, serving,
+# trees, lightgbm, onnx, shap, worker. Times are of this machine; ratios travel.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
@@ -34,22 +35,53 @@ tracking() {
 	fi
 }
 
-# Predictions over HTTP, against the servers that people use for them. Their environment
-# is large, and made here alone.
+# An environment that only a part here needs. It prints where that cannot be made.
+peers() { # name
+	cmp -s "scripts/requirements/$1.txt" ".cache/$1/made" && return 0
+	export UV_CACHE_DIR="$PWD/.cache/uv-cache"
+	if [ -x .cache/uv/bin/uv ] && .cache/uv/bin/uv venv -q --clear --python "$(command -v python3)" ".cache/$1" &&
+		.cache/uv/bin/uv pip install -q --python ".cache/$1/bin/python" --no-deps -r "scripts/requirements/$1.txt"; then
+		cp "scripts/requirements/$1.txt" ".cache/$1/made"
+	else
+		echo "the environment $1 cannot be made"
+	fi
+}
+
+# Predictions over HTTP, against the servers that people use for them.
 serving() {
 	scripts/setup.sh
-	if [ ! -x .cache/venv/bin/python ]; then
-		echo "serving: left out, there is no .cache/venv"
+	peers peers
+	peers ray
+	if [ ! -x .cache/peers/bin/python ]; then
+		echo "serving: left out, there is no .cache/peers"
 		return
 	fi
-	if [ -x .cache/uv/bin/uv ] && ! cmp -s scripts/requirements/peers.txt .cache/peers/made; then
-		rm -rf .cache/peers
-		.cache/uv/bin/uv venv -q --python 3.11 .cache/peers && .cache/uv/bin/uv pip install -q --python .cache/peers/bin/python --no-deps -r scripts/requirements/peers.txt \
-			&& cp scripts/requirements/peers.txt .cache/peers/made || echo "serving: the peers cannot be installed; they are left out"
+	go run ./bench/serving -peers .cache/peers/bin/python -ray .cache/ray/bin/python -each "${EACH:-5s}"
+}
+
+# Scoring without a server, against the library that made the model.
+against() { # program python
+	scripts/setup.sh
+	if [ -x "$2" ]; then
+		go run "./bench/$1" -python "$2"
+	else
+		echo "$1: left out, there is no $2"
 	fi
-	local peers=.cache/peers/bin/python
-	[ -x "$peers" ] || peers=.cache/venv/bin/python
-	go run ./bench/serving -python .cache/venv/bin/python -peers "$peers" -each "${EACH:-10s}"
+}
+
+trees() { against trees .cache/venv/bin/python; }
+lightgbm() { against lightgbm .cache/mlflow3/bin/python; }
+shap() { against shap .cache/venv/bin/python; }
+
+# ONNX against onnxruntime, and the way to a Python process and back.
+onnx() {
+	scripts/setup.sh
+	go test -run '^$' -bench . -benchmem -count "${COUNT:-1}" ./model/onnx | grep -v '^goos\|^goarch\|^PASS'
+}
+
+worker() {
+	scripts/setup.sh
+	go test -run '^$' -bench . -benchmem -count "${COUNT:-1}" ./model/worker | grep -v '^goos\|^goarch\|^PASS'
 }
 
 # From the start of an empty server to its first answer, and what it holds at rest.
