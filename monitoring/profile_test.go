@@ -13,6 +13,7 @@ import (
 	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/fault"
+	"flyball/internal/fuzzcheck"
 	"flyball/serving/prediction"
 )
 
@@ -184,6 +185,7 @@ func FuzzDecodeProfile(f *testing.F) {
 	f.Add([]byte(`{"format":"flyball.profile/v1","every":"1h","at_least":1,"window_rows":1,"rows":1,"kind":"binary","features":[{"name":"t","kind":"text","words":["a"],"counts":[1,0],"missing":0,"min":0,"max":0,"groups":[0,1]}],"held_out":{"rows":9,"blocks":3,"metric":"log_loss","value":1,"sd":1,"bias":0,"bias_sd":0,"truth":1}}`))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		fuzzcheck.Within(t, len(b), 1<<16, func() { _, _ = DecodeProfile(b) })
 		p, err := DecodeProfile(b)
 		if err != nil {
 			if !fault.Is(err, fault.Invalid) {

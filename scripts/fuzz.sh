@@ -23,7 +23,8 @@ while read -r package target; do
 	[[ $package:$target =~ $only ]] || continue
 	word=passed
 	go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 5x >"$say" 2>&1 </dev/null || { word=FAILED; result=1; }
-	# The last line of progress says how many inputs ran, and how many of them were new ways.
+	# The last line of progress says how many inputs ran, and how many of them took a new way;
+	# there is none where the time was over before those that are kept had been tried.
 	read -r execs new <<<"$(sed -nE 's/.*execs: ([0-9]+) .*new interesting: ([0-9]+).*/\1 \2/p' "$say" | tail -1)"
 	printf '%-34s %-46s %12s %6s  %s\n' "${package#flyball/}" "$target" "${execs:--}" "${new:--}" "$word"
 	[ "$word" = passed ] || sed 's/^/    /' "$say" | tail -40

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"flyball/fault"
+	"flyball/internal/fuzzcheck"
 )
 
 func TestDecodeReadsWhatClientsSend(t *testing.T) {
@@ -57,6 +58,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
+		fuzzcheck.Within(t, len(in), 1<<16, func() { _, _ = decode(in) })
 		got, err := decode(in)
 		if err != nil {
 			if !fault.Is(err, fault.Invalid) {

@@ -11,6 +11,7 @@ import (
 	"flyball/api/oip/inference"
 	"flyball/data/frame"
 	"flyball/fault"
+	"flyball/internal/fuzzcheck"
 )
 
 // wide is a schema that takes every kind of column.
@@ -43,7 +44,9 @@ func FuzzJSONRequest(f *testing.F) {
 	f.Add([]byte(`{"id":"1","parameters":{"binary_data_output":true,"timeout":5},"inputs":[` + one("a", "UINT64", "[1]", "[18446744073709551615]") + `,` + one("b", "BOOL", "[1]", "[true]") + `],"outputs":[{"name":"value","parameters":{"binary_data":false}}]}`))
 	f.Add([]byte(in(one("a", "INT8", "[1]", "[-128]"), one("w", "INT64", "[1]", "[9007199254740993]"))))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		req, err := readJSON(b, nil)
+		var req *request
+		var err error
+		fuzzcheck.Within(t, len(b), 1<<16, func() { req, err = readJSON(b, nil) })
 		reads(t, req, err, len(b))
 	})
 }
@@ -54,7 +57,9 @@ func FuzzBinaryRequest(f *testing.F) {
 	f.Add([]byte(heads("", [3]any{"a", "FP16", 4}, [3]any{"b", "BF16", 4})), make([]byte, 8))
 	f.Add([]byte(heads("", [3]any{"a", "BOOL", 2}, [3]any{"w", "UINT64", 16})), make([]byte, 18))
 	f.Fuzz(func(t *testing.T, head, tail []byte) {
-		req, err := readJSON(head, tail)
+		var req *request
+		var err error
+		fuzzcheck.Within(t, len(head)+len(tail), 1<<16, func() { req, err = readJSON(head, tail) })
 		reads(t, req, err, len(head)+len(tail))
 	})
 }
@@ -74,11 +79,17 @@ func FuzzMessage(f *testing.F) {
 		Name: "w", Datatype: "BYTES", Shape: []int64{1}, Contents: &inference.InferTensorContents{BytesContents: [][]byte{[]byte("x")}},
 	}}})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var m inference.ModelInferRequest
-		if proto.Unmarshal(b, &m) != nil {
-			return
+		var req *request
+		var err error
+		fuzzcheck.Within(t, len(b), 1<<16, func() {
+			var m inference.ModelInferRequest
+			if err = proto.Unmarshal(b, &m); err == nil {
+				req, err = readMessage(&m)
+			}
+		})
+		if req == nil && !fault.Is(err, fault.Invalid) {
+			return // no message
 		}
-		req, err := readMessage(&m)
 		reads(t, req, err, len(b))
 	})
 }

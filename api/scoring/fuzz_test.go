@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"flyball/data/frame"
+	"flyball/internal/fuzzcheck"
 	"flyball/model/mlmodel"
 )
 
@@ -39,7 +40,8 @@ func FuzzJSON(f *testing.F) {
 			return
 		}
 		_ = s.String()
-		req, err := readJSON(body)
+		var req *request
+		fuzzcheck.Within(t, len(body), 1<<16, func() { req, err = readJSON(body) })
 		if err != nil {
 			return
 		}
@@ -94,7 +96,8 @@ func FuzzCSV(f *testing.F) {
 		if err != nil {
 			return
 		}
-		req, err := readCSV(body, s)
+		var req *request
+		fuzzcheck.Within(t, len(body)+len(signature), 1<<18, func() { req, err = readCSV(body, s) })
 		if err != nil {
 			return
 		}

@@ -17,6 +17,7 @@ import (
 
 	"flyball/data/frame"
 	"flyball/fault"
+	"flyball/internal/fuzzcheck"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -370,6 +371,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"format":"flyball.pipeline/v1","semantics":1,"spec":{"inputs":[]},"states":[]}`))
 	rows := randomRows(5, 3)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		fuzzcheck.Within(t, len(b), 1<<18, func() { _, _ = Decode(b) })
 		p, err := Decode(b)
 		if err != nil {
 			return

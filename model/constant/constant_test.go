@@ -8,6 +8,7 @@ import (
 
 	"flyball/data/pipeline"
 	"flyball/fault"
+	"flyball/internal/fuzzcheck"
 )
 
 const byOne = `{"format":"flyball.constant/1","features":1,"overall":[0.5],"groups":[{"key":[1],"scores":[0.25]},{"key":[null],"scores":[0.75]}]}`
@@ -39,6 +40,7 @@ func TestAMalformedConstantModelIsRefused(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(byOne))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		fuzzcheck.Within(t, len(b), 1<<16, func() { _, _ = Decode(b) })
 		e, err := Decode(b)
 		if err != nil || e.Features() > 1000 {
 			return

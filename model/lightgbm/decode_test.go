@@ -8,13 +8,13 @@ import (
 	"encoding/json"
 	"math"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 
 	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/fault"
+	"flyball/internal/fuzzcheck"
 	"flyball/model"
 )
 
@@ -272,13 +272,9 @@ func FuzzDecode(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		m, err := Decode(b)
-		runtime.ReadMemStats(&after)
-		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(16*len(b)+1<<16); took > most {
-			t.Errorf("reading %d bytes took %d bytes of memory", len(b), took)
-		}
+		var m *Model
+		var err error
+		fuzzcheck.Within(t, len(b), 1<<16, func() { m, err = Decode(b) })
 		if err != nil {
 			if !fault.Is(err, fault.Invalid) {
 				t.Errorf("got %v, want an invalid fault", err)

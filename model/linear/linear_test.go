@@ -9,6 +9,7 @@ import (
 
 	"flyball/data/pipeline"
 	"flyball/fault"
+	"flyball/internal/fuzzcheck"
 )
 
 const (
@@ -102,6 +103,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(line))
 	f.Add([]byte(three))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		fuzzcheck.Within(t, len(b), 1<<16, func() { _, _ = Decode(b) })
 		e, err := Decode(b)
 		if err != nil {
 			return

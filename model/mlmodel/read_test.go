@@ -15,6 +15,7 @@ import (
 
 	"flyball/data/dataset"
 	"flyball/fault"
+	"flyball/internal/fuzzcheck"
 	"flyball/model/mlmodel"
 	"flyball/training/learner"
 )
@@ -130,7 +131,11 @@ func FuzzRead(f *testing.F) {
 			"MLmodel": {Data: text}, "input_example.json": {Data: example},
 			"model.json": {Data: []byte(`{"learner":{"feature_names":["sl"],"objective":{"name":"reg:squarederror"}}}`)},
 		}
-		m, err := mlmodel.Read(ctx, files(fs), learner.Decoders(), dataset.Regression)
+		var m mlmodel.Model
+		var err error
+		fuzzcheck.Within(t, len(text)+len(example), 1<<20, func() {
+			m, err = mlmodel.Read(ctx, files(fs), learner.Decoders(), dataset.Regression)
+		})
 		if err == nil && (len(m.Inputs) == 0 || m.Examples != nil && m.Examples.Rows() == 0) {
 			t.Errorf("got %+v", m)
 		}

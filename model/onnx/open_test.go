@@ -15,6 +15,7 @@ import (
 	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/fault"
+	"flyball/internal/fuzzcheck"
 	"flyball/model"
 )
 
@@ -228,6 +229,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(fixture(f, name+".onnx"))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		fuzzcheck.Within(t, len(b), 1<<20, func() { _, _ = read(b, model.Manifest{}) })
 		m, err := read(b, model.Manifest{})
 		if err != nil {
 			if fault.KindOf(err) == fault.Internal {

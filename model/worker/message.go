@@ -115,7 +115,7 @@ func readMessage(r io.Reader) (message, error) {
 
 // readBytes reads n bytes, and makes room as they come.
 func readBytes(r io.Reader, n int) ([]byte, error) {
-	const step = 1 << 20
+	const step = 1 << 16
 	b := make([]byte, 0, min(n, step))
 	for len(b) < n {
 		if len(b) == cap(b) {

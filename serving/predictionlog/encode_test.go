@@ -8,6 +8,7 @@ import (
 	"math"
 	"testing"
 
+	"flyball/internal/fuzzcheck"
 	"flyball/serving/prediction"
 )
 
@@ -20,6 +21,7 @@ func FuzzAChunkIsReadOrRefused(f *testing.F) {
 	f.Add([]byte{2, 0})
 	f.Add([]byte{bodyVersion, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
 	f.Fuzz(func(t *testing.T, body []byte) {
+		fuzzcheck.Within(t, len(body), 1<<16, func() { _, _ = decodeBody("m", body) })
 		rs, err := decodeBody("m", body)
 		if err != nil {
 			return

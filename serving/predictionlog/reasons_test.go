@@ -15,6 +15,7 @@ import (
 
 	"flyball/fault"
 	"flyball/ident"
+	"flyball/internal/fuzzcheck"
 	"flyball/serving/prediction"
 )
 
@@ -177,6 +178,7 @@ func FuzzDecodeWhy(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		out := map[ident.PredictionID]json.RawMessage{}
 		size := 0
+		fuzzcheck.Within(t, len(body), 1<<16, func() { _ = decodeWhy("m", body, map[ident.PredictionID]json.RawMessage{}) })
 		if err := decodeWhy("m", body, out); err != nil && !fault.Is(err, fault.Invalid) {
 			t.Fatalf("got %v", err)
 		}
