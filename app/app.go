@@ -123,6 +123,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if a.traces, a.endTraces, err = tracing(ctx, cfg.Version); err != nil {
 		return nil, err
 	}
+	if err := python(cfg.Python); err != nil {
+		return nil, err
+	}
 	if err := local(cfg.Listen); err != nil {
 		return nil, err
 	}

@@ -15,6 +15,8 @@ import (
 
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"flyball/fault"
 )
 
 // spans is a collector of traces.
@@ -84,5 +86,15 @@ func TestACollectorThatDoesNotAnswerStopsNothing(t *testing.T) {
 	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestAnInterpreterThatIsNotThereIsSaidAtStart(t *testing.T) {
+	for _, program := range []string{"/nowhere/python", "uv"} {
+		t.Setenv("PATH", t.TempDir())
+		_, err := New(t.Context(), Config{Data: t.TempDir(), Listen: "127.0.0.1:0", Python: program, Logger: slog.New(slog.DiscardHandler)})
+		if !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s: got %v", program, err)
+		}
 	}
 }

@@ -4,9 +4,11 @@ package app
 
 import (
 	"net/http"
+	"os/exec"
 	"path/filepath"
 
 	"flyball/api/scoring"
+	"flyball/fault"
 	"flyball/model/worker"
 )
 
@@ -28,6 +30,21 @@ func (a *App) newWorkers() *worker.Host {
 		o.Python = a.cfg.Python
 	}
 	return worker.New(o)
+}
+
+// python refuses an interpreter that is not there, before anybody asks for a model.
+func python(program string) error {
+	if program == "" {
+		return nil
+	}
+	_, err := exec.LookPath(program)
+	switch {
+	case err == nil:
+		return nil
+	case program == "uv":
+		return fault.Wrap(err, fault.NotFound, "there is no uv in PATH, which makes environments for models that need Python; install it, or name an interpreter with --python")
+	}
+	return fault.Wrap(err, fault.NotFound, "the interpreter %s cannot be run", program)
 }
 
 // scoring adds MLflow's scoring server.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,6 +99,9 @@ func (e *env) score(ctx context.Context, ref string, f batchFlags) error {
 		job.May = e.named(ctx, name.Model)
 	}
 	for _, pattern := range f.in {
+		if scheme, _, is := strings.Cut(pattern, "://"); is {
+			return fault.New(fault.Refused, "%s:// is not read yet", scheme).Do("copy the files here first")
+		}
 		files, err := frame.Glob(pattern)
 		if err != nil {
 			return err
