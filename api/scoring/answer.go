@@ -48,7 +48,7 @@ func (f *face) answer(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	case csvType:
 		req, err = readCSV(body, s.inputs)
 	case parquetType:
-		req, err = readParquet(body)
+		req, err = readParquet(body, parquetMemory)
 	default:
 		req, err = readJSON(body)
 	}

@@ -156,9 +156,9 @@ func (w *writer) infer(t *table) {
 // for four million values that were compressed to almost nothing.
 const parquetMemory = 256 << 20
 
-// readParquet reads a body of Parquet.
-func readParquet(body []byte) (*request, error) {
-	in, err := frame.ParquetWithin("body.parquet", body, parquetMemory+16*int64(len(body)))
+// readParquet reads a body of Parquet, with 16 times its size of memory and more beside.
+func readParquet(body []byte, more int64) (*request, error) {
+	in, err := frame.ParquetWithin("body.parquet", body, more+16*int64(len(body)))
 	if err != nil {
 		return nil, parquetFault(err)
 	}

@@ -3,7 +3,9 @@
 package scoring
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"math"
 	"testing"
 
@@ -109,6 +111,34 @@ func FuzzCSV(f *testing.F) {
 			}
 		}
 		checked(t, req, s, own)
+	})
+}
+
+// FuzzParquet gives bodies of Parquet. The memory that a good one may take is above what
+// one process of a fuzz test should, so here it is less.
+func FuzzParquet(f *testing.F) {
+	rows := frame.New(frame.NumberColumn("a", []float64{1, 2, 2}), frame.TextColumn("s", []string{"x", "", "y"}, []bool{false, true, false}),
+		frame.TimeColumn("t", []int64{0, 1, frame.NoTime}))
+	var b bytes.Buffer
+	w, err := frame.NewParquetWriter(&b, rows.Fields())
+	if err != nil {
+		f.Fatal(err)
+	}
+	if err := errors.Join(w.Write(rows), w.Close()); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes(), signed, true)
+	f.Add(b.Bytes(), "", false)
+	f.Fuzz(func(t *testing.T, body []byte, signature string, own bool) {
+		s, err := mlmodel.ParseSchema(signature)
+		if err != nil {
+			return
+		}
+		var req *request
+		fuzzcheck.Within(t, len(body), 8<<20, func() { req, err = readParquet(body, 4<<20) })
+		if err == nil {
+			checked(t, req, s, own)
+		}
 	})
 }
 
