@@ -13,9 +13,9 @@ say=$(mktemp)
 trap 'rm -f "$say"' EXIT
 result=0
 
-targets() { # every "package target" of the module
-	grep -rlE '^func Fuzz' --include='*_test.go' --exclude-dir=.cache . | xargs -n1 dirname | sort -u |
-		xargs go test -list '^Fuzz' | awk '/^Fuzz/ { names[++n] = $1 } /^ok/ { for (i = 1; i <= n; i++) print $2, names[i]; n = 0 } /^FAIL/ { print "broken", $2 }'
+targets() { # every "package target" of the module, as its sources name them: listing them by the go command would link every test first
+	grep -roE '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' --exclude-dir=.cache . |
+		sed -E 's,^\./(.*)/[^/]*_test\.go:func (Fuzz.*),flyball/\1 \2,' | sort
 }
 
 printf '%-34s %-46s %12s %6s  %s\n' package target executions new result
