@@ -221,3 +221,24 @@ func TestAFileThatGrowsBeyondItsBoundIsRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestOurOwnFilesAreReadWithinABound(t *testing.T) {
+	var b bytes.Buffer
+	rows := frame.New(frame.NumberColumn("a", []float64{1, math.NaN(), 2}), frame.TextColumn("b", []string{"x", "", "yy"}, []bool{false, true, false}),
+		frame.TimeColumn("c", []int64{0, frame.NoTime, 3}))
+	w, err := frame.NewParquetWriter(&b, rows.Fields())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Write(rows), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	in, err := frame.ParquetWithin("f.parquet", b.Bytes(), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := frame.ReadAll(in)
+	if err != nil || !slices.Equal(got.Fields(), rows.Fields()) || !slices.Equal(got.Column("b").Text, rows.Column("b").Text) {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
