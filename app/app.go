@@ -183,6 +183,9 @@ func (a *App) build() {
 		Blobs: a.blobs, Log: a.log, Decoders: decoders, Logger: a.cfg.Logger, Tracker: trials{tracker: a.tracker, artifacts: a.artifacts},
 	}
 	judge := &training.Judge{Trainer: trainer, Folder: a.folder}
+	if a.workers != nil {
+		judge.Convert = a.workers.Convert
+	}
 	a.worker = job.New(job.Options{
 		Store: a.store, Now: a.clock.now, Logger: a.cfg.Logger,
 		Handlers: map[string]job.Handler{training.JobKind: trainer.Handler(a.store), training.JudgeKind: judge.Handler(a.store)},

@@ -83,7 +83,7 @@ type Answerer interface {
 // a scorer could take are an Invalid fault.
 func (b *Bundle) Answer(ctx context.Context, c Call) (json.RawMessage, error) {
 	a := b.Manifest.Answer
-	if own, ok := b.scorer.(Answerer); ok {
+	if own, ok := b.scorer.(Answerer); ok && b.Answers() {
 		return own.Answer(ctx, c)
 	}
 	if c.Rows == nil {
@@ -100,8 +100,10 @@ func (b *Bundle) Answer(ctx context.Context, c Call) (json.RawMessage, error) {
 }
 
 // Answers reports whether the bundle's scorer answers calls by itself, so that it may
-// be handed a body that no frame can hold.
+// be handed a body that no frame can hold. A bundle that says how its scores are
+// answers needs no more than those.
 func (b *Bundle) Answers() bool {
 	_, own := b.scorer.(Answerer)
-	return own
+	a := b.Manifest.Answer
+	return own && (a == nil || a.Form != Values && a.Form != Label && a.Form != Lists)
 }

@@ -59,6 +59,10 @@ func ParseJudging(b []byte) (Judging, error) {
 type Judge struct {
 	*Trainer
 	Folder func(location string) mlmodel.Source // the files below a version's location
+
+	// Convert writes the files of a scikit-learn model in a Python process as ONNX, which
+	// is scored without Python. Nil: none is. What cannot be written is a Refused fault.
+	Convert func(ctx context.Context, m model.Manifest, files model.Files) ([]byte, error)
 }
 
 // JudgeRegistry is where a verdict is kept. Package store implements it.
@@ -119,18 +123,19 @@ func (t *Judge) Run(ctx context.Context, r Judging, live *Opponent, progress fun
 			return w.result, err
 		}
 	}
-	if err := w.foreign(ctx, m); err != nil {
+	how, err := t.foreign(ctx, w, m)
+	if err != nil {
 		return w.result, err
 	}
 	v := &w.result.Verdict
-	v.Reasons = append(v.Reasons, t.apart(r, w)...)
+	v.Reasons = append(append(v.Reasons, t.apart(r, w)...), how...)
 	w.result.SeenUntil = r.Trained
 	if w.result.SeenUntil.IsZero() {
 		w.result.SeenUntil = r.Registered // no later truth was there to be trained on
 	}
 	err = w.describe(ctx, JudgeType, map[string]any{
 		"live": w.live, "version": r.Version, "location": r.Location, "flavor": m.Flavor, "class": m.Class, "uuid": m.UUID,
-		"seen_until": w.result.SeenUntil,
+		"seen_until": w.result.SeenUntil, "converted": how,
 	})
 	w.result.Seconds, w.result.said = time.Since(began).Seconds(), w.said
 	return w.result, err
@@ -199,18 +204,31 @@ func newest(ctx context.Context, blobs blob.Store, task dataset.Task, snapshots 
 }
 
 // foreign judges a model that was trained elsewhere, and makes the bundles of it and of
-// the baseline.
-func (w *work) foreign(ctx context.Context, m mlmodel.Model) (err error) {
+// the baseline. It says how a model of Python's is scored, if it is one.
+func (t *Judge) foreign(ctx context.Context, w *work, m mlmodel.Model) (how []gate.Reason, err error) {
 	if len(m.Unframed) > 0 {
-		return fault.New(fault.Refused, "the model takes the column %q, whose type no data of a model file has", m.Unframed[0]).
+		return nil, fault.New(fault.Refused, "the model takes the column %q, whose type no data of a model file has", m.Unframed[0]).
 			Do("train the model without it")
 	}
 	if err := fitting(m.Inputs, w.rows); err != nil {
-		return err
+		return nil, err
 	}
 	if m, err = m.For(w.classes); err != nil {
-		return err
+		return nil, err
 	}
+	if t.convertible(m) {
+		w.progress("writing the model as ONNX")
+		var reason gate.Reason
+		if m, reason, err = t.converted(ctx, w, m); err != nil {
+			return nil, err
+		}
+		how = []gate.Reason{reason}
+	}
+	return how, w.stand(ctx, m)
+}
+
+// stand has the model judged, and bundles it with the baseline.
+func (w *work) stand(ctx context.Context, m mlmodel.Model) (err error) {
 	if w.floor, err = w.makeFloor(ctx, w.part.Train); err != nil {
 		return err
 	}

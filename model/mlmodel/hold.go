@@ -32,10 +32,7 @@ func (m Model) Hold(ctx context.Context, decoders model.Decoders, name string) (
 }
 
 func (m Model) open(ctx context.Context, decoders model.Decoders, name string) (*model.Bundle, error) {
-	fs := files{m.File.Name: m.File.Bytes}
-	for _, f := range m.More {
-		fs[f.Name] = f.Bytes
-	}
+	fs := m.files()
 	p, err := m.Pipeline(ctx)
 	if err != nil {
 		return nil, err
@@ -48,6 +45,17 @@ func (m Model) open(ctx context.Context, decoders model.Decoders, name string) (
 		Format: model.BundleFormat, Model: name, Kind: m.Kind, Classes: m.Classes, Estimator: m.File.Name,
 		Answer: &answer, Tolerance: m.Tolerance,
 	}, fs)
+}
+
+// Files are the file that is scored with, and what it needs besides.
+func (m Model) Files() model.Files { return m.files() }
+
+func (m Model) files() files {
+	fs := files{m.File.Name: m.File.Bytes}
+	for _, f := range m.More {
+		fs[f.Name] = f.Bytes
+	}
+	return fs
 }
 
 // files are the files of a bundle that is not kept.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"flyball/data/dataset"
@@ -18,6 +19,10 @@ import (
 // File is the name of the model's file in a bundle.
 const File = "model.onnx"
 
+// CompleteFile may stand beside it: a JSON list of the columns that may not miss a value,
+// where the model that was written as ONNX refuses what ONNX would answer.
+const CompleteFile = "complete.json"
+
 // Model is an ONNX model that scores. It is immutable and may be used by many goroutines
 // at once.
 type Model struct {
@@ -25,8 +30,9 @@ type Model struct {
 	about  About
 	inputs []input
 	fields []frame.Field
-	alone  bool // rows are scored one by one: the model takes no more
-	second bool // of two probabilities the second is the score
+	whole  []string // columns that may not miss a value
+	alone  bool     // rows are scored one by one: the model takes no more
+	second bool     // of two probabilities the second is the score
 	scores int
 	bytes  int
 
@@ -55,7 +61,22 @@ func Open(_ context.Context, m model.Manifest, files model.Files) (model.Scorer,
 	if err != nil {
 		return nil, err
 	}
-	return read(raw, m)
+	out, err := read(raw, m)
+	if err != nil || !slices.Contains(files.Names(), CompleteFile) {
+		return out, err
+	}
+	if raw, err = files.Read(CompleteFile); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(raw, &out.whole); err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "%s is not a list of names", CompleteFile)
+	}
+	for _, name := range out.whole {
+		if !slices.ContainsFunc(out.fields, func(f frame.Field) bool { return f.Name == name }) {
+			return nil, fault.New(fault.Invalid, "%s names the column %q, which the ONNX model does not take", CompleteFile, name)
+		}
+	}
+	return out, nil
 }
 
 // Describe says what a model is, from its file, without making it ready: also of one
@@ -362,6 +383,14 @@ func (b *badValue) Error() string { return b.why }
 func (m *Model) tensors(e *session, rows *frame.Frame) ([]*tensor, error) {
 	if err := m.check(rows); err != nil {
 		return nil, err
+	}
+	for _, name := range m.whole {
+		c := rows.Column(name)
+		for r := range rows.Rows() {
+			if c.Missing(r) {
+				return nil, &badValue{r, name, "it is missing, and the model takes no missing value there"}
+			}
+		}
 	}
 	out := make([]*tensor, len(m.inputs))
 	for i := range m.inputs {
