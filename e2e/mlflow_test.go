@@ -41,13 +41,21 @@ func unittest(t *testing.T, exe, dir, url, module string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), exe, "-W", "ignore", "-m", "unittest", "-v", module)
 	cmd.Dir = dir
-	// The timeout ends a search for a model's requirements, which takes seconds in a process
-	// of its own and asks the server nothing.
-	cmd.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+url, "MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT=1", "HOME="+t.TempDir(), "PYTHONDONTWRITEBYTECODE=1",
-		"MLFLOW_DISABLE_TELEMETRY=true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT=true", "MPLBACKEND=Agg", "GIT_PYTHON_REFRESH=quiet")
+	cmd.Env = append(os.Environ(), clientOf(t, url)...)
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "\nOK") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// clientOf are the variables of a process with MLflow's client of the server at url.
+func clientOf(t *testing.T, url string) []string {
+	t.Helper()
+	// The timeout ends a search for a model's requirements, which takes seconds in a process
+	// of its own and asks the server nothing.
+	return []string{
+		"MLFLOW_TRACKING_URI=" + url, "MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT=1", "HOME=" + t.TempDir(), "PYTHONDONTWRITEBYTECODE=1",
+		"MLFLOW_DISABLE_TELEMETRY=true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT=true", "MPLBACKEND=Agg", "GIT_PYTHON_REFRESH=quiet",
 	}
 }
 

@@ -72,10 +72,11 @@ type server struct {
 
 var servesAt = regexp.MustCompile(`flyball serves at (http://[0-9.:]+)`)
 
-// launch starts a server on the data folder, its clock at begin, and returns when it is ready.
-func launch(dir string) (*server, error) {
+// launch starts a server on the data folder, its clock at begin, with more flags where a
+// test needs them, and returns when it is ready.
+func launch(dir string, flags ...string) (*server, error) {
 	s := &server{ended: make(chan struct{})}
-	s.cmd = exec.Command(binary, "serve", "--data", dir, "--listen", "127.0.0.1:0", "--clock", begin, "--log", "warn")
+	s.cmd = exec.Command(binary, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--clock", begin, "--log", "warn"}, flags...)...)
 	pipe, err := s.cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -141,9 +142,9 @@ func (s *server) stop() {
 }
 
 // start is launch for a test: the server stops with it.
-func start(t *testing.T, dir string) *server {
+func start(t *testing.T, dir string, flags ...string) *server {
 	t.Helper()
-	s, err := launch(dir)
+	s, err := launch(dir, flags...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +161,13 @@ type result struct {
 // run runs a command of the binary against the server at url (empty: none).
 func run(t *testing.T, url, stdin string, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	return runWithin(t, patience, url, stdin, args...)
+}
+
+// runWithin is run for a command that may take longer.
+func runWithin(t *testing.T, limit time.Duration, url, stdin string, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = append(os.Environ(), "FLYBALL_TOKEN=")
