@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -10,9 +11,12 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -211,11 +215,37 @@ func (l *load) failure(t *testing.T, data []byte, cycles, i int) {
 	if st := status(t, s); st.Route == nil || st.Route.Candidate != cycles+i+2 || st.Route.Share != 0.5 {
 		t.Fatalf("version %d does not get a half: %+v %+v", cycles+i+2, st.Route, st.Cells)
 	}
-	<-l.due
+	<-l.due // after that many requests some rows were the candidate's
+	if n := unscored(t, s, cycles+i+2); n == 0 {
+		t.Errorf("version %d was to fail, and did not", cycles+i+2)
+	}
 	change(t, s, "rollback")
 	if st := status(t, s); st.Live != before.Live || st.Release.Phase != release.Aborted {
 		t.Fatalf("version %d is live, want %d still; the release is %s", st.Live, before.Live, st.Release.Phase)
 	}
+}
+
+// unscored is how many rows the server says that the version could not score.
+func unscored(t *testing.T, s *server, version int) (n float64) {
+	t.Helper()
+	res, err := http.Get(s.url + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	of := fmt.Sprintf("flyball_serving_version_failures_total{model=%q,role=\"candidate\",version=\"%d\"} ", bike, version)
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		if text, ok := strings.CutPrefix(lines.Text(), of); ok {
+			if n, err = strconv.ParseFloat(text, 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // csvWith is a source file with one more column, which is 1 in every row.
