@@ -4,6 +4,7 @@
 The ensemble is written as ONNX by hand, so that no converter is needed.
 """
 import json
+import math
 import sys
 
 import numpy as np
@@ -15,6 +16,7 @@ from onnx import TensorProto, helper
 
 learner = json.load(open(sys.argv[1]))["learner"]
 names = learner["feature_names"]
+base = float(learner["learner_model_param"]["base_score"].strip("[]"))
 nodes = {k: [] for k in ("treeids", "nodeids", "featureids", "values", "modes", "truenodeids", "falsenodeids", "missing_value_tracks_true")}
 leaves = {k: [] for k in ("treeids", "nodeids", "ids", "weights")}
 for t, tree in enumerate(learner["gradient_booster"]["model"]["trees"]):
@@ -30,7 +32,7 @@ for t, tree in enumerate(learner["gradient_booster"]["model"]["trees"]):
             for k, v in {"treeids": t, "nodeids": i, "ids": 0, "weights": tree["split_conditions"][i]}.items():
                 leaves[k].append(v)
 ensemble = helper.make_node(
-    "TreeEnsembleRegressor", ["x"], ["margin"], domain="ai.onnx.ml", n_targets=1,
+    "TreeEnsembleRegressor", ["x"], ["margin"], domain="ai.onnx.ml", n_targets=1, base_values=[math.log(base / (1 - base))],
     **{f"nodes_{k}": v for k, v in nodes.items()}, **{f"target_{k}": v for k, v in leaves.items()},
 )
 graph = helper.make_graph(
