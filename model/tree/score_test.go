@@ -197,8 +197,11 @@ func TestEachLinkMakesScoresOfMargins(t *testing.T) {
 		link Link
 		want []float64
 	}{
-		{Identity, []float64{0, -1}}, {Logistic, []float64{0.5, 0.2689414213699951}},
-		{Softmax, []float64{0.7310585786300049, 0.2689414213699951}}, {Exp, []float64{1, 0.36787944117144233}}, {Step, []float64{0, 0}},
+		{Identity, []float64{0, -1}},
+		{Logistic, []float64{0.5, 0.2689414213699951}},
+		{Softmax, []float64{0.7310585786300049, 0.2689414213699951}},
+		{Exp, []float64{1, 0.36787944117144233}},
+		{Step, []float64{0, 0}},
 	} {
 		got := []float64{0, -1}
 		if c.link.Apply(got); math.Abs(got[0]-c.want[0]) > 1e-15 || math.Abs(got[1]-c.want[1]) > 1e-15 {
