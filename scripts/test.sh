@@ -5,7 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Where goroutines are: these run once more under the race detector.
+# Where goroutines are: these run once more under the race detector, but for the tests
+# that wait for Python (-short).
 race=(./api/... ./app ./job ./loop ./model ./model/onnx ./model/worker ./serving/... ./store ./training/... ./web)
 
 step() { printf '\n== %s\n' "$*"; }
@@ -36,7 +37,7 @@ CGO_ENABLED=0 go test -vet=off -timeout "$limit" ./... # vet has run
 
 if command -v cc >/dev/null; then
 	step "tests under the race detector"
-	CGO_ENABLED=1 go test -race -vet=off -timeout "$limit" "${race[@]}"
+	CGO_ENABLED=1 go test -race -short -vet=off -timeout "$limit" "${race[@]}"
 fi
 
 if [ -n "$left_out" ]; then

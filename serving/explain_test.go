@@ -118,6 +118,7 @@ func TestReasonsAreKeptAfterTheAnswerAsTheModelFileSays(t *testing.T) {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Hour)
+				synctest.Wait()
 				if len(kept.kept) != c.want {
 					t.Fatalf("got %d, want %d", len(kept.kept), c.want)
 				}

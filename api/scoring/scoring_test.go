@@ -80,6 +80,9 @@ type noLog struct{ prediction.Log }
 // interpreterOf is an interpreter with MLflow; the test is skipped where there is none.
 func interpreterOf(t *testing.T, name string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it waits for Python")
+	}
 	path, err := filepath.Abs("../../.cache/" + name + "/bin/python")
 	if err != nil {
 		t.Fatal(err)
