@@ -126,6 +126,8 @@ func (j *Job) score(ctx context.Context, p *parts, r *Report) error {
 			select {
 			case <-c.ready:
 			case <-ctx.Done():
+			}
+			if ctx.Err() != nil { // also where both were so
 				return context.Cause(ctx)
 			}
 			if c.err != nil {
