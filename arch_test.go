@@ -26,7 +26,7 @@ var floors = [][]string{
 	{"model/constant", "model/lightgbm", "model/linear", "model/onnx", "model/tree", "model/worker"},
 	{"model/xgboost"},
 	{"model/formats", "model/mlmodel"},
-	{"training/learner"},
+	{"training/executor", "training/learner"},
 	{"experiment/evaluation"},
 	{"experiment/gate", "experiment/online", "monitoring"},
 	{"experiment/compare"},

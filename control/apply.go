@@ -64,7 +64,7 @@ func (s *Service) Apply(ctx context.Context, by string, a Application, dry bool)
 			return Applied{}, err
 		}
 		rm.Generation = old.Generation
-		return Applied{Model: rm, Changed: !same(old, rm), Warnings: warnings}, nil
+		return Applied{Model: rm, Changed: !old.Same(rm), Warnings: warnings}, nil
 	}
 	data, err := json.Marshal(map[string]any{"data": a.Data})
 	if err != nil {
@@ -94,10 +94,6 @@ func (s *Service) takenOver(ctx context.Context, name string) ([]string, error) 
 		return nil, err
 	}
 	return []string{fmt.Sprintf("%s was registered before: its versions are kept, and none of them answers yet; have one judged by flyball gate %s", name, vs[0].Ref)}, nil
-}
-
-func same(a, b registry.Model) bool {
-	return a.File == b.File && a.Pipeline == b.Pipeline && maps.Equal(a.Data, b.Data)
 }
 
 // Read reads and checks a model file with its pipeline and gives what the loop needs

@@ -39,7 +39,7 @@ func rows() *frame.Frame {
 func make1(t *testing.T, blobs blob.Store) *model.Bundle {
 	t.Helper()
 	f := rows()
-	p, err := pipeline.Fit(ctx, pipeline.Spec{Inputs: f.Fields(), Steps: []pipeline.Step{{Op: "one_hot", In: []string{"city"}}}}, f, 1)
+	p, err := pipeline.Fit(ctx, pipeline.Spec{Inputs: f.Fields(), Steps: []pipeline.Step{{Op: "one_hot", In: []string{"city"}}}}, f, pipeline.Options{Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func TestALinearModelIsExplainedByItsWeights(t *testing.T) {
 		y[i] = 3*a[i] - 2*c[i] + 1
 	}
 	f := frame.New(frame.NumberColumn("a", a), frame.NumberColumn("c", c))
-	p, err := pipeline.Fit(ctx, pipeline.Spec{Inputs: f.Fields()}, f, 1)
+	p, err := pipeline.Fit(ctx, pipeline.Spec{Inputs: f.Fields()}, f, pipeline.Options{Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestAModelWhoseContributionsDoNotAddUpIsNotMade(t *testing.T) {
 		return wrong{e}, err
 	}}
 	f := rows()
-	p, err := pipeline.Fit(ctx, pipeline.Spec{Inputs: b.Inputs()[:1]}, f, 1)
+	p, err := pipeline.Fit(ctx, pipeline.Spec{Inputs: b.Inputs()[:1]}, f, pipeline.Options{Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

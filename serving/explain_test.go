@@ -48,7 +48,7 @@ func weighted(t *testing.T, columns int) *model.Bundle {
 		cols = append(cols, frame.NumberColumn(string(rune('a'+j)), []float64{0, 1}))
 	}
 	rows := frame.New(cols...)
-	p, err := pipeline.Fit(t.Context(), pipeline.Spec{Inputs: rows.Fields()}, rows, 1)
+	p, err := pipeline.Fit(t.Context(), pipeline.Spec{Inputs: rows.Fields()}, rows, pipeline.Options{Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func always(t *testing.T, v float64, inputs ...string) *model.Bundle {
 		cols = append(cols, frame.NumberColumn(name, []float64{1, 2}))
 	}
 	rows := frame.WithRows(2, cols...)
-	p, err := pipeline.Fit(context.Background(), pipeline.Spec{Inputs: fields}, rows, 1)
+	p, err := pipeline.Fit(context.Background(), pipeline.Spec{Inputs: fields}, rows, pipeline.Options{Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"time"
 
 	"flyball/event"
@@ -14,12 +13,12 @@ import (
 	"flyball/model/registry"
 )
 
-const modelColumns = `name, generation, file, pipeline, data, applied_at, applied_by, about, created_at, updated_at`
+const modelColumns = `name, generation, file, pipeline, data, applied_at, applied_by, about, created_at, updated_at, columns, code`
 
 func scanModel(s scanner) (registry.Model, error) {
 	var m registry.Model
 	err := s.Scan(&m.Name, &m.Generation, &m.File, &m.Pipeline, body{&m.Data}, moment{&m.AppliedAt}, &m.AppliedBy,
-		&m.About, moment{&m.CreatedAt}, moment{&m.UpdatedAt})
+		&m.About, moment{&m.CreatedAt}, moment{&m.UpdatedAt}, body{&m.Columns}, body{&m.Code})
 	if m.Generation == 0 {
 		m.AppliedAt = time.Time{} // it never was
 	}
@@ -27,19 +26,23 @@ func scanModel(s scanner) (registry.Model, error) {
 }
 
 // ApplyModel keeps m as applied, with rec and ev, and returns it with its new
-// generation and true. When file, pipeline and data are what they were, it writes
+// generation and true. When all that is applied is what it was, it writes
 // nothing and returns the model as it was, and false. A model that a client registered
 // under the name comes under Flyball's care with its versions, tags and aliases.
 func (db *DB) ApplyModel(ctx context.Context, m registry.Model, rec audit.Record, ev event.Event) (registry.Model, bool, error) {
-	data, err := json.Marshal(m.Data)
-	if err != nil {
-		return registry.Model{}, false, fmt.Errorf("encode the files of model %s: %w", m.Name, err)
+	var parts [3]string // data, columns, code
+	for i, v := range []any{m.Data, m.Columns, m.Code} {
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return registry.Model{}, false, fmt.Errorf("encode the files of model %s: %w", m.Name, err)
+		}
+		parts[i] = string(raw)
 	}
 	kept, changed := registry.Model{}, false
-	err = db.atomic(ctx, "the model was not applied", func(t *tx) error {
+	err := db.atomic(ctx, "the model was not applied", func(t *tx) error {
 		changed = false
 		at := m.AppliedAt.UnixMicro()
-		_, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) VALUES ($1, 0, '', '', 'null', 0, '', '', $2, $2) ON CONFLICT (name) DO NOTHING`, m.Name, at)
+		_, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) VALUES ($1, 0, '', '', 'null', 0, '', '', $2, $2, 'null', 'null') ON CONFLICT (name) DO NOTHING`, m.Name, at)
 		if err != nil {
 			return err
 		}
@@ -47,13 +50,13 @@ func (db *DB) ApplyModel(ctx context.Context, m registry.Model, rec audit.Record
 		if err != nil {
 			return err
 		}
-		if old.Generation > 0 && old.File == m.File && old.Pipeline == m.Pipeline && maps.Equal(old.Data, m.Data) {
+		if old.Generation > 0 && old.Same(m) {
 			kept = old
 			return nil
 		}
 		kept, err = scanModel(t.row(ctx, `UPDATE models SET generation = generation + 1, file = $2, pipeline = $3, data = $4,
-			applied_at = $5, applied_by = $6, updated_at = $5 WHERE name = $1 RETURNING `+modelColumns,
-			m.Name, m.File, m.Pipeline, string(data), at, m.AppliedBy))
+			applied_at = $5, applied_by = $6, updated_at = $5, columns = $7, code = $8 WHERE name = $1 RETURNING `+modelColumns,
+			m.Name, m.File, m.Pipeline, parts[0], at, m.AppliedBy, parts[1], parts[2]))
 		if err != nil {
 			return err
 		}

@@ -21,7 +21,7 @@ import (
 // Conflict fault.
 func (db *DB) CreateModel(ctx context.Context, m registry.Model) error {
 	return db.atomic(ctx, "the model was not registered", func(t *tx) error {
-		n, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) VALUES ($1, 0, '', '', 'null', 0, '', $2, $3, $4) ON CONFLICT (name) DO NOTHING`,
+		n, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) VALUES ($1, 0, '', '', 'null', 0, '', $2, $3, $4, 'null', 'null') ON CONFLICT (name) DO NOTHING`,
 			m.Name, clean(m.About), m.CreatedAt.UnixMicro(), m.UpdatedAt.UnixMicro())
 		if err != nil {
 			return err
@@ -71,7 +71,7 @@ func (db *DB) RenameModel(ctx context.Context, name, to, by string, at time.Time
 		if name == to {
 			return registry.Taken(to)
 		}
-		n, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) SELECT $2, generation, file, pipeline, data, applied_at, applied_by, about, created_at, $3
+		n, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) SELECT $2, generation, file, pipeline, data, applied_at, applied_by, about, created_at, $3, columns, code
 			FROM models WHERE name = $1 ON CONFLICT (name) DO NOTHING`, name, to, at.UnixMicro())
 		if err != nil {
 			return err

@@ -133,7 +133,9 @@ func (db *DB) KeptVersions(ctx context.Context) iter.Seq2[registry.Version, erro
 // failed on need not be kept.
 const documents = `
 	SELECT bundle || ' ' || judged || ' ' || snapshot || ' ' || record || ' ' || report FROM versions
-	UNION ALL SELECT data || ' ' || file || ' ' || pipeline FROM models
+	UNION ALL SELECT data || ' ' || code || ' ' || file || ' ' || pipeline FROM models
+	UNION ALL SELECT id FROM snapshots
+	UNION ALL SELECT report FROM reproductions
 	UNION ALL SELECT input || ' ' || result || ' ' || progress FROM jobs WHERE ended_at IS NULL OR ended_at >= $1
 	UNION ALL SELECT body FROM loop_state
 	UNION ALL SELECT body FROM monitor_state

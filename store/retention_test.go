@@ -15,18 +15,19 @@ import (
 // have it: the columns whose digests keep a blob, and the tables of which none does.
 var (
 	digestsIn = []string{
-		"artifacts.digest", "jobs.input", "jobs.progress", "jobs.result", "loop_state.body", "models.data", "models.file", "models.pipeline",
-		"monitor_state.body", "release_history.body", "versions.bundle", "versions.judged", "versions.record", "versions.report", "versions.snapshot",
+		"artifacts.digest", "jobs.input", "jobs.progress", "jobs.result", "loop_state.body", "models.code", "models.data", "models.file", "models.pipeline",
+		"monitor_state.body", "release_history.body", "reproductions.report", "snapshots.id", "versions.bundle", "versions.judged", "versions.record", "versions.report", "versions.snapshot",
 	}
 	noDigestsIn = []string{
 		"alias_history", "aliases", "audit", "datasets", "events", "experiment_tags", "experiments", "findings", "heads", "inputs", "keys",
-		"logged_model_metrics", "logged_model_params", "logged_model_tags", "logged_models", "model_tags", "params", "releases", "run_models",
+		"logged_model_metrics", "logged_model_params", "logged_model_tags", "logged_models", "model_tags", "params", "pipelines", "releases", "run_models",
 		"runs", "tags", "version_tags", "windows",
 	}
 	otherColumns = []string{
 		"artifacts.dir", "artifacts.name", "artifacts.owner", "jobs.error", "jobs.id", "jobs.job_key", "jobs.kind", "jobs.model", "jobs.state",
-		"jobs.worker", "loop_state.model", "models.about", "models.applied_by", "models.name", "monitor_state.model", "release_history.id",
-		"release_history.model", "release_history.phase", "versions.about", "versions.cause", "versions.created_by", "versions.job_key",
+		"jobs.worker", "loop_state.model", "models.about", "models.applied_by", "models.columns", "models.name", "monitor_state.model", "release_history.id",
+		"release_history.model", "release_history.phase", "reproductions.by_whom", "reproductions.grade", "reproductions.id", "reproductions.model", "snapshots.cause",
+		"snapshots.model", "versions.about", "versions.cause", "versions.created_by", "versions.job_key",
 		"versions.location", "versions.model", "versions.model_id", "versions.run_id", "versions.run_link", "versions.source", "versions.stage",
 		"versions.verdict",
 	}

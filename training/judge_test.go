@@ -44,7 +44,7 @@ func elsewhere(t *testing.T, raw []byte, column string) fstest.MapFS {
 		t.Fatal(err)
 	}
 	rows = frame.New(frame.NumberColumn(column, rows.Column("x").Num[:700]), frame.NumberColumn("y", rows.Column("y").Num[:700]))
-	fitted, err := pipeline.Fit(context.Background(), pipeline.Spec{Inputs: rows.Fields()[:1]}, rows, 1)
+	fitted, err := pipeline.Fit(context.Background(), pipeline.Spec{Inputs: rows.Fields()[:1]}, rows, pipeline.Options{Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

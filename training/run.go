@@ -187,7 +187,7 @@ func (w *work) judged(ctx context.Context) (err error) {
 // make fits pipeline and estimator on the rows and bundles them.
 func (w *work) make(ctx context.Context, train Settings, steps pipeline.Spec, at []int, workers int, profile []byte) (*model.Bundle, error) {
 	rows := w.rows.Take(at)
-	fitted, err := pipeline.Fit(ctx, steps, rows, workers)
+	fitted, err := pipeline.Fit(ctx, steps, rows, pipeline.Options{Workers: workers})
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func (k *keeper) Append(_ context.Context, _, _ bool, rs ...prediction.Record) e
 
 func TestAModelWithARouteAnswersByItAndIsLogged(t *testing.T) {
 	rows := frame.New(frame.NumberColumn("x", []float64{1, 2}))
-	p, err := pipeline.Fit(t.Context(), pipeline.Spec{Inputs: rows.Fields()}, rows, 1)
+	p, err := pipeline.Fit(t.Context(), pipeline.Spec{Inputs: rows.Fields()}, rows, pipeline.Options{Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ package dataset
 import (
 	"encoding/json"
 
+	"flyball/data/frame"
 	"flyball/unit"
 )
 
@@ -67,12 +68,27 @@ type Decision struct {
 // Settings say where rows come from, which train and which test, and what must
 // hold of them: the `data` section of a model file.
 type Settings struct {
-	Source string       `json:"source"`           // a file or a glob, relative to the model file
+	Source string       `json:"source"`           // a file, a glob or a folder, relative to the model file; s3://bucket/key*.parquet; postgres://host/database
+	Query  string       `json:"query,omitempty"`  // of a postgres:// source: the statement whose rows are the data
+	CSV    CSV          `json:"csv,omitzero"`     // how its CSV files are written, where that is not seen from them
+	Kinds  Kinds        `json:"kinds,omitzero"`   // of columns, where what is inferred is not what is meant
 	Also   string       `json:"also,omitempty"`   // predictions (default once live) or none
 	Train  TrainWindows `json:"train"`            // one candidate each; empty: all
 	Test   TestWindow   `json:"test,omitzero"`    //
 	Checks []Check      `json:"checks,omitempty"` //
 }
+
+// CSV says how CSV files are written. What is zero is found out from the files.
+type CSV struct {
+	Delimiter string   `json:"delimiter,omitempty"` // one character, such as ; or tab
+	Decimal   string   `json:"decimal,omitempty"`   // of numbers: . or ,
+	Encoding  string   `json:"encoding,omitempty"`  // utf-8, utf-16, windows-1252, iso-8859-1 …
+	Missing   []string `json:"missing,omitempty"`   // what stands for a missing value besides nothing at all; unset: NA, N/A, null, NULL, NaN, nan
+	Zone      string   `json:"zone,omitempty"`      // of times without one, such as Europe/Berlin; unset: UTC
+}
+
+// Kinds are kinds of columns by name: number, text or time.
+type Kinds map[string]frame.Kind
 
 // TrainWindows are the windows to make candidates of; empty is one, of all rows. A
 // model file writes all, {window: 365d}, or a list of these.
@@ -103,8 +119,32 @@ type Check struct {
 	Rows    *RowCount   `json:"rows,omitempty"`    //
 	Unique  []string    `json:"unique,omitempty"`  // no two rows agree on all of these
 	Fresh   *FreshCheck `json:"fresh,omitempty"`   //
+	Stuck   *StuckCheck `json:"stuck,omitempty"`   // no column holds one value alone
+	Leaks   *LeakCheck  `json:"leaks,omitempty"`   // no column tells the label alone
+	Growth  *Growth     `json:"growth,omitempty"`  // rows against those of the snapshot before
+	Type    *frame.Kind `json:"type,omitempty"`    // of Column
 
 	Severity string `json:"severity,omitempty"` // stop (default) or warn
+}
+
+// StuckCheck asks that columns hold more than one value.
+type StuckCheck struct {
+	Columns []string      `json:"columns,omitempty"` // empty: all inputs
+	Within  unit.Duration `json:"within,omitempty"`  // of the newest rows by Task.Time; zero: all rows
+}
+
+// LeakCheck looks for columns that tell the label: one that orders the rows by label
+// better than AUC (of Kind Regression: by rank correlation), or one that is filled
+// only where the label is.
+type LeakCheck struct {
+	AUC    float64  `json:"auc,omitempty"`    // default 0.98
+	Except []string `json:"except,omitempty"` // columns that may
+}
+
+// Growth bounds the number of rows by that of the snapshot before: a share of it.
+type Growth struct {
+	AtLeast unit.Share `json:"at_least,omitempty"` // such as 90%
+	AtMost  unit.Share `json:"at_most,omitempty"`  // such as 300%
 }
 
 // Values are values in their text; a model file may write numbers among them.

@@ -76,7 +76,7 @@ func BenchmarkFit(b *testing.B) {
 		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Fit(b.Context(), budgetSpec(rows.Fields()), rows, workers); err != nil {
+				if _, err := Fit(b.Context(), budgetSpec(rows.Fields()), rows, Options{Workers: workers}); err != nil {
 					b.Fatal(err)
 				}
 			}

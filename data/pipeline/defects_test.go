@@ -38,7 +38,7 @@ func TestRowsThatNothingCanBeLearnedFromAreRefused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.step.In = []string{"x"}
-			_, err := Fit(context.Background(), Spec{Inputs: c.rows.Fields(), Steps: []Step{c.step}}, c.rows, 2)
+			_, err := Fit(context.Background(), Spec{Inputs: c.rows.Fields(), Steps: []Step{c.step}}, c.rows, Options{Workers: 2})
 			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -50,7 +50,7 @@ func TestAFitEndsWithItsContext(t *testing.T) {
 	ctx, stop := context.WithCancelCause(context.Background())
 	why := errors.New("the server stops")
 	stop(why)
-	if _, err := Fit(ctx, everything(), randomRows(1, 100), 2); !errors.Is(err, why) {
+	if _, err := Fit(ctx, everything(), randomRows(1, 100), Options{Workers: 2}); !errors.Is(err, why) {
 		t.Errorf("got %v, want the cause", err)
 	}
 }
@@ -131,7 +131,7 @@ func TestAColumnThatOnlyTheFitWillMakeMayBeNamed(t *testing.T) {
 		t.Errorf("got %v, %v", m.Data, err)
 	}
 	spec.Steps[1].In = []string{"c=z"}
-	if _, err := Fit(context.Background(), spec, rows, 1); err == nil || !strings.Contains(err.Error(), `reads the column "c=z"`) {
+	if _, err := Fit(context.Background(), spec, rows, Options{Workers: 1}); err == nil || !strings.Contains(err.Error(), `reads the column "c=z"`) {
 		t.Errorf("a category that the rows do not have: got %v", err)
 	}
 }

@@ -58,11 +58,31 @@ type state struct {
 	Rare   [][]string  `json:"rare,omitempty"`   // one_hot, ordinal: met, but without a place; sorted
 }
 
-// Fit learns what the steps need from the rows. The result does not depend on
-// workers (how many columns are looked at at once; 0: one per CPU) or on how the
-// rows were chunked. ±Inf counts as missing. A spec or rows that nothing can be
+// Options are of one fit. The zero value is good where no step reads the target.
+type Options struct {
+	Workers int       // how many columns are looked at at once; 0: one per CPU
+	Target  []float64 // a label a row: 0 or 1, the class's index, or a number; target_encode needs it
+	Classes int       // of the target; 0: it is a number
+	Seed    uint64    // of the folds of target_encode
+}
+
+// FitTransform fits and gives the features of the training rows. They differ from
+// what Transform makes of the same rows where a step encodes a row by its target: each
+// fold of the rows is then encoded by what the others say, as the label would leak
+// else.
+func FitTransform(ctx context.Context, spec Spec, rows *frame.Frame, o Options) (*Fitted, Matrix, error) {
+	f, err := Fit(ctx, spec, rows, o)
+	if err != nil {
+		return nil, Matrix{}, err
+	}
+	m, _, err := f.Transform(rows)
+	return f, m, err
+}
+
+// Fit learns what the steps need from the rows. The result does not depend on the
+// workers or on how the rows were chunked. ±Inf counts as missing. A spec or rows that nothing can be
 // learned from are an Invalid fault; when ctx ends, its cause is returned.
-func Fit(ctx context.Context, spec Spec, rows *frame.Frame, workers int) (*Fitted, error) {
+func Fit(ctx context.Context, spec Spec, rows *frame.Frame, o Options) (*Fitted, error) {
 	f, err := open(spec)
 	if err != nil {
 		return nil, err
@@ -79,7 +99,7 @@ func Fit(ctx context.Context, spec Spec, rows *frame.Frame, workers int) (*Fitte
 	}
 	for i := range f.plan.steps {
 		s := &f.plan.steps[i]
-		if f.states[i], err = s.fit(ctx, b, workers); err != nil {
+		if f.states[i], err = s.fit(ctx, b, o.Workers); err != nil {
 			return nil, err
 		}
 		if err := f.plan.place(i, &f.states[i]); err != nil {

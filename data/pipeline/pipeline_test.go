@@ -114,7 +114,7 @@ func randomRows(seed uint64, n int) *frame.Frame {
 
 func mustFit(t testing.TB, spec Spec, rows *frame.Frame) *Fitted {
 	t.Helper()
-	f, err := Fit(context.Background(), spec, rows, 0)
+	f, err := Fit(context.Background(), spec, rows, Options{Workers: 0})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestTheFittedPipelineDoesNotDependOnWorkersAndComesBackTheSame(t *testing.T
 	rows := randomRows(3, 1000)
 	want := mustFit(t, everything(), rows).Encode()
 	for _, workers := range []int{1, 2, 4} {
-		f, err := Fit(context.Background(), everything(), rows, workers)
+		f, err := Fit(context.Background(), everything(), rows, Options{Workers: workers})
 		if err != nil || !bytes.Equal(f.Encode(), want) {
 			t.Errorf("%d workers gave another pipeline (%v)", workers, err)
 		}

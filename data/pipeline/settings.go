@@ -30,7 +30,7 @@ type Columns []string
 // zero. A step whose In names columns replaces them by what it makes, unless As
 // names the result.
 type Step struct {
-	Op       string    `json:"op"`                 // impute scale one_hot ordinal bucketize datetime clip expr select
+	Op       string    `json:"op"`                 // impute scale one_hot ordinal target_encode bucketize hash datetime text clip log interactions expr select
 	In       Columns   `json:"in,omitempty"`       // columns; a model file may write a single name
 	As       string    `json:"as,omitempty"`       // name of the result; empty: the column's own
 	Strategy string    `json:"strategy,omitempty"` // impute: mean median most_frequent constant; scale: standard minmax robust; bucketize: quantile uniform
@@ -43,6 +43,11 @@ type Step struct {
 	Min      *float64  `json:"min,omitempty"`      // clip
 	Max      *float64  `json:"max,omitempty"`      // clip
 	Expr     string    `json:"expr,omitempty"`     // expr: an expression over numbers and text of the row
+	Cyclic   bool      `json:"cyclic,omitempty"`   // datetime: sine and cosine of each part, in place of the part
+	Features int       `json:"features,omitempty"` // hash, text: how many columns they make
+	Words    []int     `json:"ngrams,omitempty"`   // text: the shortest and the longest run of words that counts; default [1, 1]
+	Smooth   float64   `json:"smooth,omitempty"`   // target_encode: rows' worth of the overall mean mixed into a category's; 0: by the variances, as scikit-learn's "auto"
+	Folds    int       `json:"folds,omitempty"`    // target_encode: of the training rows, each encoded by what the others say; default 5
 }
 
 // Forms are a mapping of name to kind, in the order of the columns.

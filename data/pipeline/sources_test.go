@@ -24,7 +24,7 @@ func TestEachFeatureKnowsTheInputsItIsMadeOf(t *testing.T) {
 		{Op: "scale", In: []string{"adr", "nights"}, Strategy: "standard"},
 		{Op: "expr", Expr: "adr * nights", As: "total"},
 		{Op: "expr", Expr: "total + at_hour", As: "mixed"},
-	}}, rows, 1)
+	}}, rows, Options{Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

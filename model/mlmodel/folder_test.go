@@ -184,7 +184,7 @@ var everything = []pipeline.Step{
 
 func bundle(t *testing.T, blobs blob.Store, kind dataset.Kind, with string, steps pipeline.Spec, rows *frame.Frame, y []float64) *model.Bundle {
 	t.Helper()
-	fitted, err := pipeline.Fit(ctx, steps, rows, 1)
+	fitted, err := pipeline.Fit(ctx, steps, rows, pipeline.Options{Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func (m Model) Pipeline(ctx context.Context) (*pipeline.Fitted, error) {
 	for i, in := range m.Inputs { // nothing is learned of a row, but there must be one
 		cols[i] = frame.NumberColumn(in.Name, []float64{0})
 	}
-	return pipeline.Fit(ctx, pipeline.Spec{Inputs: m.Inputs}, frame.WithRows(1, cols...), 1)
+	return pipeline.Fit(ctx, pipeline.Spec{Inputs: m.Inputs}, frame.WithRows(1, cols...), pipeline.Options{Workers: 1})
 }
 
 // Hold opens the model as a bundle in memory, under the name of the model it is of.

@@ -9,9 +9,12 @@ package registry
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"flyball/blob"
+	"flyball/data/frame"
 	"flyball/ident"
 )
 
@@ -39,6 +42,8 @@ type Model struct {
 	File       string              `json:"file"`               // the YAML as applied; empty: registered by a client
 	Pipeline   string              `json:"pipeline,omitempty"` // the YAML of the shared pipeline it names, if any
 	Data       map[string]DataFile `json:"data"`               // the source's files by name, as uploaded
+	Columns    []frame.Field       `json:"columns,omitempty"`  // of the source, as they were pinned when it was first applied
+	Code       map[string]DataFile `json:"code,omitempty"`     // the files of its command by path, as uploaded
 	Generation int64               `json:"generation"`         // rises with every apply that changes something; 0: never applied
 	AppliedAt  time.Time           `json:"applied_at"`
 	AppliedBy  string              `json:"applied_by"`
@@ -47,6 +52,12 @@ type Model struct {
 	Tags      []Tag     `json:"tags,omitempty"`  // by key
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"` // of its name, text or a version; tags and aliases do not move it
+}
+
+// Same reports whether the two are the same to whoever applies: file, pipeline, data,
+// columns and code.
+func (m Model) Same(o Model) bool {
+	return m.File == o.File && m.Pipeline == o.Pipeline && maps.Equal(m.Data, o.Data) && slices.Equal(m.Columns, o.Columns) && maps.Equal(m.Code, o.Code)
 }
 
 // Cared reports whether the model has a model file: its aliases decide traffic.

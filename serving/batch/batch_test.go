@@ -46,7 +46,7 @@ func bundle(t *testing.T) *model.Bundle {
 	p, err := pipeline.Fit(t.Context(), pipeline.Spec{
 		Inputs: pipeline.Fields{{Name: "x", Kind: frame.Number}, {Name: "city", Kind: frame.Text}},
 		Steps:  []pipeline.Step{{Op: "one_hot", In: []string{"city"}}},
-	}, f, 1)
+	}, f, pipeline.Options{Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
