@@ -10,9 +10,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -26,66 +23,10 @@ const chunk = 1 << 16
 // is in memory depends on the rows' number and width no more.
 func chunkRows(columns int) int { return min(chunk, max(1024, (1<<18)/max(1, columns))) }
 
-// CSVOptions say how a CSV file is read.
-type CSVOptions struct {
-	Kinds map[string]Kind // of columns by name; the others are inferred over the whole file. Number takes true and false as 1 and 0
-}
-
 // source is a file that can be read from its start any number of times.
 type source struct {
 	name string
 	open func() (io.ReadCloser, error)
-}
-
-// OpenFile opens a CSV file (plain, .gz, or the one CSV in a .zip) or a Parquet
-// file (.parquet, .pq). A CSV file is read twice: first for the kinds of its
-// columns. An error of the content is an Invalid fault with file, line and column.
-func OpenFile(path string, opts CSVOptions) (Reader, error) {
-	if parquetName(path) {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, fault.Wrap(err, fault.NotFound, "%s cannot be opened", path)
-		}
-		info, err := f.Stat()
-		if err != nil {
-			return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be read", path)
-		}
-		return OpenParquet(path, f, info.Size())
-	}
-	return openCSV(source{path, func() (io.ReadCloser, error) {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, fault.Wrap(err, fault.NotFound, "%s cannot be opened", path)
-		}
-		return f, nil
-	}}, opts)
-}
-
-// OpenBytes opens a file that is in memory; its name tells what it is, as for
-// OpenFile.
-func OpenBytes(name string, b []byte, opts CSVOptions) (Reader, error) {
-	if parquetName(name) {
-		return OpenParquet(name, bytes.NewReader(b), int64(len(b)))
-	}
-	return openCSV(source{name, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}, opts)
-}
-
-func parquetName(name string) bool {
-	return strings.HasSuffix(name, ".parquet") || strings.HasSuffix(name, ".pq")
-}
-
-// Glob are the files that a name or a pattern means, sorted; none is a NotFound
-// fault.
-func Glob(pattern string) ([]string, error) {
-	names, err := filepath.Glob(pattern)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "%q is not a pattern of file names", pattern)
-	}
-	if len(names) == 0 {
-		return nil, fault.New(fault.NotFound, "no file is named %s", pattern)
-	}
-	slices.Sort(names)
-	return names, nil
 }
 
 // ReadAll reads r to its end into one frame.
