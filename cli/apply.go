@@ -104,9 +104,13 @@ func (m *modelFile) request(dry bool) wire.ApplyRequest {
 func applyCommand(e *env) *cobra.Command {
 	var explain, dry bool
 	c := &cobra.Command{
-		Use: "apply FILE", Short: "Make a model file the model's policy from now on", Args: cobra.ExactArgs(1),
-		Example: "  flyball apply model.yaml\n  flyball apply model.yaml --dry-run\n  flyball apply model.yaml --explain",
+		Use: "apply FILE", Short: "Make a model file the model's policy from now on, or a pipeline file that of its models", Args: cobra.ExactArgs(1),
+		Example: "  flyball apply model.yaml\n  flyball apply model.yaml --dry-run\n  flyball apply model.yaml --explain\n  flyball apply hotel-features.yaml",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if p, is := pipelineFile(args[0]); is {
+				p.DryRun = dry
+				return e.applyPipeline(cmd.Context(), p)
+			}
 			m, err := readModel(args[0])
 			if err != nil {
 				return err
@@ -144,8 +148,11 @@ func applyCommand(e *env) *cobra.Command {
 func diffCommand(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use: "diff FILE", Short: "What apply would change (exit 3: something)", Args: cobra.ExactArgs(1),
-		Example: "  flyball diff model.yaml",
+		Example: "  flyball diff model.yaml\n  flyball diff hotel-features.yaml",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if p, is := pipelineFile(args[0]); is {
+				return e.diffPipeline(cmd.Context(), p)
+			}
 			m, err := readModel(args[0])
 			if err != nil {
 				return err

@@ -4,16 +4,13 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
-	"flyball/event"
 	"flyball/fault"
-	"flyball/governance/audit"
 	"flyball/loop"
 	"flyball/model/registry"
 	"flyball/spec"
@@ -56,8 +53,12 @@ func (s *Service) Apply(ctx context.Context, by string, a Application, dry bool)
 	if err != nil {
 		return Applied{}, err
 	}
-	warnings = append(warnings, taken...)
 	rm := registry.Model{Name: m.Name, File: a.File, Pipeline: a.Pipeline, Data: a.Data, AppliedAt: s.opts.Now(), AppliedBy: by}
+	sharing, err := s.sharing(ctx, rm, pipelineOf(a))
+	if err != nil {
+		return Applied{}, err
+	}
+	warnings = slices.Concat(warnings, taken, sharing)
 	if dry {
 		old, err := s.opts.Store.Model(ctx, m.Name)
 		if err != nil && !fault.Is(err, fault.NotFound) {
@@ -66,17 +67,31 @@ func (s *Service) Apply(ctx context.Context, by string, a Application, dry bool)
 		rm.Generation = old.Generation
 		return Applied{Model: rm, Changed: !old.Same(rm), Warnings: warnings}, nil
 	}
-	data, err := json.Marshal(map[string]any{"data": a.Data})
+	one, err := s.applied(rm, by, "model file applied")
 	if err != nil {
-		return Applied{}, fmt.Errorf("encode the audit record: %w", err)
+		return Applied{}, err
 	}
-	rec := audit.Record{At: rm.AppliedAt, Actor: by, Action: "apply", Object: m.Name, Data: data}
-	ev := event.Event{
-		At: rm.AppliedAt, Model: m.Name, By: by, Mark: event.OK, Kind: "apply",
-		Text: "model file applied", Command: "flyball status " + m.Name,
+	if name := pipelineOf(a); name != "" { // before the model: who finds the model finds the version
+		p := registry.Pipeline{Name: name, File: rm.Pipeline, AppliedAt: one.Model.AppliedAt, AppliedBy: by}
+		if _, _, err := s.opts.Store.AddPipeline(ctx, p); err != nil {
+			return Applied{}, err
+		}
 	}
-	kept, changed, err := s.opts.Store.ApplyModel(ctx, rm, rec, ev)
+	kept, changed, err := s.opts.Store.ApplyModel(ctx, one.Model, one.Record, one.Event)
 	return Applied{Model: kept, Changed: changed, Warnings: warnings}, err
+}
+
+// pipelineOf is the name of the pipeline that an application came with; empty: none.
+// The application was read before.
+func pipelineOf(a Application) string {
+	if a.Pipeline == "" {
+		return ""
+	}
+	f, err := spec.Parse(a.Name, []byte(a.File))
+	if err != nil || f.Model == nil {
+		return ""
+	}
+	return f.Model.Pipeline.Name
 }
 
 // takenOver is a sentence about the versions that clients registered under the name

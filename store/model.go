@@ -30,6 +30,19 @@ func scanModel(s scanner) (registry.Model, error) {
 // nothing and returns the model as it was, and false. A model that a client registered
 // under the name comes under Flyball's care with its versions, tags and aliases.
 func (db *DB) ApplyModel(ctx context.Context, m registry.Model, rec audit.Record, ev event.Event) (registry.Model, bool, error) {
+	kept, changed := registry.Model{}, false
+	err := db.atomic(ctx, "the model was not applied", func(t *tx) (err error) {
+		kept, changed, err = t.applyModel(ctx, m, rec, ev)
+		return err
+	})
+	if err != nil {
+		return registry.Model{}, false, err
+	}
+	return kept, changed, nil
+}
+
+// applyModel is ApplyModel within a transaction.
+func (t *tx) applyModel(ctx context.Context, m registry.Model, rec audit.Record, ev event.Event) (registry.Model, bool, error) {
 	var parts [3]string // data, columns, code
 	for i, v := range []any{m.Data, m.Columns, m.Code} {
 		raw, err := json.Marshal(v)
@@ -38,41 +51,31 @@ func (db *DB) ApplyModel(ctx context.Context, m registry.Model, rec audit.Record
 		}
 		parts[i] = string(raw)
 	}
-	kept, changed := registry.Model{}, false
-	err := db.atomic(ctx, "the model was not applied", func(t *tx) error {
-		changed = false
-		at := m.AppliedAt.UnixMicro()
-		_, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) VALUES ($1, 0, '', '', 'null', 0, '', '', $2, $2, 'null', 'null') ON CONFLICT (name) DO NOTHING`, m.Name, at)
-		if err != nil {
-			return err
-		}
-		old, err := scanModel(t.row(ctx, `SELECT `+modelColumns+` FROM models WHERE name = $1 {lock}`, m.Name))
-		if err != nil {
-			return err
-		}
-		if old.Generation > 0 && old.Same(m) {
-			kept = old
-			return nil
-		}
-		kept, err = scanModel(t.row(ctx, `UPDATE models SET generation = generation + 1, file = $2, pipeline = $3, data = $4,
-			applied_at = $5, applied_by = $6, updated_at = $5, columns = $7, code = $8 WHERE name = $1 RETURNING `+modelColumns,
-			m.Name, m.File, m.Pipeline, parts[0], at, m.AppliedBy, parts[1], parts[2]))
-		if err != nil {
-			return err
-		}
-		if !old.Cared() { // from now on it is counted apart, and means another version
-			move := registry.Move{Model: m.Name, Alias: registry.Baseline, At: m.AppliedAt, By: m.AppliedBy}
-			if _, err := t.moveAlias(ctx, move); err != nil {
-				return err
-			}
-		}
-		changed = true
-		return t.keep(ctx, &rec, []event.Event{ev})
-	})
+	at := m.AppliedAt.UnixMicro()
+	_, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) VALUES ($1, 0, '', '', 'null', 0, '', '', $2, $2, 'null', 'null') ON CONFLICT (name) DO NOTHING`, m.Name, at)
 	if err != nil {
 		return registry.Model{}, false, err
 	}
-	return kept, changed, nil
+	old, err := scanModel(t.row(ctx, `SELECT `+modelColumns+` FROM models WHERE name = $1 {lock}`, m.Name))
+	if err != nil {
+		return registry.Model{}, false, err
+	}
+	if old.Generation > 0 && old.Same(m) {
+		return old, false, nil
+	}
+	kept, err := scanModel(t.row(ctx, `UPDATE models SET generation = generation + 1, file = $2, pipeline = $3, data = $4,
+		applied_at = $5, applied_by = $6, updated_at = $5, columns = $7, code = $8 WHERE name = $1 RETURNING `+modelColumns,
+		m.Name, m.File, m.Pipeline, parts[0], at, m.AppliedBy, parts[1], parts[2]))
+	if err != nil {
+		return registry.Model{}, false, err
+	}
+	if !old.Cared() { // from now on it is counted apart, and means another version
+		move := registry.Move{Model: m.Name, Alias: registry.Baseline, At: m.AppliedAt, By: m.AppliedBy}
+		if _, err := t.moveAlias(ctx, move); err != nil {
+			return registry.Model{}, false, err
+		}
+	}
+	return kept, true, t.keep(ctx, &rec, []event.Event{ev})
 }
 
 // Model is a model as applied last or as registered, without its tags; a NotFound

@@ -91,6 +91,7 @@ func New(mux *http.ServeMux, opts Options) {
 	f.predictRoutes()
 	f.explainRoutes()
 	f.modelRoutes()
+	f.pipelineRoutes()
 	f.recordRoutes()
 	f.runRoutes()
 	raw(mux, api.Apply, "POST /v1/data", f.upload)

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package storetest
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"flyball/event"
+	"flyball/governance/audit"
+	"flyball/model/registry"
+)
+
+// pipelines: a text is a version, and the models that use it move with it or not at all.
+func pipelines(t *testing.T, open Open) {
+	db, _ := open(t)
+	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	add := func(name, file string) (registry.Pipeline, bool) {
+		t.Helper()
+		p, added, err := db.AddPipeline(t.Context(), registry.Pipeline{Name: name, File: file, AppliedAt: at, AppliedBy: "ana"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p, added
+	}
+	for _, c := range []struct {
+		name, file string
+		version    int
+		added      bool
+	}{{"a", "one", 1, true}, {"a", "one", 1, false}, {"a", "two", 2, true}, {"a", "one", 3, true}, {"b", "one", 1, true}} {
+		p, added := add(c.name, c.file)
+		if p.Version != c.version || added != c.added || p.Digest != registry.PipelineDigest(c.file) || !p.AppliedAt.Equal(at) {
+			t.Errorf("%s %q: got version %d, %v; want %d, %v", c.name, c.file, p.Version, added, c.version, c.added)
+		}
+	}
+	one := func(model, text string) registry.Applied {
+		return registry.Applied{
+			Model:  registry.Model{Name: model, File: "name: " + model, Pipeline: text, AppliedAt: at, AppliedBy: "bo"},
+			Record: audit.Record{At: at, Actor: "bo", Action: "apply", Object: model},
+			Event:  event.Event{At: at, Model: model, Kind: "apply", Text: "applied"},
+		}
+	}
+	next := registry.Pipeline{Name: "a", File: "three", AppliedAt: at, AppliedBy: "bo"}
+	for i, want := range [][]string{{"m1", "m2"}, nil} {
+		p, added, changed, err := db.ApplyPipeline(t.Context(), next, []registry.Applied{one("m1", "three"), one("m2", "three")})
+		if err != nil || p.Version != 4 || added != (i == 0) || !slices.Equal(changed, want) {
+			t.Errorf("time %d: got version %d, %v, %q, %v; want 4, %q", i+1, p.Version, added, changed, err, want)
+		}
+	}
+	m, err := db.Model(t.Context(), "m2")
+	if err != nil || m.Pipeline != "three" || m.Generation != 1 {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	all, err := db.Pipelines(t.Context(), "a")
+	if err != nil || len(all) != 4 || all[0].Version != 4 || all[3].File != "one" {
+		t.Errorf("got %+v, %v", all, err)
+	}
+	if all, err = db.Pipelines(t.Context(), ""); err != nil || len(all) != 5 || all[4].Name != "b" {
+		t.Errorf("got %+v, %v", all, err)
+	}
+}
