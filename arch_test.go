@@ -22,7 +22,7 @@ var floors = [][]string{
 	{"blob", "chart", "event", "examples", "fault", "ident", "search", "stat", "unit"}, // ground; fault alone is below the others
 	{"blob/artifact", "data/frame", "governance/audit", "job"},
 	{"data/dataset", "data/pipeline", "experiment", "governance/duty", "model/registry"},
-	{"experiment/archive", "governance/retention", "model", "model/shap", "serving/prediction", "serving/release"},
+	{"data/pipeline/export", "experiment/archive", "governance/retention", "model", "model/shap", "serving/prediction", "serving/release"},
 	{"model/constant", "model/lightgbm", "model/linear", "model/onnx", "model/tree", "model/worker"},
 	{"model/xgboost"},
 	{"model/formats", "model/mlmodel"},
