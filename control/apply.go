@@ -145,8 +145,11 @@ func Read(a Application) (loop.Model, []string, error) {
 		}
 	}
 	if t := m.Train; strings.HasPrefix(t.With, "builtin/") {
-		if _, err := learner.New(t.With, t.Settings); err != nil {
-			wrong = append(wrong, err.Error()) // better now than when the training fails
+		for _, settings := range append([]map[string]any{t.Settings}, t.Ends()...) {
+			if _, err := learner.New(t.With, settings); err != nil {
+				wrong = append(wrong, err.Error()) // better now than when the training fails
+				break
+			}
 		}
 	}
 	if len(wrong) > 0 {

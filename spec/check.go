@@ -45,6 +45,7 @@ func Check(m Model, p *Pipeline) []Problem {
 	c.truth()
 	c.data()
 	c.pipeline(steps, p)
+	c.search()
 	c.gate()
 	c.release()
 	c.watch()

@@ -119,9 +119,6 @@ func (c *checker) data() {
 		c.add("data.source", "name the file that holds the rows")
 	}
 	c.word("data.also", "data.also", d.Also)
-	if len(d.Train) > 1 {
-		c.add("data.train", "more than one window does not work in this version; give the one to train on")
-	}
 	for _, w := range d.Train {
 		if w.Window != 0 && c.m.Predict.Time == "" && c.m.Predict.Truth.DueAt == "" {
 			c.add("data.train", "a window needs predict.time or predict.truth.due_at")

@@ -91,7 +91,9 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 		},
 		{"falling bins", swap("{within: 30d}", "{within: 30d}, groups: [{column: a, bins: [3, 2]}]"), "predict.groups[0]: bins must rise"},
 		{"a database", swap("a.csv", "postgres://x/y"), "data.source: postgres:// cannot be read in this version; name a CSV or Parquet file"},
-		{"two windows", swap("{source: a.csv}", "{source: a.csv, train: [all, {window: 90d}]}"), "data.train: more than one window does not work in this version; give the one to train on"},
+		{"a search of nothing", swap("{source: a.csv}", "{source: a.csv}\ntrain: {trials: 5}"), "train.trials: there is nothing to try; give train.search"},
+		{"too many trials", swap("{source: a.csv}", "{source: a.csv}\ntrain: {search: {depth: [3, 4]}, trials: 1001}"), "train.trials: a search has from 1 to 1000 trials"},
+		{"a search without values", swap("{source: a.csv}", "{source: a.csv}\ntrain: {search: {depth: []}}"), "train.search.depth: the list is empty"},
 		{"a check of nothing", swap("{source: a.csv}", "{source: a.csv, checks: [{column: a}]}"), "data.checks[0]: say what holds of a: min, max, missing or allowed"},
 		{"two checks in one", swap("{source: a.csv}", "{source: a.csv, checks: [{column: a, min: 0, unique: [a]}]}"), "data.checks[0]: give exactly one of column, row, rows, unique and fresh"},
 		{

@@ -217,7 +217,9 @@ func (d *decoder) value(n *node, v reflect.Value, p path) {
 		d.structure(n, v, p)
 	case reflect.Slice:
 		d.list(n, v, p)
-	case reflect.Map, reflect.Interface:
+	case reflect.Map:
+		d.mapping(n, v, p)
+	case reflect.Interface:
 		d.free(n, v, p)
 	default:
 		d.plain(n, v, p)
@@ -354,6 +356,29 @@ func hint(n *node) string {
 		return "{…}"
 	}
 	return shorten(n.text)
+}
+
+// mapping reads a mapping whose keys are the user's, each of whose values has the same
+// type; of any shape where that is any.
+func (d *decoder) mapping(n *node, v reflect.Value, p path) {
+	if v.Type().Elem().Kind() == reflect.Interface || n.shape != mapping {
+		d.free(n, v, p)
+		return
+	}
+	out := reflect.MakeMapWithSize(v.Type(), len(n.keys))
+	for i, k := range n.keys {
+		key := reflect.ValueOf(k.name)
+		if out.MapIndex(key).IsValid() {
+			d.add(k.place, "the key %q stands twice", k.name)
+			continue
+		}
+		one := reflect.New(v.Type().Elem()).Elem()
+		d.value(n.items[i], one, p.key(k.name))
+		out.SetMapIndex(key, one)
+	}
+	if out.Len() > 0 {
+		v.Set(out)
+	}
 }
 
 // free reads what the file may shape as it likes: numbers are float64, as in JSON.

@@ -192,7 +192,7 @@ func TestWhatIsWrongIsToldWithItsPlaceAndTheNearestKey(t *testing.T) {
 		{"a kind of column", head + "pipeline: {inputs: {a: float}}\n", `m.yaml:6:24: "float" is not a kind of column; write number, text or time`},
 		{"a program", head + "train: {command: [python, train.py]}\n", `m.yaml:6:9: command: programs of your own do not run in this version; use with: builtin/gbdt, builtin/linear or builtin/constant`},
 		{"another executor", head + "train: {executor: slurm}\n", `m.yaml:6:9: executor: only local runs in this version`},
-		{"a search", head + "train: {trials: 5}\n", `m.yaml:6:9: train.search and train.trials do not work in this version; give the settings themselves`},
+		{"a search", head + "train: {search: {depth: normal(3)}}\n", `m.yaml:6:25: "normal(3)" is not a range of a setting; write a list, log(0.01, 0.3), uniform(0, 1) or whole(4, 12)`},
 		{"a missing column", strings.Replace(head, "column: y, ", "", 1), "m.yaml:4:11: there is no predict.column; name the column to predict"},
 		{"another version", strings.Replace(head, "v1", "v2", 1), `m.yaml:1:13: apiVersion is the text "flyball/v2"; this program reads flyball/v1`},
 		{"another kind", strings.Replace(head, "Model", "Modell", 1), `m.yaml:2:7: "Modell" is not known here; did you mean "Model"?`},

@@ -65,7 +65,10 @@ func schemaOf(t reflect.Type, p path) *jsonschema.Schema {
 	case reflect.Slice:
 		return &jsonschema.Schema{Type: "array", Items: schemaOf(t.Elem(), p)}
 	case reflect.Map:
-		return &jsonschema.Schema{Type: "object"}
+		if t.Elem().Kind() == reflect.Interface {
+			return &jsonschema.Schema{Type: "object"}
+		}
+		return &jsonschema.Schema{Type: "object", AdditionalProperties: schemaOf(t.Elem(), p.key("name"))}
 	case reflect.Bool:
 		return &jsonschema.Schema{Type: "boolean"}
 	case reflect.Int, reflect.Uint64:

@@ -100,8 +100,6 @@ func laterKey(rule string, v *node) (reason string, ok bool) {
 			return "", true
 		}
 		return "executor: only local runs" + not, true
-	case "train.search", "train.trials":
-		return "train.search and train.trials do not work" + not + "; give the settings themselves", true
 	case "train.code", "train.environment", "train.expect", "train.tolerance", "train.weight", "data.query", "data.csv", "data.kinds",
 		"data.checks.stuck", "data.checks.leaks", "data.checks.growth", "data.checks.type",
 		"pipeline.steps.cyclic", "pipeline.steps.features", "pipeline.steps.ngrams", "pipeline.steps.smooth", "pipeline.steps.folds":

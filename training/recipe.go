@@ -109,6 +109,8 @@ type Result struct {
 	Shift      *float64          `json:"shift,omitempty"` // mean absolute move of the refit's predictions
 	Problems   []dataset.Problem `json:"problems,omitempty"`
 	Seconds    float64           `json:"seconds"`
+	Trials     []Trial           `json:"trials,omitempty"` // of a search, as they were tried
+	Metric     string            `json:"metric,omitempty"` // that the search went by
 
 	said said // what the judged version and its opponents said of the test rows
 }

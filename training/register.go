@@ -97,9 +97,12 @@ func verdictWord(res *Result) string {
 }
 
 func trainedEvent(r Request, res *Result) event.Event {
+	text := fmt.Sprintf("%d rows trained, %d held out; cause: %s", res.Train, res.Test, r.Cause)
+	if t, ok := res.picked(); ok {
+		text += fmt.Sprintf("; trial %d of %d was best: %s %.4g", t.Number, len(res.Trials), res.Metric, t.last())
+	}
 	return event.Event{
-		At: r.Now, Model: r.Recipe.Model, By: r.By, Mark: event.OK, Kind: "trained",
-		Text:    fmt.Sprintf("%d rows trained, %d held out; cause: %s", res.Train, res.Test, r.Cause),
+		At: r.Now, Model: r.Recipe.Model, By: r.By, Mark: event.OK, Kind: "trained", Text: text,
 		Command: "flyball versions " + r.Recipe.Model,
 	}
 }

@@ -50,7 +50,7 @@ func (t *Trainer) Run(ctx context.Context, r Request, live *Opponent, progress f
 	if live != nil {
 		w.unseen = live.SeenUntil
 	}
-	for _, step := range []func(context.Context) error{w.data, w.split, w.judged, w.evaluate, w.final, w.record} {
+	for _, step := range []func(context.Context) error{w.data, w.split, w.choose, w.judged, w.evaluate, w.final, w.record} {
 		if err := step(ctx); err != nil {
 			return w.result, err
 		}
@@ -137,11 +137,16 @@ func (w *work) split(context.Context) (err error) {
 	if w.due, err = task.Due(w.rows); err != nil {
 		return err
 	}
-	var window dataset.TrainWindow
-	if len(w.recipe.Data.Train) > 0 {
+	var window dataset.TrainWindow // of several the search finds the best
+	if len(w.recipe.Data.Train) == 1 {
 		window = w.recipe.Data.Train[0]
 	}
-	if w.part, err = task.Split(w.rows, window, w.recipe.Data.Test, w.unseen, w.request.Now); err != nil {
+	return w.cut(window)
+}
+
+// cut takes the mature rows apart with a window of training rows.
+func (w *work) cut(window dataset.TrainWindow) (err error) {
+	if w.part, err = w.recipe.Task.Split(w.rows, window, w.recipe.Data.Test, w.unseen, w.request.Now); err != nil {
 		return err
 	}
 	p := w.part

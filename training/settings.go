@@ -62,7 +62,7 @@ func (r *Range) Forms() unit.Forms {
 		},
 		Done: func(form unit.Form) error {
 			if form == unit.AsList {
-				*r = Range{Values: list}
+				*r = Range{Values: append([]any{}, list...)} // an empty list is one
 			}
 			return nil
 		},

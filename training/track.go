@@ -74,6 +74,14 @@ func (t *Trainer) track(ctx context.Context, r Request, res Result) {
 	}
 	if err != nil {
 		t.Logger.Warn("a training left no run", "model", r.Recipe.Model, "version", res.Version, "run", run.ID, "error", err)
+		return
+	}
+	for _, one := range res.Trials {
+		child := childRun(r, res, one)
+		if err := t.Tracker.Track(ctx, r.Recipe.Model, child, nil); err != nil {
+			t.Logger.Warn("a trial left no run", "model", r.Recipe.Model, "run", child.ID, "error", err)
+			return
+		}
 	}
 }
 
@@ -131,9 +139,50 @@ func trial(r Request, res Result) experiment.Run {
 	return run
 }
 
+// childRun is the run of one trial of a search, below the training's own.
+func childRun(r Request, res Result, t Trial) experiment.Run {
+	at := r.Now.UnixMilli()
+	run := experiment.Run{
+		ID: RunOf(fmt.Sprintf("%s/trial/%d", r.Key, t.Number)), Name: fmt.Sprintf("v%d trial %d", res.Version, t.Number), User: r.By,
+		Status: experiment.Finished, Start: at, End: at,
+	}
+	for _, k := range slices.Sorted(maps.Keys(t.Settings)) {
+		run.Params = append(run.Params, experiment.Param{Key: k, Value: text(t.Settings[k])})
+	}
+	if t.Window != nil {
+		run.Params = append(run.Params, experiment.Param{Key: "data.train", Value: text(*t.Window)})
+	}
+	for step, rung := range t.Rungs {
+		run.Metrics = append(run.Metrics,
+			experiment.Metric{Key: "search." + res.Metric, Value: rung.Value, Timestamp: at, Step: int64(step)},
+			experiment.Metric{Key: "search.share", Value: rung.Share, Timestamp: at, Step: int64(step)})
+	}
+	run.Tags = []experiment.Tag{
+		{Key: "flyball.model", Value: r.Recipe.Model}, {Key: "flyball.picked", Value: fmt.Sprint(t.Picked)},
+		{Key: "mlflow.parentRunId", Value: string(RunOf(r.Key))}, {Key: experiment.NameTag, Value: run.Name},
+		{Key: "mlflow.source.type", Value: "JOB"}, {Key: "mlflow.user", Value: r.By},
+	}
+	return run
+}
+
+// picked is the trial that the search chose; false when there was no search.
+func (r Result) picked() (Trial, bool) {
+	i := slices.IndexFunc(r.Trials, func(t Trial) bool { return t.Picked })
+	if i < 0 {
+		return Trial{}, false
+	}
+	return r.Trials[i], true
+}
+
 // params are the settings that a training depends on, flat.
 func params(recipe Recipe, res Result) []experiment.Param {
 	flat := map[string]string{"learner": recipe.Train.With, "seed": fmt.Sprint(recipe.Train.Seed), "rows.train": fmt.Sprint(res.Train), "rows.test": fmt.Sprint(res.Test)}
+	if t, ok := res.picked(); ok {
+		recipe.Train.Settings = t.Settings
+		if t.Window != nil {
+			recipe.Data.Train = dataset.TrainWindows{*t.Window}
+		}
+	}
 	for k, v := range recipe.Train.Settings {
 		flat[k] = text(v)
 	}
