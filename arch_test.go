@@ -19,7 +19,7 @@ import (
 // floors is the plan, from the ground up. A package imports only what stands on a
 // lower floor; docs/architecture.md says what each is for.
 var floors = [][]string{
-	{"blob", "chart", "event", "examples", "fault", "ident", "search", "stat", "unit"}, // ground; fault alone is below the others
+	{"blob", "chart", "event", "examples", "fault", "ident", "python", "search", "stat", "unit"}, // ground; fault alone is below the others
 	{"blob/artifact", "data/frame", "governance/audit", "job"},
 	{"data/dataset", "data/pipeline", "experiment", "governance/duty", "model/registry"},
 	{"data/pipeline/export", "experiment/archive", "governance/retention", "model", "model/shap", "serving/prediction", "serving/release"},

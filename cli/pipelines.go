@@ -45,7 +45,7 @@ func pipelinesCommand(e *env) *cobra.Command {
 		Use: "list [NAME]", Short: "The newest version of each, and those in use; of a name: all", Args: cobra.MaximumNArgs(1),
 		Example: "  flyball pipelines list\n  flyball pipelines list hotel-features -o json",
 		RunE:    list,
-	}, showPipelineCommand(e), diffPipelinesCommand(e))
+	}, showPipelineCommand(e), diffPipelinesCommand(e), exportPipelineCommand(e), transformCommand(e))
 	return c
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package export takes a fitted pipeline to where Flyball is not: ONNX writes it as a
-// graph that any ONNX runtime computes, bit for bit in float32. It refuses, by name, a
-// step that ONNX has no operators for. It reads pipeline.json by itself, as the format's
-// page tells it, and so proves the page; package pipeline is what it is compared with.
+// graph that any ONNX runtime computes, bit for bit in float32, and Table writes features
+// to a Parquet file. It refuses, by name, a step that ONNX has no operators for. It reads
+// pipeline.json by itself, as the format's page tells it, and so proves the page; package
+// pipeline is what it is compared with.
 package export
 
 import (
