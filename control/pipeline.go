@@ -31,7 +31,7 @@ type PipelineChange struct {
 	Version  int               `json:"version"`            // that the file is, or would be
 	Changed  bool              `json:"changed"`            // the file, or a model
 	Models   []string          `json:"models,omitempty"`   // that take it up
-	Changes  []pipeline.Change `json:"changes,omitempty"`  // against the newest version
+	Changes  []pipeline.Difference `json:"changes,omitempty"`  // against the newest version
 	Features []ModelFeatures   `json:"features,omitempty"` // what it means for each model
 	Warnings []string          `json:"warnings,omitempty"`
 }
@@ -40,7 +40,7 @@ type PipelineChange struct {
 type ModelFeatures struct {
 	Model   string            `json:"model"`
 	Version int               `json:"version"` // of the pipeline that it has now; 0: a text that is no version
-	Changes []pipeline.Change `json:"changes,omitempty"`
+	Changes []pipeline.Difference `json:"changes,omitempty"`
 }
 
 // Pipelines are the pipeline files that were applied, with all their versions where a
@@ -81,7 +81,7 @@ func (s *Service) Pipelines(ctx context.Context, name string) ([]PipelineUse, er
 
 // DiffPipelines says what the second version of a pipeline has that the first had not.
 // Zero is the newest.
-func (s *Service) DiffPipelines(ctx context.Context, name string, from, to int) ([]pipeline.Change, error) {
+func (s *Service) DiffPipelines(ctx context.Context, name string, from, to int) ([]pipeline.Difference, error) {
 	all, err := s.Pipelines(ctx, name)
 	if err != nil {
 		return nil, err

@@ -30,9 +30,9 @@ func (f *face) pipelineRoutes() {
 			return answer(f.Control.Pipelines(ctx, in.Name))
 		})
 	type two struct {
-		one
-		From int `query:"from" minimum:"0" doc:"a version; 0: the newest"`
-		To   int `query:"to" minimum:"0" doc:"a version; 0: the newest"`
+		Name string `path:"name" minLength:"1" doc:"the pipeline's name"`
+		From int    `query:"from" minimum:"0" doc:"a version; 0: the newest"`
+		To   int    `query:"to" minimum:"0" doc:"a version; 0: the newest"`
 	}
 	route(f, api.Read, http.MethodGet, "/v1/pipelines/{name}/diff", "diff-pipelines", "What one version has that another had not",
 		func(ctx context.Context, in *two) (*body[[]wire.PipelineDifference], error) {

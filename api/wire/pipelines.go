@@ -14,7 +14,7 @@ type PipelineUse = control.PipelineUse
 type PipelineChange = control.PipelineChange
 
 // PipelineDifference is one difference between two pipelines.
-type PipelineDifference = pipeline.Change
+type PipelineDifference = pipeline.Difference
 
 // ApplyPipeline is a pipeline file to apply to all models that name it.
 type ApplyPipeline struct {

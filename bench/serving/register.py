@@ -6,6 +6,7 @@ import joblib
 import mlflow
 import mlflow.sklearn
 import numpy as np
+from mlflow.models import infer_signature
 from sklearn.linear_model import LogisticRegression
 
 random = np.random.default_rng(7)
@@ -14,4 +15,5 @@ model = LogisticRegression().fit(x, x[:, :5].sum(axis=1) > 0)
 model.classes_ = np.array([0, 1])
 joblib.dump(model, sys.argv[2])
 mlflow.set_tracking_uri(sys.argv[1])
-mlflow.sklearn.log_model(model, name="pickle", registered_model_name="pickle", serialization_format="pickle", pip_requirements=["scikit-learn"])
+mlflow.sklearn.log_model(model, name="pickle", registered_model_name="pickle", serialization_format="pickle",
+    signature=infer_signature(x, model.predict(x)), pip_requirements=["scikit-learn"])

@@ -11,23 +11,23 @@ import (
 	"flyball/data/frame"
 )
 
-// Change is one difference between two pipelines.
-type Change struct {
+// Difference is one difference between two pipelines.
+type Difference struct {
 	Mark string `json:"mark"` // + came, - went, ~ changed, > moved
 	Text string `json:"text"` // such as "step scale of adr: strategy standard, was robust"
 }
 
 // String is the mark and the text.
-func (c Change) String() string { return c.Mark + " " + c.Text }
+func (c Difference) String() string { return c.Mark + " " + c.Text }
 
 // Diff says what of a pipeline became other: inputs and then steps, in their order.
 // Equal pipelines have no difference. A step is the same step when it does the same
 // operation on the same columns.
-func Diff(from, to Spec) []Change {
+func Diff(from, to Spec) []Difference {
 	return append(diffInputs(from.Inputs, to.Inputs), diffSteps(from.Steps, to.Steps)...)
 }
 
-func diffInputs(from, to Fields) []Change {
+func diffInputs(from, to Fields) []Difference {
 	kind := func(all Fields, name string) (frame.Kind, bool) {
 		i := slices.IndexFunc(all, func(f frame.Field) bool { return f.Name == name })
 		if i < 0 {
@@ -35,10 +35,10 @@ func diffInputs(from, to Fields) []Change {
 		}
 		return all[i].Kind, true
 	}
-	var out []Change
+	var out []Difference
 	for _, f := range from {
 		if _, still := kind(to, f.Name); !still {
-			out = append(out, Change{"-", fmt.Sprintf("input %s: %s", f.Name, f.Kind)})
+			out = append(out, Difference{"-", fmt.Sprintf("input %s: %s", f.Name, f.Kind)})
 		}
 	}
 	var stayed, now []string
@@ -46,10 +46,10 @@ func diffInputs(from, to Fields) []Change {
 		was, had := kind(from, f.Name)
 		switch {
 		case !had:
-			out = append(out, Change{"+", fmt.Sprintf("input %s: %s", f.Name, f.Kind)})
+			out = append(out, Difference{"+", fmt.Sprintf("input %s: %s", f.Name, f.Kind)})
 			continue
 		case was != f.Kind:
-			out = append(out, Change{"~", fmt.Sprintf("input %s: %s, was %s", f.Name, f.Kind, was)})
+			out = append(out, Difference{"~", fmt.Sprintf("input %s: %s, was %s", f.Name, f.Kind, was)})
 		}
 		now = append(now, f.Name)
 	}
@@ -59,13 +59,13 @@ func diffInputs(from, to Fields) []Change {
 		}
 	}
 	if !slices.Equal(stayed, now) {
-		out = append(out, Change{">", "inputs stand in another order: " + strings.Join(now, ", ")})
+		out = append(out, Difference{">", "inputs stand in another order: " + strings.Join(now, ", ")})
 	}
 	return out
 }
 
 // diffSteps pairs the steps of equal title, the first with the first.
-func diffSteps(from, to []Step) []Change {
+func diffSteps(from, to []Step) []Difference {
 	partner := make([]int, len(from)) // in to; -1: none
 	taken := make([]bool, len(to))
 	for i, s := range from {
@@ -82,25 +82,25 @@ func diffSteps(from, to []Step) []Change {
 			taken[partner[i]] = true
 		}
 	}
-	var out []Change
+	var out []Difference
 	last := -1
 	for i, s := range from {
 		k := partner[i]
 		if k < 0 {
-			out = append(out, Change{"-", "step " + s.title() + settingsOf(s)})
+			out = append(out, Difference{"-", "step " + s.title() + settingsOf(s)})
 			continue
 		}
 		if what := differ(s, to[k]); what != "" {
-			out = append(out, Change{"~", "step " + s.title() + ": " + what})
+			out = append(out, Difference{"~", "step " + s.title() + ": " + what})
 		}
 		if k < last {
-			out = append(out, Change{">", fmt.Sprintf("step %s comes earlier: as step %d", s.title(), k+1)})
+			out = append(out, Difference{">", fmt.Sprintf("step %s comes earlier: as step %d", s.title(), k+1)})
 		}
 		last = max(last, k)
 	}
 	for k, t := range to {
 		if !taken[k] {
-			out = append(out, Change{"+", "step " + t.title() + settingsOf(t)})
+			out = append(out, Difference{"+", "step " + t.title() + settingsOf(t)})
 		}
 	}
 	return out
