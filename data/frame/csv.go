@@ -3,15 +3,11 @@
 package frame
 
 import (
-	"archive/zip"
-	"bufio"
-	"bytes"
-	"compress/gzip"
-	"encoding/csv"
 	"errors"
 	"io"
-	"strconv"
+	"runtime"
 	"strings"
+	"sync"
 
 	"flyball/fault"
 )
@@ -23,11 +19,8 @@ const chunk = 1 << 16
 // is in memory depends on the rows' number and width no more.
 func chunkRows(columns int) int { return min(chunk, max(1024, (1<<18)/max(1, columns))) }
 
-// source is a file that can be read from its start any number of times.
-type source struct {
-	name string
-	open func() (io.ReadCloser, error)
-}
+// maxWorkers bounds who reads one file at once: what is in memory grows with them.
+const maxWorkers = 4
 
 // ReadAll reads r to its end into one frame.
 func ReadAll(r Reader) (*Frame, error) {
@@ -62,312 +55,249 @@ type memory struct{ rows *Frame }
 
 func (m *memory) Next() (*Frame, error) { return Once(&m.rows) }
 
-// text opens the CSV text of a file, through gzip and zip.
-func (s source) text() (io.ReadCloser, error) {
-	raw, err := s.open()
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case strings.HasSuffix(s.name, ".gz"):
-		z, err := gzip.NewReader(raw)
-		if err != nil {
-			return nil, errors.Join(fault.Wrap(err, fault.Invalid, "%s is not a gzip file", s.name), raw.Close())
-		}
-		return &both{z, raw}, nil
-	case strings.HasSuffix(s.name, ".zip"):
-		return s.unzip(raw)
-	}
-	return raw, nil
-}
-
-// both closes the file under a decompressor.
-type both struct {
-	io.Reader
-	under io.Closer
-}
-
-func (b *both) Close() error { return b.under.Close() }
-
-// unzip opens the one CSV file in an archive. The archive is held in memory, as its
-// directory stands at its end.
-func (s source) unzip(raw io.ReadCloser) (io.ReadCloser, error) {
-	defer raw.Close()
-	b, err := io.ReadAll(raw)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be read", s.name)
-	}
-	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "%s is not a zip file", s.name)
-	}
-	var found []*zip.File
-	for _, f := range z.File {
-		if strings.HasSuffix(f.Name, ".csv") && !strings.HasPrefix(f.Name, "__MACOSX/") {
-			found = append(found, f)
-		}
-	}
-	if len(found) != 1 {
-		return nil, fault.New(fault.Invalid, "%s holds %d CSV files; it must hold one", s.name, len(found))
-	}
-	in, err := found[0].Open()
-	return in, fault.Wrap(err, fault.Invalid, "%s cannot be unpacked", s.name)
-}
-
-// csvReader reads the text with the kinds known.
-type csvReader struct {
-	name   string
-	in     io.Closer
-	rows   *csv.Reader
+// csvFile is a CSV file that is being read.
+type csvFile struct {
+	src    Source
+	opts   CSVOptions
+	how    dialect
 	fields []Field
-	line   int // of the last record read
-	ended  bool
 }
 
-func openCSV(s source, opts CSVOptions) (Reader, error) {
-	r, err := startCSV(s)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.infer(opts); err != nil {
-		return nil, errors.Join(err, r.in.Close())
-	}
-	fields := r.fields
-	if err := r.in.Close(); err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be read", s.name)
-	}
-	if r, err = startCSV(s); err != nil {
-		return nil, err
-	}
-	r.fields = fields
-	return r, nil
+// csvReader gives the rows of a file whose kinds are known. Nothing runs between two
+// calls of Next: it cuts some blocks, has workers parse them while it cuts the next, and
+// gives them one after the other.
+type csvReader struct {
+	file    *csvFile
+	text    *text
+	cut     *splitter
+	workers []*parser
+	ahead   []block  // cut, and to be parsed next
+	stop    error    // why there are no more blocks; io.EOF: the file has ended
+	ready   []*Frame // to be given
+	failed  error    // after ready
+	free    [][]byte // buffers of blocks that were parsed
+	gave    bool
 }
 
-// startCSV opens the text and reads the head.
-func startCSV(s source) (*csvReader, error) {
-	in, err := s.text()
+// openCSV reads the file for the kinds of its columns, where they are not all known, and
+// opens it for its rows.
+func openCSV(src Source, opts CSVOptions) (*csvFile, Reader, error) {
+	f := &csvFile{src: src, opts: opts}
+	if err := f.options(); err != nil {
+		return nil, nil, err
+	}
+	t, cut, first, err := f.start()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	buffered := bufio.NewReaderSize(in, 1<<16)
-	if b, _ := buffered.Peek(3); bytes.Equal(b, []byte("\xef\xbb\xbf")) { // short files have no mark
-		_, _ = buffered.Discard(3) // cannot fail: the bytes are there
+	if !f.known() {
+		if err := errors.Join(f.infer(cut, first), t.Close()); err != nil {
+			return nil, nil, err
+		}
+		fields := f.fields
+		if t, cut, first, err = f.start(); err != nil {
+			return nil, nil, err
+		}
+		if len(fields) != len(f.fields) {
+			return nil, nil, errors.Join(fault.New(fault.Conflict, "%s has changed while it was read", src.Name), t.Close())
+		}
+		f.fields = fields
 	}
-	r := &csvReader{name: s.name, in: in, rows: csv.NewReader(buffered)}
-	r.rows.ReuseRecord = true
-	r.rows.FieldsPerRecord = -1
-	head, err := r.rows.Read()
+	if f.how.point == 0 {
+		f.how.point = '.'
+	}
+	r := &csvReader{file: f, text: t, cut: cut, ahead: []block{first}}
+	return f, r, nil
+}
+
+// start opens the text and reads the head; the block is what comes behind it.
+func (f *csvFile) start() (*text, *splitter, block, error) {
+	t, err := openText(f.src, f.opts.Encoding)
 	if err != nil {
-		return nil, errors.Join(r.problem(err), in.Close())
+		return nil, nil, block{}, err
 	}
-	seen := make(map[string]bool, len(head))
-	for i, name := range head {
+	cut := newSplitter(f.src.Name, t)
+	first, err := cut.next(nil)
+	if err == nil {
+		first, err = f.head(first)
+	}
+	if err != nil {
+		return nil, nil, block{}, errors.Join(err, t.Close())
+	}
+	return t, cut, first, nil
+}
+
+// known reports whether the kinds of all columns and the decimal point are given.
+func (f *csvFile) known() bool {
+	for _, c := range f.fields {
+		if c.Kind == 0 || c.Kind == Number && f.how.point == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// head takes the names of the columns off the first block.
+func (f *csvFile) head(b block) (block, error) {
+	b = f.separator(b)
+	if f.how.delim == 0 {
+		f.how.delim = delimiter(f.src.Name, b, f.how.point)
+	}
+	if f.how.point == 0 && f.how.delim == ',' {
+		f.how.point = '.' // a comma in a number would want quotes; who writes them can say so
+	}
+	c := cursor{name: f.src.Name, delim: f.how.delim, stops: stopsOf(f.how.delim), most: len(b.b)}
+	c.begin(b)
+	some, err := c.next()
+	if err != nil {
+		return block{}, err
+	}
+	if !some {
+		return block{}, fault.New(fault.Invalid, "%s is empty: it has no head", f.src.Name)
+	}
+	seen := make(map[string]bool, c.values)
+	f.fields = make([]Field, 0, c.values)
+	for i := range c.values {
+		name := strings.TrimSpace(string(c.value(i)))
 		if name == "" {
-			return nil, errors.Join(fault.New(fault.Invalid, "%s: column %d has no name", s.name, i+1), in.Close())
+			err := fault.New(fault.Invalid, "%s: column %d has no name", f.src.Name, i+1)
+			if i == 0 {
+				return block{}, err.Do("write the file without its index, as with to_csv(index=False), or give the column a name")
+			}
+			return block{}, err.Do("give it a name, or take the %q at the end of the lines away", f.how.delim)
 		}
 		if seen[name] {
-			return nil, errors.Join(fault.New(fault.Invalid, "%s: the column %q stands twice", s.name, name), in.Close())
+			return block{}, fault.New(fault.Invalid, "%s: the column %q stands twice", f.src.Name, name).Do("give one of them another name")
 		}
-		name = strings.Clone(name)
 		seen[name] = true
-		r.fields = append(r.fields, Field{Name: name})
+		f.fields = append(f.fields, Field{name, f.opts.Kinds[name]})
 	}
-	return r, nil
+	b.b, b.line = b.b[c.at:], c.line
+	return b, nil
 }
 
-// problem puts file and line to what the CSV reader says.
-func (r *csvReader) problem(err error) error {
-	if errors.Is(err, io.EOF) {
-		return fault.New(fault.Invalid, "%s is empty: it has no head", r.name)
-	}
-	if e, ok := errors.AsType[*csv.ParseError](err); ok {
-		return fault.New(fault.Invalid, "%s:%d:%d: %v", r.name, e.Line, e.Column, e.Err).Do("mend the quotes of that line")
-	}
-	return fault.Wrap(err, fault.Invalid, "%s cannot be read", r.name)
-}
+// workersFor is how many parse at once.
+func workersFor() int { return min(maxWorkers, runtime.GOMAXPROCS(0)) }
 
-// next reads one record of as many values as there are columns.
-func (r *csvReader) next() ([]string, error) {
-	rec, err := r.rows.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, io.EOF
-	}
-	if err != nil {
-		return nil, r.problem(err)
-	}
-	r.line, _ = r.rows.FieldPos(0)
-	if len(rec) != len(r.fields) {
-		return nil, fault.New(fault.Invalid, "%s:%d: %d values, the head has %d columns", r.name, r.line, len(rec), len(r.fields))
-	}
-	return rec, nil
-}
-
-// missingWords are the values that say that there is none.
-func missingWord(s string) bool {
-	switch s {
-	case "", "NA", "N/A", "NaN", "nan", "null", "NULL", "None":
-		return true
-	}
-	return false
-}
-
-// infer reads to the end and says what each column holds: numbers, times or text.
-// Digits with a leading zero and whole numbers beyond 2^53 are codes, and so text.
-func (r *csvReader) infer(opts CSVOptions) error {
-	number, moment := make([]bool, len(r.fields)), make([]bool, len(r.fields))
-	some := make([]bool, len(r.fields))
-	for i, f := range r.fields {
-		_, pinned := opts.Kinds[f.Name]
-		number[i], moment[i] = !pinned, !pinned
-	}
-	for {
-		rec, err := r.next()
-		if errors.Is(err, io.EOF) {
-			break
+// infer looks at all rows and says what the columns hold.
+func (f *csvFile) infer(cut *splitter, first block) error {
+	all := make([]evidence, len(f.fields))
+	lookers := []*looker{newLooker(f.src.Name, f.fields, &f.how)}
+	next := []block{first}
+	var stop error
+	var free [][]byte
+	for len(next) > 0 {
+		for len(lookers) < min(workersFor(), len(next)) {
+			lookers = append(lookers, newLooker(f.src.Name, f.fields, &f.how))
 		}
-		if err != nil {
-			return err
-		}
-		for i, s := range rec {
-			if missingWord(s) || !number[i] && !moment[i] {
-				continue
+		now, found, errs := next, make([][]evidence, len(next)), make([]error, len(next))
+		wait := each(len(lookers), len(now), func(worker, i int) { found[i], errs[i] = lookers[worker].look(now[i], all) })
+		next, stop, free = cutSome(cut, stop, free)
+		wait()
+		for i := range now {
+			if errs[i] != nil {
+				return errs[i]
 			}
-			some[i] = true
-			if number[i] {
-				number[i] = numeric(s)
+			for c := range all {
+				all[c].and(&found[i][c])
 			}
-			if moment[i] {
-				_, err := ParseTime(s)
-				moment[i] = err == nil
+			free = append(free, now[i].b)
+		}
+	}
+	if !errors.Is(stop, io.EOF) {
+		return stop
+	}
+	return settle(f.src.Name, f.fields, &f.how, all)
+}
+
+// cutSome cuts the blocks of a turn: two for each worker, so that none waits long for the
+// others. It returns why there are no more, and the buffers that it left.
+func cutSome(cut *splitter, stop error, free [][]byte) ([]block, error, [][]byte) {
+	var out []block
+	for stop == nil && len(out) < 2*workersFor() {
+		var buf []byte
+		if n := len(free); n > 0 {
+			buf, free = free[n-1], free[:n-1]
+		}
+		b, err := cut.next(buf)
+		if stop = err; err == nil {
+			out = append(out, b)
+		}
+	}
+	return out, stop, free
+}
+
+// each has workers do the items 0 to n-1; the function that it returns waits for them.
+func each(workers, n int, do func(worker, i int)) (wait func()) {
+	var lock sync.Mutex
+	var all sync.WaitGroup
+	next := 0
+	take := func() int {
+		lock.Lock()
+		defer lock.Unlock()
+		next++
+		return next - 1
+	}
+	for w := range min(workers, n) {
+		all.Go(func() {
+			for i := take(); i < n; i = take() {
+				do(w, i)
 			}
-		}
+		})
 	}
-	for i := range r.fields {
-		switch kind, pinned := opts.Kinds[r.fields[i].Name]; {
-		case pinned:
-			r.fields[i].Kind = kind
-		case number[i]: // also a column without any value
-			r.fields[i].Kind = Number
-		case moment[i] && some[i]:
-			r.fields[i].Kind = Time
-		default:
-			r.fields[i].Kind = Text
-		}
-	}
-	return nil
-}
-
-// numeric reports whether s is a quantity and not a code.
-func numeric(s string) bool {
-	x, ok := number(s)
-	if !ok {
-		return false
-	}
-	digits := strings.TrimLeft(s, "+-") // one sign at most, as it is a number
-	if len(digits) > 1 && digits[0] == '0' && digits[1] != '.' {
-		return false
-	}
-	return len(digits) < 16 || strings.ContainsAny(digits, ".eE") || x < 1<<53 && x > -(1<<53)
-}
-
-// number reads a finite decimal number. ParseFloat also takes what only Go writes
-// (0x1p-2, 1_000) and words for infinity, which no model can use.
-func number(s string) (float64, bool) {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= '0' && c <= '9', c == '.', c == '-', c == '+', c == 'e', c == 'E':
-		default:
-			return 0, false
-		}
-	}
-	x, err := strconv.ParseFloat(s, 64)
-	return x, err == nil
-}
-
-// truth is 1 for true and 0 for false, as they are in JSON rows and in Parquet. It
-// is for columns that the caller wants as numbers; by themselves they are text.
-func truth(s string) (x float64, ok bool) {
-	switch s {
-	case "true", "True", "TRUE":
-		return 1, true
-	case "false", "False", "FALSE":
-		return 0, true
-	}
-	return 0, false
+	return all.Wait
 }
 
 // Next gives the next rows.
 func (r *csvReader) Next() (*Frame, error) {
-	if r.ended {
-		return nil, io.EOF
+	for len(r.ready) == 0 && r.failed == nil {
+		r.turn()
 	}
-	cols := make([]Column, len(r.fields))
-	for i, f := range r.fields {
-		cols[i].Field = f
+	if len(r.ready) == 0 {
+		return nil, r.failed
 	}
-	for n := range chunkRows(len(r.fields)) {
-		rec, err := r.next()
-		if errors.Is(err, io.EOF) {
-			r.ended = true
-			if err := r.in.Close(); err != nil {
-				return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be read", r.name)
-			}
-			if n == 0 && r.line != 0 { // the file ended with the last chunk
-				return nil, io.EOF
-			}
-			break
-		}
-		if err != nil {
-			return nil, errors.Join(err, r.in.Close())
-		}
-		for i, s := range rec {
-			if err := r.put(&cols[i], s); err != nil {
-				return nil, errors.Join(err, r.in.Close())
-			}
-		}
+	f := r.ready[0]
+	if most := chunkRows(len(r.file.fields)); f.Rows() > most {
+		r.ready[0] = f.Slice(most, f.Rows())
+		return f.Slice(0, most), nil
 	}
-	return New(cols...), nil
+	r.ready = r.ready[1:]
+	return f, nil
 }
 
-// put appends one value to a column.
-func (r *csvReader) put(c *Column, s string) error {
-	missing := missingWord(s)
-	switch c.Kind {
-	case Number:
-		x := nan
-		if !missing {
-			var ok bool
-			if x, ok = number(s); !ok {
-				if x, ok = truth(s); !ok {
-					return r.wrong(c, s)
-				}
-			}
-		}
-		c.Num = append(c.Num, x)
-	case Text:
-		if missing && c.Null == nil {
-			c.Null = make([]bool, len(c.Text))
-		}
-		if missing {
-			s = ""
-		}
-		c.Text = append(c.Text, strings.Clone(s))
-		if c.Null != nil {
-			c.Null = append(c.Null, missing)
-		}
-	case Time:
-		t := int64(NoTime)
-		if !missing {
-			var err error
-			if t, err = ParseTime(s); err != nil {
-				return r.wrong(c, s)
-			}
-		}
-		c.Time = append(c.Time, t)
+// turn parses the blocks that are cut, and cuts the next.
+func (r *csvReader) turn() {
+	now := r.ahead
+	for len(r.workers) < min(workersFor(), len(now)) {
+		r.workers = append(r.workers, newParser(r.file.src.Name, r.file.fields, &r.file.how))
 	}
-	return nil
+	got, errs := make([]*Frame, len(now)), make([]error, len(now))
+	wait := each(len(r.workers), len(now), func(worker, i int) { got[i], errs[i] = r.workers[worker].parse(now[i]) })
+	r.ahead, r.stop, r.free = cutSome(r.cut, r.stop, r.free)
+	wait()
+	for i, f := range got {
+		if errs[i] != nil {
+			r.fail(errs[i])
+			return
+		}
+		r.free = append(r.free, now[i].b)
+		if f.Rows() > 0 {
+			r.ready, r.gave = append(r.ready, f), true
+		}
+	}
+	if len(r.ahead) > 0 {
+		return
+	}
+	r.fail(r.stop)
+	if !r.gave && errors.Is(r.failed, io.EOF) {
+		r.ready, r.gave = append(r.ready, Empty(r.file.fields)), true
+	}
 }
 
-func (r *csvReader) wrong(c *Column, s string) error {
-	return fault.New(fault.Invalid, "%s:%d: column %q: %q is not a %s", r.name, r.line, c.Name, clip(s), c.Kind)
+// fail ends the reading with err, or io.EOF, and closes the file.
+func (r *csvReader) fail(err error) {
+	r.failed, r.free, r.ahead = err, nil, nil
+	if closing := r.text.Close(); closing != nil && errors.Is(err, io.EOF) {
+		r.failed = fault.Wrap(closing, fault.Unavailable, "%s cannot be read", r.file.src.Name)
+	}
 }

@@ -45,7 +45,8 @@ type CSVOptions struct {
 // that is not read to its end leaves the file to the collector of garbage.
 func Open(src Source, opts CSVOptions) (Reader, error) {
 	if !parquetName(src.Name) {
-		return openCSV(source{src.Name, src.Open}, opts)
+		_, r, err := openCSV(src, opts)
+		return r, err
 	}
 	in, size, closer, err := src.at()
 	if err != nil {
