@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"flyball/data/pipeline"
 	"flyball/event"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/online"
@@ -59,8 +60,12 @@ func (l *Loop) watch(ctx context.Context, m *Model, rel release.State, now time.
 	slices.SortStableFunc(rows, func(a, b prediction.Joined) int {
 		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.Key, b.Key))
 	})
+	made, err := l.pipeline(ctx, m, version)
+	if err != nil {
+		return err
+	}
 	out := monitoring.Step(monitoring.Input{
-		Policy: m.Recipe.Watch, Task: m.Recipe.Task, Profile: profile, Model: m.Name, Version: version, State: st,
+		Policy: m.Recipe.Watch, Task: m.Recipe.Task, Profile: profile, Pipeline: made, Model: m.Name, Version: version, State: st,
 		Rows: rows, Now: now, MinRowsPerWindow: minRows(m),
 	})
 	var evs []event.Event
@@ -153,6 +158,15 @@ func (l *Loop) profile(ctx context.Context, m *Model, version int) (*monitoring.
 	clear(h.profiles)
 	h.profiles[version] = p
 	return p, nil
+}
+
+// pipeline is what made the version's features; nil where it takes columns as they are.
+func (l *Loop) pipeline(ctx context.Context, m *Model, version int) (*pipeline.Fitted, error) {
+	b, err := l.load(ctx, ident.Ref{Model: m.Name, Version: version}, l.hold(m.Name).versions)
+	if err != nil {
+		return nil, err
+	}
+	return b.Pipeline(), nil
 }
 
 // floor lets the baseline answer while the live version is clearly worse than it on

@@ -152,6 +152,21 @@ type Scores struct {
 	Outputs int       // scores a row
 	Values  []float64 // row-major
 	Unseen  []pipeline.Unseen
+
+	// Features are what the estimator was given, of at most FewRows rows; empty for more,
+	// and where there is no pipeline.
+	Features pipeline.Matrix
+}
+
+// FewRows is of how many rows at most the features are kept with their scores.
+const FewRows = 1024
+
+// Pipeline is what makes the features; nil where the model takes columns as they are.
+func (b *Bundle) Pipeline() *pipeline.Fitted {
+	if f, ok := b.scorer.(*fitted); ok {
+		return f.pipeline
+	}
+	return nil
 }
 
 // Row is the scores of row i, sharing memory.

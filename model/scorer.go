@@ -155,6 +155,9 @@ func (f *fitted) Score(_ context.Context, rows *frame.Frame) (Scores, error) {
 	s := Scores{Outputs: f.estimator.Outputs(), Unseen: unseen}
 	s.Values = make([]float64, x.Rows*s.Outputs)
 	f.estimator.Score(x, s.Values)
+	if x.Rows <= FewRows {
+		s.Features = x
+	}
 	return s, nil
 }
 

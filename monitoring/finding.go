@@ -13,6 +13,7 @@ const (
 	Quality = "quality" // missing, unseen, out of range, volume: never a reason to retrain
 	Drift   = "drift"   // the inputs or the predictions are not distributed as at training
 	Score   = "score"   // bias or performance on due rows
+	Skew    = "skew"    // the features of a row, made again, are not those that it was scored by
 )
 
 // Finding is a state with a beginning and an end, told once: something is not as it

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flyball/data/dataset"
+	"flyball/data/pipeline"
 	"flyball/serving/prediction"
 )
 
@@ -60,12 +61,13 @@ type Episode struct {
 
 // Input is what Step looks at.
 type Input struct {
-	Policy  Policy
-	Task    dataset.Task
-	Profile *Profile // nil: only volume is watched
-	Model   string
-	Version int
-	State   State
+	Policy   Policy
+	Task     dataset.Task
+	Profile  *Profile         // nil: only volume and skew are watched
+	Pipeline *pipeline.Fitted // of the version; nil: skew is not watched
+	Model    string
+	Version  int
+	State    State
 
 	// Rows are the rows that this version scored, answering or beside, with an event
 	// time at or after State.From, in order of event time.

@@ -275,6 +275,7 @@ func (b *batch) choose(rec *prediction.Record, i int, order []voice) {
 		}
 		rec.Arm, rec.Version, rec.Scores = v.role, v.version, s.Row(i)
 		rec.Decision = v.bundle.Decision(rec.Scores)
+		rec.Vector = sample(rec.ID, s.Features, i)
 		return
 	}
 	rec.Arm = prediction.Fallback

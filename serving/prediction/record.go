@@ -40,6 +40,7 @@ type Record struct {
 	Flags      []string           `json:"flags,omitempty"` // unseen:agent, missing:adr, …
 	Latency    time.Duration      `json:"latency"`
 	Others     []Other            `json:"others,omitempty"`  // what other versions said of the same row
+	Vector     []byte             `json:"vector,omitempty"`  // of a sample of the rows: the features that the version answered from, float32, little-endian
 	Reasons    json.RawMessage    `json:"reasons,omitempty"` // why, as Reasons; kept apart from the record, and given where Query.Reasons asks
 }
 

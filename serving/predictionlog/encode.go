@@ -14,7 +14,8 @@ import (
 )
 
 // bodyVersion is the first byte of a chunk's body; records follow one after another.
-const bodyVersion = 1
+// Those of version 1 have no vector.
+const bodyVersion = 2
 
 // appendRecord appends a staged record: its fields in order, text and lists with
 // their length before them as a varint, times as varints of microseconds. The model
@@ -44,7 +45,8 @@ func appendRecord(b []byte, r *prediction.Record) []byte {
 		b = appendText(b, o.Decision)
 		b = binary.AppendVarint(b, int64(o.Latency))
 	}
-	return b
+	b = binary.AppendUvarint(b, uint64(len(r.Vector)))
+	return append(b, r.Vector...)
 }
 
 func appendText(b []byte, s string) []byte {
@@ -64,13 +66,16 @@ func appendScores(b []byte, s []float64) []byte {
 // an Invalid fault; nothing larger than the body is allocated for it. Records keep
 // no hold on body.
 func decodeBody(model string, body []byte) ([]prediction.Record, error) {
-	if len(body) == 0 || body[0] != bodyVersion {
+	if len(body) == 0 || body[0] == 0 || body[0] > bodyVersion {
 		return nil, fault.New(fault.Invalid, "a staged chunk of %s is of an unknown format", model)
 	}
 	d := decoder{rest: body[1:]}
 	var out []prediction.Record
 	for len(d.rest) > 0 && !d.bad {
 		r := d.record()
+		if body[0] > 1 {
+			r.Vector = d.bytes()
+		}
 		r.Model = model
 		out = append(out, r)
 	}
@@ -134,6 +139,14 @@ func (d *decoder) text() string {
 	s := string(d.rest[:n])
 	d.rest = d.rest[n:]
 	return s
+}
+
+// bytes are nil where there are none.
+func (d *decoder) bytes() []byte {
+	n := d.length(1)
+	out := append([]byte(nil), d.rest[:n]...)
+	d.rest = d.rest[n:]
+	return out
 }
 
 func (d *decoder) scores() []float64 {

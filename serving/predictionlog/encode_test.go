@@ -18,7 +18,8 @@ func FuzzAChunkIsReadOrRefused(f *testing.F) {
 	f.Add(body)
 	f.Add(body[:len(body)-1])
 	f.Add([]byte{bodyVersion})
-	f.Add([]byte{2, 0})
+	f.Add([]byte{3, 0})
+	f.Add(append([]byte{1}, body[1:]...))
 	f.Add([]byte{bodyVersion, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		fuzzcheck.Within(t, len(body), 1<<16, func() { _, _ = decodeBody("m", body) })

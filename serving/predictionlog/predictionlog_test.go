@@ -29,6 +29,7 @@ func full() prediction.Record {
 	r.Scores = []float64{0.1, math.NaN(), math.Inf(-1)}
 	r.Decision = "hold"
 	r.Flags = []string{"unseen:agent", "missing:adr"}
+	r.Vector = []byte{0, 0, 0xc0, 0x7f, 1, 2, 3, 4}
 	r.Others = []prediction.Other{
 		{Role: prediction.Candidate, Version: 4, Scores: []float64{math.NaN(), 0.30000000000000004, math.Inf(1)}, Decision: "sell", Latency: 1234567},
 		{Role: prediction.Baseline, Version: 1, Error: `no "adr"`},

@@ -30,6 +30,7 @@ type sealedRow struct {
 	Latency             float64 `json:"latency_us"`
 	Others, Row         *string
 	Reasons             *string
+	Vector              *string `json:"vector"`
 }
 
 func TestDuckDBAndPandasReadSealedFilesAsTheyStand(t *testing.T) {
@@ -80,6 +81,7 @@ func TestDuckDBAndPandasReadSealedFilesAsTheyStand(t *testing.T) {
 			want[i].Score = &r.Scores[0]
 		}
 	}
+	want[0].Vector = optional("0000c07f01020304")
 	want[0].Scores = []any{0.1, "nan", "-inf"}
 	want[0].Others = optional(`[{"role":"candidate","version":4,"scores":[null,0.30000000000000004,"+Inf"],"decision":"sell","latency_us":1234.567},` +
 		`{"role":"baseline","version":1,"error":"no \"adr\"","latency_us":0}]`)
@@ -91,7 +93,7 @@ func TestDuckDBAndPandasReadSealedFilesAsTheyStand(t *testing.T) {
 	types := map[string]string{
 		"id": "VARCHAR", "key": "VARCHAR", "time": "TIMESTAMP WITH TIME ZONE", "due": "TIMESTAMP WITH TIME ZONE", "at": "TIMESTAMP WITH TIME ZONE",
 		"version": "BIGINT", "arm": "VARCHAR", "generation": "BIGINT", "score": "DOUBLE", "scores": "DOUBLE[]", "decision": "VARCHAR",
-		"flags": "VARCHAR[]", "latency_us": "DOUBLE", "others": "VARCHAR", "row": "VARCHAR", "reasons": "VARCHAR",
+		"flags": "VARCHAR[]", "latency_us": "DOUBLE", "others": "VARCHAR", "row": "VARCHAR", "reasons": "VARCHAR", "vector": "BLOB",
 	}
 	if diff := cmp.Diff(types, got["duckdb"].Types); diff != "" {
 		t.Errorf("types in DuckDB (-want +got):\n%s", diff)
@@ -99,7 +101,7 @@ func TestDuckDBAndPandasReadSealedFilesAsTheyStand(t *testing.T) {
 	types = map[string]string{
 		"id": "str", "key": "str", "time": "datetime64[us, UTC]", "due": "datetime64[us, UTC]", "at": "datetime64[us, UTC]",
 		"version": "int64", "arm": "str", "generation": "int64", "score": "float64", "scores": "object", "decision": "str",
-		"flags": "object", "latency_us": "float64", "others": "str", "row": "str", "reasons": "str",
+		"flags": "object", "latency_us": "float64", "others": "str", "row": "str", "reasons": "str", "vector": "object",
 	}
 	if diff := cmp.Diff(types, got["pandas"].Types); diff != "" {
 		t.Errorf("types in pandas (-want +got):\n%s", diff)

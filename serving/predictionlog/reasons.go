@@ -49,6 +49,9 @@ func (l *Log) AppendReasons(ctx context.Context, rs ...prediction.Reasoned) erro
 	return l.enter(ctx, it, false)
 }
 
+// whyVersion is the first byte of a body of reasons.
+const whyVersion = 1
+
 // whysOf groups the items' reasons by part and hour, in their order.
 func whysOf(items []*item) []*reasoned {
 	type group struct {
@@ -62,7 +65,7 @@ func whysOf(items []*item) []*reasoned {
 			g := group{r.part, r.hour}
 			w := found[g]
 			if w == nil {
-				w = &reasoned{part: r.part, hour: r.hour, body: []byte{bodyVersion}}
+				w = &reasoned{part: r.part, hour: r.hour, body: []byte{whyVersion}}
 				found[g] = w
 				out = append(out, w)
 			}
@@ -106,7 +109,7 @@ func readWhy(ctx context.Context, db queryer, model, query string, args ...any) 
 // decodeWhy reads the reasons of one body into out. What putWhy did not write is an
 // Invalid fault; nothing larger than the body is allocated for it, and nothing holds it.
 func decodeWhy(model string, body []byte, out map[ident.PredictionID]json.RawMessage) error {
-	if len(body) == 0 || body[0] != bodyVersion {
+	if len(body) == 0 || body[0] != whyVersion {
 		return fault.New(fault.Invalid, "staged reasons of %s are of an unknown format", model)
 	}
 	d := decoder{rest: body[1:]}

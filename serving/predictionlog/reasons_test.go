@@ -169,11 +169,11 @@ func TestALogOfTheFirstFormatIsReadAndGoesOn(t *testing.T) {
 }
 
 func FuzzDecodeWhy(f *testing.F) {
-	good := appendText([]byte{bodyVersion}, string(record(1, 0).ID))
+	good := appendText([]byte{whyVersion}, string(record(1, 0).ID))
 	good = appendText(good, `{"method":"trees"}`)
 	f.Add(good)
 	f.Add(append(good, good[1:]...))
-	f.Add([]byte{bodyVersion})
+	f.Add([]byte{whyVersion})
 	f.Add([]byte{9})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		out := map[ident.PredictionID]json.RawMessage{}

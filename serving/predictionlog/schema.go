@@ -14,12 +14,12 @@ import (
 )
 
 // schemaVersion is the version of staged.db that this program reads and writes.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // applicationID marks the file as ours: "FLYP".
 const applicationID = 0x464c5950
 
-// schema is staged.db, version 2; docs/formats/predictions.md explains it.
+// schema is staged.db, version 3; docs/formats/predictions.md explains it.
 //
 // place grows at one end: its key begins with the part, so appends touch the pages
 // of today only, and a key is looked for once a day that the model has.
@@ -147,8 +147,11 @@ func prepare(ctx context.Context, db *sql.DB, path string) error {
 	}
 	defer func() { _ = tx.Rollback() }()
 	ddl := schema
-	if version == 1 {
+	switch version {
+	case 1:
 		ddl = reasonSchema
+	case 2: // what is new is in the bodies of chunks
+		ddl = ""
 	}
 	if _, err := tx.ExecContext(ctx, ddl+fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)); err != nil {
 		return broken(err, "made")

@@ -43,15 +43,30 @@ type row struct {
 	Row        string    `parquet:"row,optional"`
 }
 
-// fullRow is a row with its reasons, as it is written. Files that are older than reasons
-// have no such column.
-type fullRow struct {
+// sampledRow is a row with its vector. Files that are older than vectors have no such
+// column.
+type sampledRow struct {
 	row
+	Vector []byte `parquet:"vector,optional"`
+}
+
+func (x *sampledRow) record(model string) (prediction.Record, error) {
+	r, err := x.row.record(model)
+	if len(x.Vector) > 0 {
+		r.Vector = slices.Clone(x.Vector)
+	}
+	return r, err
+}
+
+// fullRow is a row with its reasons, too, as it is written. Files that are older than
+// reasons have no such column.
+type fullRow struct {
+	sampledRow
 	Reasons string `parquet:"reasons,optional"`
 }
 
 func (x *fullRow) record(model string) (prediction.Record, error) {
-	r, err := x.row.record(model)
+	r, err := x.sampledRow.record(model)
 	if x.Reasons != "" {
 		r.Reasons = json.RawMessage(x.Reasons)
 	}
@@ -195,7 +210,7 @@ func writeSealed(w io.Writer, rs []prediction.Record) error {
 			if err != nil {
 				return err
 			}
-			buf = append(buf, fullRow{row: x, Reasons: string(batch[i].Reasons)})
+			buf = append(buf, fullRow{sampledRow{x, batch[i].Vector}, string(batch[i].Reasons)})
 		}
 		if _, err := out.Write(buf); err != nil {
 			return err
@@ -258,7 +273,7 @@ func readSealed(path, model string, want sum, ask func(place) bool, last int, wh
 		if why {
 			rs, err = readRows(file, model, spans, (*fullRow).record)
 		} else {
-			rs, err = readRows(file, model, spans, (*row).record)
+			rs, err = readRows(file, model, spans, (*sampledRow).record)
 		}
 	}
 	if err != nil {

@@ -14,6 +14,8 @@ folder = sys.argv[1]
 def plain(v):
     if hasattr(v, "tolist"):
         v = v.tolist()
+    if isinstance(v, bytes):
+        return v.hex()
     if isinstance(v, (list, tuple)):
         return [plain(x) for x in v]
     if isinstance(v, float) and not math.isfinite(v):
@@ -35,7 +37,7 @@ p = pd.read_parquet(f"{folder}/model=m").sort_values("id").drop(columns="date")
 types = {name: str(kind) for name, kind in p.dtypes.items()}
 for name in ("time", "due", "at"):
     p[name] = p[name].astype("datetime64[us, UTC]").astype("int64")
-for name in ("key", "decision", "others", "row", "reasons", "score"):
+for name in ("key", "decision", "others", "row", "reasons", "score", "vector"):
     p[name] = p[name].astype(object).where(p[name].notna(), None)
 print(json.dumps(dict(duckdb=duck, pandas=dict(
     types=types, rows=[{n: plain(v) for n, v in zip(p.columns, row)} for row in p.itertuples(index=False)]))))
