@@ -63,7 +63,7 @@ class Expression:
         if self._peek() is not None:
             raise _refuse(source, "%r" % (self._peek(),))
 
-    def evaluate(self, read: "Callable[[str], Optional[Term]]") -> "np.ndarray[Any, Any]":
+    def evaluate(self, read: "Callable[[str], Optional[Term]]") -> Any:
         """The numbers, one a row or one for all."""
         with np.errstate(all="ignore"):
             term = _Evaluation(self.source, read).term(self._tree)
