@@ -18,7 +18,8 @@ const (
 	maxRecord  = 16 << 20  // bytes of one record; longer ones are quotes that never close
 )
 
-// block is some whole records of a file. It may be written to, by whoever has it.
+// block is some whole records of a file, the last of which ends in \n. It may be written
+// to, by whoever has it.
 type block struct {
 	b    []byte
 	line int // of its first byte, from 1
@@ -55,6 +56,9 @@ func (s *splitter) next(buf []byte) (block, error) {
 			return block{}, err
 		}
 		if s.end {
+			if len(b) > 0 && b[len(b)-1] != '\n' {
+				b = append(b, '\n')
+			}
 			return s.cut(b, len(b))
 		}
 		if at := recordEnd(b); at > 0 {

@@ -64,20 +64,25 @@ func newLooker(name string, fields []Field, how *dialect) *looker {
 
 // look reads a block; decided is what is known already.
 func (l *looker) look(b block, decided []evidence) ([]evidence, error) {
-	out := make([]evidence, len(decided))
-	var open []int // columns to look at
+	out, skip := make([]evidence, len(decided)), make([]bool, len(decided))
 	for i := range decided {
 		e := &out[i]
 		e.notTime = decided[i].notTime
 		e.notPoint = decided[i].notPoint || l.how.point == ','
 		e.notComma = decided[i].notComma || l.how.point == '.'
 		pinned := l.kinds[i] == Text || l.kinds[i] == Time || l.kinds[i] == Number && l.how.point != 0
-		if !pinned && !e.text() {
-			open = append(open, i)
-		}
+		skip[i] = pinned || e.text()
 	}
 	l.c.begin(b)
+	rows, bad := 0, 0
 	for {
+		if bad <= rows/2+8 { // else most records are not plain
+			n, end := l.plain(out, skip, b.b[l.c.at:])
+			rows += n
+			l.c.at += end
+			l.c.line += n
+			bad++
+		}
 		some, err := l.c.next()
 		if err != nil {
 			return nil, err
@@ -88,14 +93,13 @@ func (l *looker) look(b block, decided []evidence) ([]evidence, error) {
 		if l.c.values != len(out) {
 			return nil, ragged(&l.c, len(out))
 		}
-		for at := 0; at < len(open); {
-			e := &out[open[at]]
-			if l.value(e, l.c.value(open[at])); e.text() {
-				open = append(open[:at], open[at+1:]...)
-			} else {
-				at++
+		for i := range out {
+			if !skip[i] {
+				l.value(&out[i], l.c.value(i))
+				skip[i] = out[i].text()
 			}
 		}
+		rows++
 	}
 }
 

@@ -3,6 +3,7 @@
 package frame
 
 import (
+	"bytes"
 	"hash/maphash"
 	"strings"
 	"unsafe"
@@ -55,39 +56,60 @@ func newParser(name string, fields []Field, how *dialect) *parser {
 
 // parse reads a block. The error is an Invalid fault with file, line and column.
 func (p *parser) parse(b block) (*Frame, error) {
-	cols := make([]Column, len(p.fields))
-	most := min(len(b.b)/max(1, len(cols)), strings.Count(unsafe.String(unsafe.SliceData(b.b), len(b.b)), "\n")) + 1
-	for i, f := range p.fields {
-		cols[i].Field = f
-		switch f.Kind {
-		case Number:
-			cols[i].Num = make([]float64, 0, most)
-		case Text:
-			cols[i].Text = make([]string, 0, most)
-		case Time:
-			cols[i].Time = make([]int64, 0, most)
-		}
-	}
+	most := min(len(b.b)/max(1, len(p.fields)), bytes.Count(b.b, []byte{'\n'})) + 1 // a record has a byte for each value
+	cols := p.room(most)
 	p.c.begin(b)
-	rows := 0
+	row, bad := 0, 0
 	for {
+		if bad <= row/2+8 { // else most records are not plain
+			n, ok := p.plain(cols, row, b.b[p.c.at:])
+			row += n
+			p.c.at += ok
+			p.c.line += n
+			bad++
+		}
 		some, err := p.c.next()
 		if err != nil {
 			return nil, err
 		}
 		if !some {
-			return WithRows(rows, cols...), nil
+			break
 		}
 		if p.c.values != len(cols) {
 			return nil, ragged(&p.c, len(cols))
 		}
 		for i := range cols {
-			if err := p.put(&cols[i], i, p.c.value(i)); err != nil {
+			if err := p.put(&cols[i], i, row, p.c.value(i)); err != nil {
 				return nil, err
 			}
 		}
-		rows++
+		row++
 	}
+	for i := range cols {
+		c := &cols[i]
+		c.Num, c.Text, c.Time = c.Num[:min(row, len(c.Num))], c.Text[:min(row, len(c.Text))], c.Time[:min(row, len(c.Time))]
+		if c.Null != nil {
+			c.Null = c.Null[:row]
+		}
+	}
+	return WithRows(row, cols...), nil
+}
+
+// room is columns of n rows, to be filled.
+func (p *parser) room(n int) []Column {
+	cols := make([]Column, len(p.fields))
+	for i, f := range p.fields {
+		cols[i].Field = f
+		switch f.Kind {
+		case Number:
+			cols[i].Num = make([]float64, n)
+		case Text:
+			cols[i].Text = make([]string, n)
+		case Time:
+			cols[i].Time = make([]int64, n)
+		}
+	}
+	return cols
 }
 
 // ragged says that a record has too few or too many values.
@@ -95,40 +117,28 @@ func ragged(c *cursor, columns int) error {
 	return fault.New(fault.Invalid, "%s:%d: %d values, the head has %d columns", c.name, c.record, c.values, columns)
 }
 
-// put appends one value to column i.
-func (p *parser) put(c *Column, i int, b []byte) error {
+// put sets a row's value in column i.
+func (p *parser) put(c *Column, i, row int, b []byte) error {
+	ok := true
 	switch c.Kind {
 	case Number:
-		if !p.how.numeric {
-			if x, is := parseNumber(b, p.how.point); is != 0 {
-				c.Num = append(c.Num, x)
-				return nil
-			}
-		}
-		x, ok := p.number(b)
-		if !ok {
-			return p.wrong(c, b)
-		}
-		c.Num = append(c.Num, x)
+		c.Num[row], ok = p.number(b)
 	case Text:
 		missing := p.how.isMissing(b)
-		if missing && c.Null == nil {
-			c.Null = make([]bool, len(c.Text), cap(c.Text))
-		}
-		s := ""
+		c.Text[row] = ""
 		if !missing {
-			s = p.text(i, b)
+			c.Text[row] = p.text(i, b)
+		} else if c.Null == nil {
+			c.Null = make([]bool, len(c.Text))
 		}
-		c.Text = append(c.Text, s)
 		if c.Null != nil {
-			c.Null = append(c.Null, missing)
+			c.Null[row] = missing
 		}
 	case Time:
-		t, ok := p.moment(b)
-		if !ok {
-			return p.wrong(c, b)
-		}
-		c.Time = append(c.Time, t)
+		c.Time[row], ok = p.moment(b)
+	}
+	if !ok {
+		return p.wrong(c, b)
 	}
 	return nil
 }
