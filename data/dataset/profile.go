@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataset
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"flyball/data/frame"
+)
+
+// Bounds of a profile.
+const (
+	maxDistinct = 1000    // distinct values that are counted
+	maxTop      = 20      // most frequent values that are named
+	maxTopText  = 200     // bytes of one; a longer text is not named
+	sampleRows  = 1 << 16 // of which quantiles are made; of fewer rows they are exact
+	quantiles   = 20      // steps
+)
+
+// ColumnProfile is a column in figures. What is of one kind is zero for the others.
+type ColumnProfile struct {
+	Name     string  `json:"name"`
+	Missing  int     `json:"missing"`
+	Distinct int     `json:"distinct"` // counted up to 1,000
+	Min      float64 `json:"min"`      // Number; of those that are finite, as Max, Mean and SD
+	Max      float64 `json:"max"`
+	Mean     float64 `json:"mean"`
+	SD       float64 `json:"sd,omitempty"`       // of the values there are; 0 also where it is too large for a number
+	Infinite int     `json:"infinite,omitempty"` // Number
+
+	// Quantiles are of Number, or of Time in seconds since 1970: 21, at 0 %, 5 % … 100 %,
+	// each a value of the column. Of more than 65,536 rows they are of a sample of
+	// about half as many or more, the first and the last excepted.
+	Quantiles []float64 `json:"quantiles,omitempty"`
+	From      time.Time `json:"from,omitzero"` // Time
+	To        time.Time `json:"to,omitzero"`
+	Longest   int       `json:"longest,omitempty"` // Text, in bytes
+	Top       []Top     `json:"top,omitempty"`     // the most frequent values of at most 1,000, at most 20
+}
+
+// Top is a value and how many rows have it.
+type Top struct {
+	Value string `json:"value"` // as frame.Column.Format writes it
+	Rows  int    `json:"rows"`
+}
+
+// profiler makes the profile of rows that come in chunks. It depends on the rows and
+// their order alone.
+type profiler struct {
+	cols []column
+	rows int
+	keep []int    // places in the chunk that come into the sample
+	of   []uint64 // rows of the sample
+	most uint64   // a row whose drawn number is not above this is in the sample
+}
+
+// column is what is known of one column so far.
+type column struct {
+	frame.Field
+	missing, infinite int
+	n                 int     // finite values
+	shift             float64 // the first of them
+	min, max          float64
+	sum               float64 // of the values × tiny
+	s1, s2            float64 // of the values less shift, and their squares
+	from, to          int64
+	longest           int
+	bits              counts // of Number and Time
+	texts             map[string]int
+	many              bool // texts are no longer counted
+	sample            []float64
+}
+
+// tiny has the sum of as many numbers as there can be rows stay a number. It is a power
+// of two, so that nothing else is lost.
+const tiny = 1.0 / (1 << 40)
+
+func newProfiler(fields []frame.Field) *profiler {
+	p := &profiler{cols: make([]column, len(fields)), most: math.MaxUint64}
+	for i, f := range fields {
+		p.cols[i] = column{Field: f, from: math.MaxInt64, to: math.MinInt64}
+		if f.Kind == frame.Text {
+			p.cols[i].texts = map[string]int{}
+		}
+	}
+	return p
+}
+
+func (p *profiler) add(f *frame.Frame) {
+	p.draw(f.Rows())
+	for i := range p.cols {
+		c, col := &p.cols[i], &f.Columns()[i]
+		switch c.Kind {
+		case frame.Number:
+			c.numbers(col.Num)
+			for _, k := range p.keep {
+				c.sample = append(c.sample, col.Num[k])
+			}
+		case frame.Time:
+			c.moments(col.Time)
+			for _, k := range p.keep {
+				c.sample = append(c.sample, seconds(col.Time[k]))
+			}
+		case frame.Text:
+			c.words(col)
+		}
+	}
+	p.rows += f.Rows()
+	p.thin()
+}
+
+func seconds(us int64) float64 {
+	if us == frame.NoTime {
+		return math.NaN()
+	}
+	return float64(us) / 1e6
+}
+
+// draw picks the rows of a chunk that come into the sample: by a number that is made of
+// the row's place, so that chunks and columns have no part in it.
+func (p *profiler) draw(rows int) {
+	p.keep = p.keep[:0]
+	for i := range rows {
+		at := uint64(p.rows + i)
+		if drawn(at) <= p.most {
+			p.keep, p.of = append(p.keep, i), append(p.of, at)
+		}
+	}
+}
+
+func drawn(row uint64) uint64 {
+	x := mix(mix(row+1, 0)*0xbf58476d1ce4e5b9, 0)
+	return x ^ x>>29
+}
+
+// thin halves a sample that has grown too large until it has not. Whether a row is in it
+// at the end depends on the number of rows alone.
+func (p *profiler) thin() {
+	for len(p.of) > sampleRows {
+		p.most /= 2
+		stay := 0
+		for i, row := range p.of {
+			if drawn(row) > p.most {
+				continue
+			}
+			p.of[stay] = row
+			for k := range p.cols {
+				if s := p.cols[k].sample; s != nil {
+					s[stay] = s[i]
+				}
+			}
+			stay++
+		}
+		p.of = p.of[:stay]
+		for k := range p.cols {
+			if s := p.cols[k].sample; s != nil {
+				p.cols[k].sample = s[:stay]
+			}
+		}
+	}
+}
+
+func (c *column) numbers(values []float64) {
+	for _, x := range values {
+		if x != x {
+			c.missing++
+			continue
+		}
+		c.bits.add(math.Float64bits(x + 0)) // -0 is 0
+		if math.IsInf(x, 0) {
+			c.infinite++
+			continue
+		}
+		if c.n == 0 {
+			c.shift, c.min, c.max = x, x, x
+		}
+		c.n++
+		c.min, c.max = min(c.min, x), max(c.max, x)
+		d := x - c.shift
+		c.sum += float64(x * tiny) // the conversions keep two roundings two, on every processor
+		c.s1 += d
+		c.s2 += float64(d * d)
+	}
+}
+
+func (c *column) moments(values []int64) {
+	for _, us := range values {
+		if us == frame.NoTime {
+			c.missing++
+			continue
+		}
+		c.bits.add(uint64(us))
+		c.from, c.to = min(c.from, us), max(c.to, us)
+	}
+}
+
+func (c *column) words(col *frame.Column) {
+	for i, s := range col.Text {
+		if col.Null != nil && col.Null[i] {
+			c.missing++
+			continue
+		}
+		c.longest = max(c.longest, len(s))
+		if c.many {
+			continue
+		}
+		if n, known := c.texts[s]; known {
+			c.texts[s] = n + 1
+			continue
+		}
+		if c.many = len(c.texts) == maxDistinct; c.many {
+			continue
+		}
+		c.texts[string([]byte(s))] = 1 // the text may lie in a chunk that is to go
+	}
+}
+
+func (p *profiler) columns() []ColumnProfile {
+	out := make([]ColumnProfile, len(p.cols))
+	for i := range p.cols {
+		out[i] = p.cols[i].profile()
+	}
+	return out
+}
+
+func (c *column) profile() ColumnProfile {
+	out := ColumnProfile{Name: c.Name, Missing: c.missing, Infinite: c.infinite, Longest: c.longest}
+	switch c.Kind {
+	case frame.Number:
+		out.Distinct = c.bits.n
+		if c.n > 0 {
+			n := float64(c.n)
+			out.Min, out.Max, out.Mean = c.min, c.max, min(max(c.sum/n/tiny, c.min), c.max)
+			if c.min == c.max {
+				out.Mean = c.min
+			}
+			if v := (c.s2 - float64(c.s1/n*c.s1)) / n; v > 0 && !math.IsInf(v, 0) {
+				out.SD = math.Sqrt(v)
+			}
+		}
+		out.Quantiles = steps(c.sample, c.min, c.max, c.n)
+		out.Top = c.bits.top(func(b uint64) string {
+			one := frame.NumberColumn("", []float64{math.Float64frombits(b)})
+			return one.Format(0)
+		})
+	case frame.Time:
+		out.Distinct = c.bits.n
+		if c.from <= c.to {
+			out.From, out.To = time.UnixMicro(c.from).UTC(), time.UnixMicro(c.to).UTC()
+			out.Quantiles = steps(c.sample, seconds(c.from), seconds(c.to), 1)
+		}
+		out.Top = c.bits.top(func(b uint64) string {
+			one := frame.TimeColumn("", []int64{int64(b)})
+			return one.Format(0)
+		})
+	case frame.Text:
+		out.Distinct = len(c.texts)
+		if !c.many {
+			for s, n := range c.texts {
+				out.Top = append(out.Top, Top{s, n})
+			}
+			out.Top = most(out.Top)
+		}
+	}
+	return out
+}
+
+// steps are the quantiles of a sample; the ends are known from all values.
+func steps(sample []float64, first, last float64, n int) []float64 {
+	if n == 0 {
+		return nil
+	}
+	sorted := slices.DeleteFunc(slices.Clone(sample), func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) })
+	slices.Sort(sorted)
+	out := make([]float64, quantiles+1)
+	for i := range out {
+		switch {
+		case i == 0:
+			out[i] = first
+		case i == quantiles:
+			out[i] = last
+		case len(sorted) == 0: // all values are outside the sample
+			out[i] = first
+		default:
+			out[i] = sorted[(len(sorted)-1)*i/quantiles]
+		}
+	}
+	return out
+}
+
+// most are the most frequent, those of the same number by their value.
+func most(all []Top) []Top {
+	slices.SortFunc(all, func(a, b Top) int { return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Value, b.Value)) })
+	all = all[:min(len(all), maxTop)]
+	return slices.DeleteFunc(all, func(t Top) bool { return len(t.Value) > maxTopText })
+}
+
+// counts are how often each of up to maxDistinct values stands: a table of open places.
+type counts struct {
+	keys []uint64
+	hits []int // of keys; 0: the place is free
+	n    int
+	many bool // more than maxDistinct: nothing is counted any more
+}
+
+const places = 4096 // a power of two, and well above maxDistinct
+
+func (c *counts) add(b uint64) {
+	if c.many {
+		return
+	}
+	if c.hits == nil {
+		c.keys, c.hits = make([]uint64, places), make([]int, places)
+	}
+	i := mix(b, 0) & (places - 1)
+	for c.hits[i] > 0 && c.keys[i] != b {
+		i = (i + 1) & (places - 1)
+	}
+	if c.hits[i] == 0 {
+		if c.n == maxDistinct {
+			c.many, c.keys, c.hits = true, nil, nil
+			return
+		}
+		c.n++
+		c.keys[i] = b
+	}
+	c.hits[i]++
+}
+
+func (c *counts) top(format func(uint64) string) []Top {
+	var out []Top
+	for i, n := range c.hits {
+		if n > 0 {
+			out = append(out, Top{format(c.keys[i]), n})
+		}
+	}
+	return most(out)
+}
