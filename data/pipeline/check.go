@@ -16,6 +16,10 @@ import (
 const (
 	maxExpr    = 4096   // bytes of an expression: it is read by functions that call themselves
 	maxColumns = 10_000 // that a pipeline takes or makes at any moment
+	maxHashed  = 4096   // columns that hash and text make of one: every row pays for them
+	maxWords   = 5      // of a run of words
+	maxFolds   = 100    // of target_encode
+	maxSmooth  = 1e9    // of target_encode
 )
 
 // op is an operation: its place in operations.
@@ -26,9 +30,14 @@ const (
 	opScale
 	opOneHot
 	opOrdinal
+	opTargetEncode
 	opBucketize
+	opHash
 	opDatetime
+	opText
 	opClip
+	opLog
+	opInteractions
 	opExpr
 	opSelect
 )
@@ -47,14 +56,19 @@ var operations = [...]operation{
 		name: "impute", takes: []frame.Kind{frame.Number, frame.Text}, keys: []string{"strategy", "value"},
 		strategies: []string{"mean", "median", "most_frequent", "constant"},
 	},
-	opScale:     {"scale", []frame.Kind{frame.Number}, []string{"strategy"}, []string{"standard", "minmax", "robust"}},
-	opOneHot:    {"one_hot", []frame.Kind{frame.Text}, []string{"at_least"}, nil},
-	opOrdinal:   {"ordinal", []frame.Kind{frame.Text}, []string{"at_least", "by"}, nil},
-	opBucketize: {"bucketize", []frame.Kind{frame.Number}, []string{"strategy", "bins", "edges"}, []string{"quantile", "uniform"}},
-	opDatetime:  {"datetime", []frame.Kind{frame.Time}, []string{"parts"}, nil},
-	opClip:      {"clip", []frame.Kind{frame.Number}, []string{"min", "max"}, nil},
-	opExpr:      {"expr", nil, []string{"expr"}, nil},
-	opSelect:    {"select", []frame.Kind{frame.Number, frame.Text, frame.Time}, nil, nil},
+	opScale:        {"scale", []frame.Kind{frame.Number}, []string{"strategy"}, []string{"standard", "minmax", "robust"}},
+	opOneHot:       {"one_hot", []frame.Kind{frame.Text}, []string{"at_least"}, nil},
+	opOrdinal:      {"ordinal", []frame.Kind{frame.Text}, []string{"at_least", "by"}, nil},
+	opTargetEncode: {"target_encode", []frame.Kind{frame.Text}, []string{"smooth", "folds"}, nil},
+	opBucketize:    {"bucketize", []frame.Kind{frame.Number}, []string{"strategy", "bins", "edges"}, []string{"quantile", "uniform"}},
+	opHash:         {"hash", []frame.Kind{frame.Text}, []string{"features"}, nil},
+	opDatetime:     {"datetime", []frame.Kind{frame.Time}, []string{"parts", "cyclic"}, nil},
+	opText:         {"text", []frame.Kind{frame.Text}, []string{"features", "ngrams"}, nil},
+	opClip:         {"clip", []frame.Kind{frame.Number}, []string{"min", "max"}, nil},
+	opLog:          {"log", []frame.Kind{frame.Number}, []string{"strategy"}, []string{"log", "log1p"}},
+	opInteractions: {"interactions", []frame.Kind{frame.Number}, nil, nil},
+	opExpr:         {"expr", nil, []string{"expr"}, nil},
+	opSelect:       {"select", []frame.Kind{frame.Number, frame.Text, frame.Time}, nil, nil},
 }
 
 func (o operation) kinds() string {
@@ -81,6 +95,7 @@ func (s Spec) clone() (Spec, error) {
 	for i := range out.Steps {
 		t := &out.Steps[i]
 		t.In, t.Edges, t.Parts = slices.Clone(t.In), slices.Clone(t.Edges), slices.Clone(t.Parts)
+		t.Words = slices.Clone(t.Words)
 		t.Min, t.Max = copyOf(t.Min), copyOf(t.Max)
 		if x, ok := toNumber(t.Value); ok {
 			t.Value = x
@@ -139,8 +154,10 @@ func (s Step) check(i int) (op, error) {
 		return o, fault.New(fault.Invalid, "step %d: %s needs in, the columns it reads", i+1, s.Op)
 	case len(s.Expr) > maxExpr:
 		return o, fault.New(fault.Invalid, "step %d: an expression of %d bytes is longer than %d", i+1, len(s.Expr), maxExpr).Do("make it several steps")
-	case s.As != "" && o == opSelect:
-		return o, fault.New(fault.Invalid, "step %d: select names nothing and takes no as", i+1)
+	case s.As != "" && (o == opSelect || o == opInteractions):
+		return o, fault.New(fault.Invalid, "step %d: %s names nothing and takes no as", i+1, s.Op)
+	case o == opInteractions && len(s.In) < 2:
+		return o, fault.New(fault.Invalid, "step %d: interactions needs two columns or more", i+1)
 	case s.As != "" && len(s.In) > 1:
 		return o, fault.New(fault.Invalid, "step %d: as names the result of one column, and in has %d", i+1, len(s.In)).Do("make it a step for each")
 	case s.Strategy != "" && !slices.Contains(operations[o].strategies, s.Strategy):
@@ -186,6 +203,11 @@ func (s Step) keys() []string {
 		{"min", s.Min != nil},
 		{"max", s.Max != nil},
 		{"expr", s.Expr != ""},
+		{"cyclic", s.Cyclic},
+		{"features", s.Features != 0},
+		{"ngrams", len(s.Words) > 0},
+		{"smooth", s.Smooth != 0},
+		{"folds", s.Folds != 0},
 	} {
 		if k.set {
 			out = append(out, k.name)
@@ -215,6 +237,16 @@ func (s Step) checkKeys(i int, o op) error {
 		return fault.New(fault.Invalid, "step %d: min and max of clip must be finite", i+1)
 	case o == opDatetime && len(s.Parts) == 0:
 		return fault.New(fault.Invalid, "step %d: datetime needs parts", i+1).Do("use some of %s", strings.Join(dateParts, ", "))
+	case s.Cyclic && slices.Contains(s.Parts, "year"):
+		return fault.New(fault.Invalid, "step %d: a year does not come again and cannot be cyclic", i+1).Do("make it a step of its own")
+	case (o == opHash || o == opText) && (s.Features < 1 || s.Features > maxHashed):
+		return fault.New(fault.Invalid, "step %d: %s needs features, how many columns it makes: 1 to %d", i+1, s.Op, maxHashed)
+	case len(s.Words) > 0 && (len(s.Words) != 2 || s.Words[0] < 1 || s.Words[1] < s.Words[0] || s.Words[1] > maxWords):
+		return fault.New(fault.Invalid, "step %d: ngrams are the fewest and the most words of a run, such as [1, 2], up to %d", i+1, maxWords)
+	case !(s.Smooth >= 0 && s.Smooth <= maxSmooth):
+		return fault.New(fault.Invalid, "step %d: smooth is a number of rows, up to %g, not %g", i+1, float64(maxSmooth), s.Smooth)
+	case s.Folds != 0 && (s.Folds < 2 || s.Folds > maxFolds):
+		return fault.New(fault.Invalid, "step %d: folds are 2 to %d, not %d", i+1, maxFolds, s.Folds)
 	}
 	for k, p := range s.Parts {
 		if !slices.Contains(dateParts, p) {

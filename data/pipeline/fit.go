@@ -29,7 +29,7 @@ const epsilon = 0x1p-52
 
 // fit learns a step from the training rows. A column is one piece of work and sees
 // the rows in their order, so that the workers change nothing.
-func (s *step) fit(ctx context.Context, b *batch, workers int) (state, error) {
+func (s *step) fit(ctx context.Context, b *batch, o Options) (state, error) {
 	n := len(s.in)
 	var st state
 	var learn func(k int) error
@@ -71,10 +71,37 @@ func (s *step) fit(ctx context.Context, b *batch, workers int) (state, error) {
 			st.Edges[k] = fitEdges(s.spec.Strategy, s.spec.Bins, present(b.nums[s.in[k].slot]))
 			return tooLarge(s.in[k].Name, st.Edges[k]...)
 		}
+	case opTargetEncode:
+		t, err := s.targetOf(b, o)
+		if err != nil {
+			return st, err
+		}
+		st.Kept, st.Means = make([][]string, n), make([][][]float64, n)
+		b.folded[s] = make([][]float64, n*len(t.of))
+		learn = func(k int) error {
+			in := s.in[k]
+			var codes []int32
+			st.Kept[k], codes = codesOf(b.words[in.slot], in.fill)
+			for j := range t.of {
+				means, folded := t.encode(j, codes, len(st.Kept[k]))
+				st.Means[k] = append(st.Means[k], means)
+				b.folded[s][k*len(t.of)+j] = folded
+				if err := tooLarge("the target", means...); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	case opText:
+		st.Weights = make([][]float64, n)
+		learn = func(k int) error {
+			st.Weights[k] = s.fitWeights(b.words[s.in[k].slot], s.in[k].fill)
+			return nil
+		}
 	default:
 		return st, nil
 	}
-	return st, each(ctx, workers, n, learn)
+	return st, each(ctx, o.Workers, n, learn)
 }
 
 // each calls do for 0 to n-1, on as many goroutines as workers says, and returns the

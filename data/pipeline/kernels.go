@@ -24,6 +24,18 @@ func (s *step) apply(b *batch) error {
 	case opDatetime:
 		s.datetime(b)
 		return nil
+	case opHash:
+		s.hash(b)
+		return nil
+	case opText:
+		s.text(b)
+		return nil
+	case opTargetEncode:
+		s.targetEncode(b)
+		return nil
+	case opInteractions:
+		s.interact(b)
+		return nil
 	}
 	at := 0
 	for k := range s.in {
@@ -42,6 +54,8 @@ func (s *step) apply(b *batch) error {
 			scale(to, b.nums[in.slot], s.state.Center[k], s.state.Scale[k])
 		case opClip:
 			clip(to, b.nums[in.slot], s.spec.Min, s.spec.Max)
+		case opLog:
+			logarithm(to, b.nums[in.slot], s.spec.Strategy == "log1p")
 		case opBucketize:
 			bucketize(to, b.nums[in.slot], s.state.Edges[k])
 		default:
@@ -167,7 +181,12 @@ func (s *step) ordinal(b *batch, k int, to []float64) {
 func (s *step) datetime(b *batch) {
 	outs := s.outs
 	for k := range s.in {
-		for _, part := range s.spec.Parts {
+		for p, part := range s.spec.Parts {
+			if s.spec.Cyclic {
+				s.cycles[p].apply(b.nums[outs[0]][:b.n], b.nums[outs[1]][:b.n], b.times[s.in[k].slot])
+				outs = outs[2:]
+				continue
+			}
 			to := b.nums[outs[0]][:b.n]
 			outs = outs[1:]
 			for i, us := range b.times[s.in[k].slot] {

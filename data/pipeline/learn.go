@@ -24,8 +24,10 @@ func (s *step) learn(st state) error {
 		{"centers", len(st.Center), []op{opScale}},
 		{"scales", len(st.Scale), []op{opScale}},
 		{"lists of edges", len(st.Edges), []op{opBucketize}},
-		{"lists of categories", len(st.Kept), []op{opOneHot, opOrdinal}},
+		{"lists of categories", len(st.Kept), []op{opOneHot, opOrdinal, opTargetEncode}},
 		{"lists of rare categories", len(st.Rare), []op{opOneHot, opOrdinal}},
+		{"lists of means", len(st.Means), []op{opTargetEncode}},
+		{"lists of weights", len(st.Weights), []op{opText}},
 	} {
 		want := 0
 		if slices.Contains(part.of, s.op) {
@@ -62,15 +64,26 @@ func (s *step) learnColumn(k int) error {
 			return fault.New(fault.Invalid, "the edges of %q do not rise or are not those of the step", name)
 		}
 	case opOneHot, opOrdinal:
-		return s.index(k)
+		return s.index(k, s.state.Rare[k])
+	case opTargetEncode:
+		means := s.state.Means[k]
+		if len(means) == 0 || len(means) != len(s.state.Means[0]) ||
+			slices.ContainsFunc(means, func(of []float64) bool { return len(of) != len(s.state.Kept[k])+2 }) {
+			return fault.New(fault.Invalid, "the means of %q are not one for each category, for the unseen and for the missing", name)
+		}
+		return s.index(k, nil)
+	case opText:
+		if w := s.state.Weights[k]; len(w) != s.spec.Features || slices.ContainsFunc(w, func(x float64) bool { return x < 0 }) {
+			return fault.New(fault.Invalid, "the weights of %q are not one for each feature, or are below zero", name)
+		}
 	}
 	return nil
 }
 
 // index checks the categories and makes the map from one to its place; the rare
 // share the last.
-func (s *step) index(k int) error {
-	kept, rare := s.state.Kept[k], s.state.Rare[k]
+func (s *step) index(k int, rare []string) error {
+	kept := s.state.Kept[k]
 	m := make(map[string]int, len(kept)+len(rare))
 	for i, c := range kept {
 		m[c] = i

@@ -34,6 +34,7 @@ type Fitted struct {
 	spec   Spec
 	states []state // one a step
 	plan   plan
+	golden *golden   // nil in files that were written before there was any
 	bytes  []byte    // what Encode gives
 	few    sync.Pool // of *batch, with room for a few rows
 	many   sync.Pool // of *batch, with room for a block
@@ -45,6 +46,7 @@ type file struct {
 	Semantics int     `json:"semantics"`
 	Spec      Spec    `json:"spec"`
 	States    []state `json:"states"`
+	Golden    *golden `json:"golden,omitempty"`
 }
 
 // state is what one step learned, a value for each column of In.
@@ -54,8 +56,15 @@ type state struct {
 	Center []float64   `json:"center,omitempty"` // scale
 	Scale  []float64   `json:"scale,omitempty"`  // scale
 	Edges  [][]float64 `json:"edges,omitempty"`  // bucketize: inner edges, rising
-	Kept   [][]string  `json:"kept,omitempty"`   // one_hot, ordinal: categories with a place of their own, in order
+	Kept   [][]string  `json:"kept,omitempty"`   // one_hot, ordinal, target_encode: categories with a place of their own, in order
 	Rare   [][]string  `json:"rare,omitempty"`   // one_hot, ordinal: met, but without a place; sorted
+
+	// Means are target_encode's: for each column, for each column that it makes, the
+	// target's mean for each of Kept, then for what was not met and for what is missing.
+	Means [][][]float64 `json:"means,omitempty"`
+
+	// Weights are text's: for each column, the weight of each feature (idf).
+	Weights [][]float64 `json:"weights,omitempty"`
 }
 
 // Options are of one fit. The zero value is good where no step reads the target.
@@ -71,54 +80,63 @@ type Options struct {
 // fold of the rows is then encoded by what the others say, as the label would leak
 // else.
 func FitTransform(ctx context.Context, spec Spec, rows *frame.Frame, o Options) (*Fitted, Matrix, error) {
-	f, err := Fit(ctx, spec, rows, o)
+	f, folded, err := fit(ctx, spec, rows, o)
 	if err != nil {
 		return nil, Matrix{}, err
 	}
-	m, _, err := f.Transform(rows)
+	m, _, err := f.transform(rows, folded)
 	return f, m, err
 }
 
 // Fit learns what the steps need from the rows. The result does not depend on the
-// workers or on how the rows were chunked. ±Inf counts as missing. A spec or rows that nothing can be
+// workers or on how the rows were chunked. ±Inf counts as missing. A step after one that
+// reads the target learns from what FitTransform gives. A spec or rows that nothing can be
 // learned from are an Invalid fault; when ctx ends, its cause is returned.
 func Fit(ctx context.Context, spec Spec, rows *frame.Frame, o Options) (*Fitted, error) {
+	f, _, err := fit(ctx, spec, rows, o)
+	return f, err
+}
+
+// fit also gives what steps that read the target make of the training rows.
+func fit(ctx context.Context, spec Spec, rows *frame.Frame, o Options) (*Fitted, folds, error) {
 	f, err := open(spec)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	b := &batch{nums: make([][]float64, len(spec.Inputs))}
+	b := &batch{nums: make([][]float64, len(spec.Inputs)), folded: folds{}}
 	if err := b.bind(f.spec.Inputs, rows); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if rows.Rows() == 0 {
-		return nil, fault.New(fault.Invalid, "a pipeline cannot be fitted on no rows")
+		return nil, nil, fault.New(fault.Invalid, "a pipeline cannot be fitted on no rows")
 	}
 	if err := b.load(f.spec.Inputs, 0, rows.Rows()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i := range f.plan.steps {
 		s := &f.plan.steps[i]
-		if f.states[i], err = s.fit(ctx, b, o.Workers); err != nil {
-			return nil, err
+		if f.states[i], err = s.fit(ctx, b, o); err != nil {
+			return nil, nil, err
 		}
 		if err := f.plan.place(i, &f.states[i]); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for range f.plan.slots - len(b.nums) {
 			b.nums = append(b.nums, nil)
 		}
-		if s.op == opOneHot && s.direct { // nobody reads its columns
+		if s.direct { // nobody reads its columns
 			continue
 		}
 		for _, slot := range s.outs {
 			b.nums[slot] = make([]float64, b.n)
 		}
 		if err := s.apply(b); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return f, f.finish()
+	f.plan.finish()
+	f.golden = f.example(rows)
+	return f, b.folded, f.encode()
 }
 
 // open makes a pipeline that has learned nothing yet, on a copy of the spec.
@@ -134,7 +152,8 @@ func open(spec Spec) (*Fitted, error) {
 	return &Fitted{spec: spec, states: make([]state, len(spec.Steps)), plan: p}, nil
 }
 
-// Decode reads what Encode wrote. The error is an Invalid fault.
+// Decode reads what Encode wrote, and refuses a pipeline whose golden rows do not come
+// out as they did where it was fitted. The error is an Invalid fault.
 func Decode(b []byte) (*Fitted, error) {
 	var in file
 	if err := unit.Strict(b, &in); err != nil {
@@ -157,13 +176,18 @@ func Decode(b []byte) (*Fitted, error) {
 			return nil, err
 		}
 	}
-	return f, f.finish()
+	f.plan.finish()
+	if f.golden = in.Golden; f.golden != nil {
+		if err := f.reproduce(*f.golden); err != nil {
+			return nil, err
+		}
+	}
+	return f, f.encode()
 }
 
-// finish fixes the features and the bytes.
-func (f *Fitted) finish() (err error) {
-	f.plan.finish()
-	f.bytes, err = json.MarshalIndent(file{Format, Semantics, f.spec, f.states}, "", " ")
+// encode fixes the bytes.
+func (f *Fitted) encode() (err error) {
+	f.bytes, err = json.MarshalIndent(file{Format, Semantics, f.spec, f.states, f.golden}, "", " ")
 	return fault.Wrap(err, fault.Internal, "the fitted pipeline cannot be written")
 }
 

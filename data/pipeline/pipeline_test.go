@@ -330,7 +330,7 @@ func TestAPipelineThatCannotWorkIsToldBeforeItIsFitted(t *testing.T) {
 		want  string
 	}{
 		{"an unknown operation", []Step{{Op: "onehot", In: []string{"s"}}}, `there is no operation "onehot"; did you mean one_hot?`},
-		{"an operation like no other", []Step{{Op: "embed_with_attention", In: []string{"s"}}}, `use impute, scale, one_hot, ordinal, bucketize, datetime, clip, expr or select`},
+		{"an operation like no other", []Step{{Op: "embed_with_attention", In: []string{"s"}}}, `use impute, scale, one_hot, ordinal, target_encode, bucketize, hash, datetime, text, clip, log, interactions, expr or select`},
 		{"an unknown column", []Step{{Op: "scale", In: []string{"m"}}}, `step 1 (scale) reads the column "m", which does not stand there; did you mean "n"?`},
 		{"a column twice", []Step{{Op: "one_hot", In: []string{"s", "s"}}}, `one_hot reads the column "s" twice`},
 		{"an unknown strategy", []Step{{Op: "scale", In: []string{"n"}, Strategy: "min_max"}}, `scale does not know the strategy "min_max"; did you mean minmax?`},

@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"flyball/data/frame"
@@ -18,7 +19,8 @@ type plan struct {
 	steps    []step
 	columns  []column // that stand after the steps placed so far
 	origins  []column // every column there ever was, by name the newest last
-	unknown  []string // without a fit: the beginnings of the names that one_hot will make
+	unknown  []string // without a fit: the beginnings of the names that one_hot and target_encode will make
+	unbacked int      // columns made without anything learned for each of them: hash, interactions
 	features []feature
 	names    []string
 }
@@ -37,15 +39,16 @@ type column struct {
 // step is one operation with its slots. outs and result names of one_hot are known
 // only once it is fitted.
 type step struct {
-	op    op
-	spec  Step
-	in    []column
-	outs  []int
-	state state
-	code  *program         // expr
-	maps  []map[string]int // one_hot, ordinal: by column, the category's place
+	op     op
+	spec   Step
+	in     []column
+	outs   []int
+	state  state
+	code   *program         // expr
+	cycles []cycle          // datetime with cyclic: one a part
+	maps   []map[string]int // one_hot, ordinal, target_encode: by column, the category's place
 
-	// one_hot whose columns no later step reads writes its ones into the matrix:
+	// one_hot, hash and text whose columns no later step reads write into the matrix:
 	// at holds, by column and place, where; -1: select left it out.
 	direct bool
 	at     [][]int
@@ -90,12 +93,15 @@ func planOf(spec Spec) (plan, error) {
 			return p, err
 		}
 		p.steps[i].op, p.steps[i].spec = o, s
+		if s.Cyclic {
+			p.steps[i].cycles = cyclesOf(s.Parts)
+		}
 	}
 	return p, p.next(0)
 }
 
 func tooMany(n int) error {
-	return fault.New(fault.Invalid, "the pipeline has %d columns, more than %d", n, maxColumns).Do("set at_least, or use ordinal")
+	return fault.New(fault.Invalid, "the pipeline has %d columns, more than %d", n, maxColumns).Do("set at_least, make fewer features, or use ordinal")
 }
 
 func (p *plan) find(name string) *column {
@@ -143,7 +149,7 @@ func (p *plan) bind(i int) error {
 	return nil
 }
 
-// maybe reports whether a one_hot that is not fitted yet may make the column.
+// maybe reports whether a step that is not fitted yet may make the column.
 func (p *plan) maybe(name string) bool {
 	return slices.ContainsFunc(p.unknown, func(begin string) bool { return strings.HasPrefix(name, begin) })
 }
@@ -177,6 +183,10 @@ func (p *plan) place(i int, st *state) error {
 		if err := p.put(s, []column{{Field: frame.Field{Name: s.spec.As, Kind: frame.Number}}}, -1); err != nil {
 			return err
 		}
+	case opInteractions:
+		if err := p.put(s, s.products(), -1); err != nil {
+			return err
+		}
 	default:
 		for k, in := range s.in {
 			at := -1
@@ -188,7 +198,7 @@ func (p *plan) place(i int, st *state) error {
 			}
 		}
 	}
-	s.direct = s.op == opOneHot && !p.readLater(i, p.origins[first:])
+	s.direct = (s.op == opOneHot || s.op == opHash || s.op == opText) && !p.readLater(i, p.origins[first:])
 	return p.next(i + 1)
 }
 
@@ -197,6 +207,11 @@ func (p *plan) place(i int, st *state) error {
 func (p *plan) put(s *step, made []column, at int) error {
 	if n := len(p.columns) + len(made); n > maxColumns {
 		return tooMany(n)
+	}
+	if s.op == opHash || s.op == opInteractions {
+		if p.unbacked += len(made); p.unbacked > maxColumns {
+			return tooMany(p.unbacked)
+		}
 	}
 	for k := range made {
 		c := &made[k]
@@ -262,7 +277,7 @@ func (p *plan) finish() {
 		if s := &p.steps[i]; s.direct {
 			outs := s.outs
 			for k := range s.in {
-				n := len(s.state.Kept[k]) + 1
+				n := s.makes(k)
 				to := make([]int, n)
 				for j, slot := range outs[:n] {
 					direct[slot], to[j] = true, -1
@@ -301,9 +316,27 @@ func (s *step) results(k int, p *plan, fitted bool) []column {
 		return append(out, number(name+"="+other))
 	case opDatetime:
 		for _, part := range s.spec.Parts {
-			out = append(out, number(name+"_"+part))
+			if s.spec.Cyclic {
+				out = append(out, number(name+"_"+part+"_sin"), number(name+"_"+part+"_cos"))
+			} else {
+				out = append(out, number(name+"_"+part))
+			}
 		}
 		return out
+	case opHash, opText:
+		for j := range s.spec.Features {
+			out = append(out, number(name+"_"+strconv.Itoa(j)))
+		}
+		return out
+	case opTargetEncode:
+		if !fitted {
+			p.unknown = append(p.unknown, name+"_")
+		} else if n := len(s.state.Means[k]); n > 1 {
+			for j := range n {
+				out = append(out, number(name+"_"+strconv.Itoa(j)))
+			}
+			return out
+		}
 	case opImpute:
 		if in := s.in[k]; in.Kind == frame.Text {
 			in.Name = name

@@ -33,6 +33,14 @@ func (f *Fitted) Sources() [][]int {
 			}
 			slices.Sort(from)
 			take(1, slices.Compact(from))
+		case opInteractions:
+			for i, a := range s.in {
+				for _, b := range s.in[i+1:] {
+					from := slices.Concat(of[a.slot], of[b.slot])
+					slices.Sort(from)
+					take(1, slices.Compact(from))
+				}
+			}
 		default:
 			for k, c := range s.in {
 				take(s.makes(k), of[c.slot])
@@ -51,8 +59,14 @@ func (s *step) makes(k int) int {
 	switch {
 	case s.op == opOneHot:
 		return len(s.state.Kept[k]) + 1
+	case s.op == opDatetime && s.spec.Cyclic:
+		return 2 * len(s.spec.Parts)
 	case s.op == opDatetime:
 		return len(s.spec.Parts)
+	case s.op == opHash || s.op == opText:
+		return s.spec.Features
+	case s.op == opTargetEncode:
+		return len(s.state.Means[k])
 	case s.op == opImpute && s.in[k].Kind == frame.Text:
 		return 0
 	}

@@ -26,12 +26,18 @@ var nan = math.NaN()
 // that names it. ±Inf counts as missing, in the rows and between the steps, and so
 // does a result that float32 cannot hold.
 func (f *Fitted) Transform(rows *frame.Frame) (Matrix, []Unseen, error) {
+	return f.transform(rows, nil)
+}
+
+// transform takes what steps that read the target make from folded, where that is not nil.
+func (f *Fitted) transform(rows *frame.Frame, folded folds) (Matrix, []Unseen, error) {
 	m := Matrix{Names: f.plan.names, Rows: rows.Rows(), Cols: len(f.plan.names)}
 	b := f.batch(m.Rows)
 	defer f.release(b)
 	if err := b.bind(f.spec.Inputs, rows); err != nil {
 		return Matrix{}, nil, err
 	}
+	b.folded = folded
 	m.Data = make([]float32, m.Rows*m.Cols)
 	for from := 0; from < m.Rows; from += blockRows {
 		to := min(from+blockRows, m.Rows)
@@ -65,10 +71,12 @@ type batch struct {
 	times    [][]int64 // by input
 	buffers  []buffer  // by input
 	unseen   []Unseen
-	to       []float32 // where one_hot writes its features; nil while fitting
+	folded   folds     // of the training rows; nil online
+	to       []float32 // where one_hot, hash and text write their features; nil while fitting
 	cols     int
 	machine  *vm.VM
 	envs     map[*program]map[string]any
+	tokens   tokens // of a text
 }
 
 // buffer holds an input's values where they cannot be used as they stand.
@@ -106,7 +114,7 @@ func (f *Fitted) batch(n int) *batch {
 	b := &batch{few: few, nums: make([][]float64, f.plan.slots)}
 	var slots []int
 	for i := range f.plan.steps {
-		if s := &f.plan.steps[i]; s.op != opOneHot || !s.direct {
+		if s := &f.plan.steps[i]; !s.direct {
 			slots = append(slots, s.outs...)
 		}
 	}
@@ -126,7 +134,7 @@ func (f *Fitted) release(b *batch) {
 	for _, env := range b.envs {
 		clear(env)
 	}
-	b.unseen, b.to = nil, nil
+	b.unseen, b.to, b.folded = nil, nil, nil
 	f.pool(b.few).Put(b)
 }
 
