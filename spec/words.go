@@ -58,9 +58,9 @@ func wordsAt(rule string) ([]string, bool) {
 func stepWords(rule string) ([]string, bool) {
 	switch rule {
 	case "pipeline.steps.op":
-		return []string{"impute", "scale", "one_hot", "ordinal", "bucketize", "datetime", "clip", "expr", "select"}, true
+		return []string{"impute", "scale", "one_hot", "ordinal", "target_encode", "bucketize", "hash", "datetime", "text", "clip", "log", "interactions", "expr", "select"}, true
 	case "pipeline.steps.strategy":
-		return []string{"mean", "median", "most_frequent", "constant", "standard", "minmax", "robust", "quantile", "uniform"}, true
+		return []string{"mean", "median", "most_frequent", "constant", "standard", "minmax", "robust", "quantile", "uniform", "log", "log1p"}, true
 	case "pipeline.steps.by":
 		return []string{"value", "frequency"}, true
 	case "pipeline.steps.parts":
@@ -101,8 +101,7 @@ func laterKey(rule string, v *node) (reason string, ok bool) {
 		}
 		return "executor: only local runs" + not, true
 	case "train.code", "train.environment", "train.expect", "train.tolerance", "train.weight", "data.query", "data.csv", "data.kinds",
-		"data.checks.stuck", "data.checks.leaks", "data.checks.growth", "data.checks.type",
-		"pipeline.steps.cyclic", "pipeline.steps.features", "pipeline.steps.ngrams", "pipeline.steps.smooth", "pipeline.steps.folds":
+		"data.checks.stuck", "data.checks.leaks", "data.checks.growth", "data.checks.type":
 		return rule + " does not work" + not, true
 	case "predict.truth.train_at":
 		return "truth.train_at does not work" + not + "; only mature rows train", true

@@ -192,21 +192,19 @@ func (w *work) judged(ctx context.Context) (err error) {
 // make fits pipeline and estimator on the rows and bundles them.
 func (w *work) make(ctx context.Context, train Settings, steps pipeline.Spec, at []int, workers int, profile []byte) (*model.Bundle, error) {
 	rows := w.rows.Take(at)
-	fitted, err := pipeline.Fit(ctx, steps, rows, pipeline.Options{Workers: workers})
-	if err != nil {
-		return nil, err
+	y := make([]float64, len(at))
+	for i, r := range at {
+		y[i] = w.labels[r]
 	}
-	x, _, err := fitted.Transform(rows)
+	fitted, x, err := pipeline.FitTransform(ctx, steps, rows, pipeline.Options{
+		Workers: workers, Target: y, Classes: len(w.classes), Seed: train.Seed,
+	})
 	if err != nil {
 		return nil, err
 	}
 	l, err := learner.New(train.With, train.Settings)
 	if err != nil {
 		return nil, err
-	}
-	y := make([]float64, len(at))
-	for i, r := range at {
-		y[i] = w.labels[r]
 	}
 	if limit := train.Limits.Time.D(); limit > 0 {
 		var stop context.CancelFunc

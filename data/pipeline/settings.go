@@ -33,7 +33,7 @@ type Step struct {
 	Op       string    `json:"op"`                 // impute scale one_hot ordinal target_encode bucketize hash datetime text clip log interactions expr select
 	In       Columns   `json:"in,omitempty"`       // columns; a model file may write a single name
 	As       string    `json:"as,omitempty"`       // name of the result; empty: the column's own
-	Strategy string    `json:"strategy,omitempty"` // impute: mean median most_frequent constant; scale: standard minmax robust; bucketize: quantile uniform
+	Strategy string    `json:"strategy,omitempty"` // impute: mean median most_frequent constant; scale: standard minmax robust; bucketize: quantile uniform; log: log log1p
 	Value    any       `json:"value,omitempty"`    // impute constant: a number or a text
 	AtLeast  int       `json:"at_least,omitempty"` // one_hot, ordinal: categories with fewer rows become "other"
 	By       string    `json:"by,omitempty"`       // ordinal: value (default) or frequency
