@@ -141,7 +141,7 @@ func (f *csvFile) known() bool {
 func (f *csvFile) head(b block) (block, error) {
 	b = f.separator(b)
 	if f.how.delim == 0 {
-		f.how.delim = delimiter(f.src.Name, b, f.how.point)
+		f.how.delim = delimiter(f.src.Name, b)
 	}
 	if f.how.point == 0 && f.how.delim == ',' {
 		f.how.point = '.' // a comma in a number would want quotes; who writes them can say so

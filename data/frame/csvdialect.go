@@ -37,9 +37,6 @@ func (f *csvFile) options() error {
 	default:
 		return fault.New(fault.Invalid, "%q is not a decimal point", clip(o.Decimal)).Do("write \".\" or \",\"")
 	}
-	if f.how.delim != 0 && f.how.delim == f.how.point {
-		return fault.New(fault.Invalid, "%q cannot be both the delimiter and the decimal point", o.Decimal)
-	}
 	if _, err := encodingOf(o.Encoding); err != nil {
 		return err
 	}
@@ -81,7 +78,7 @@ func (f *csvFile) separator(b block) block {
 // delimiter is the comma, semicolon, tab or bar that cuts the first records of a block
 // into the most values that all have in common; of those that do not, the one that most
 // records agree on. A file of one column has a comma.
-func delimiter(name string, b block, point byte) byte {
+func delimiter(name string, b block) byte {
 	sample := b
 	if len(sample.b) > sampleBytes {
 		if at := recordEnd(sample.b[:sampleBytes]); at > 0 {
@@ -90,9 +87,6 @@ func delimiter(name string, b block, point byte) byte {
 	}
 	best, most, share := byte(','), 1, 0.0
 	for _, delim := range []byte(",;\t|") {
-		if delim == point {
-			continue
-		}
 		values, agree := tryDelimiter(name, sample, delim)
 		if values > 1 && (agree > share || agree == share && values > most) {
 			best, most, share = delim, values, agree

@@ -16,7 +16,7 @@ import (
 func (p *parser) plain(cols []Column, row int, b []byte) (rows, end int) {
 	delim, last := p.how.delim, len(cols)-1
 	point := p.how.point
-	if p.how.numeric {
+	if p.how.numeric || delim == point { // then numbers are in quotes
 		return 0, 0
 	}
 	for i := 0; i < len(b); {

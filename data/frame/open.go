@@ -52,7 +52,7 @@ func Open(src Source, opts CSVOptions) (Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := OpenParquet(src.Name, readAtCloser{in, closer}, size)
+	r, err := openParquet(src.Name, readAtCloser{in, closer}, size, opts)
 	if err != nil {
 		return nil, errors.Join(err, closer.Close())
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
+	"github.com/parquet-go/parquet-go/format"
 
 	"flyball/fault"
 )
@@ -144,19 +145,27 @@ type parquetReader struct {
 	rows    *parquet.Reader //nolint:staticcheck // as ParquetWriter.out
 	closer  io.Closer
 	fields  []Field
-	convert []func(parquet.Value) any // by file column
-	at      []int                     // field of each file column
+	leaves  []leaf // by file column
+	at      []int  // field of each file column
+	row     int    // rows that were read before this chunk
+	wrong   error  // of a value that its kind does not have
 	buf     []parquet.Row
 	gave    bool
 	bounded bool  // by texts
 	texts   int64 // bytes of text that may still be read
 }
 
-// OpenParquet opens a Parquet file of flat columns. Numbers of any width, decimals
-// and booleans are read as numbers, dates and timestamps as times; anything nested
-// is an Invalid fault. It is for files of our own: what somebody sent goes through
-// ParquetWithin, as a file can ask for any memory. Where r is an io.Closer it is closed after the last row.
+// OpenParquet opens a Parquet file, whose columns become numbers, text and times as leafOf
+// has it. The fields of a group are columns of their own, named group.field; a list or a
+// map is an Invalid fault. It is for files of our own: what somebody sent goes through
+// ParquetWithin, as a file can ask for any memory. Where r is an io.Closer it is closed
+// after the last row.
 func OpenParquet(name string, r io.ReaderAt, size int64) (in Reader, err error) {
+	return openParquet(name, r, size, CSVOptions{})
+}
+
+// openParquet opens a file, some of whose columns are wanted as kinds that opts says.
+func openParquet(name string, r io.ReaderAt, size int64, opts CSVOptions) (in Reader, err error) {
 	defer damaged(name, &err)
 	if !footed(r, size) {
 		return nil, fault.New(fault.Invalid, "%s is not a Parquet file", name)
@@ -168,31 +177,115 @@ func OpenParquet(name string, r io.ReaderAt, size int64) (in Reader, err error) 
 	}
 	p := &parquetReader{name: name}
 	p.closer, _ = r.(io.Closer)
-	columns := f.Root().Columns()
-	p.buf = make([]parquet.Row, min(1024, max(16, (1<<18)/max(1, len(columns)))))
-	kinds := map[string]Field{}
-	for _, c := range columns {
-		if !c.Leaf() || c.Repeated() {
-			return nil, fault.New(fault.Invalid, "%s: column %q is nested; only flat columns are read", name, c.Name())
-		}
-		kind, err := kindOf(c)
-		if err != nil {
-			return nil, fault.Wrap(err, fault.Invalid, "%s", name)
-		}
-		if _, twice := kinds[c.Name()]; twice {
-			return nil, fault.New(fault.Invalid, "%s: the column %q stands twice", name, c.Name())
-		}
-		kinds[c.Name()] = Field{c.Name(), kind}
-	}
-	order, _ := f.Lookup("flyball.order")
-	p.fields = inOrder(order, columns, kinds)
-	p.convert, p.at = make([]func(parquet.Value) any, len(columns)), make([]int, len(columns))
-	for i, c := range columns {
-		p.convert[i] = converter(c)
-		p.at[i] = slices.IndexFunc(p.fields, func(f Field) bool { return f.Name == c.Name() })
+	if err := p.columns(f, opts); err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "%s", name)
 	}
 	p.rows = parquet.NewReader(f)
 	return p, nil
+}
+
+// columns says how each column of the file is read.
+func (p *parquetReader) columns(f *parquet.File, opts CSVOptions) error {
+	file := csvFile{opts: opts}
+	file.opts.Encoding, file.opts.Delimiter = "", "" // of CSV files alone
+	if err := file.options(); err != nil {
+		return err
+	}
+	if file.how.point == 0 {
+		file.how.point = '.'
+	}
+	kinds := map[string]Field{}
+	var meant []format.LogicalTypeValue // of each column that holds values
+	for _, e := range f.Metadata().Schema {
+		if !e.NumChildren.Valid || e.NumChildren.V == 0 {
+			meant = append(meant, e.LogicalType.Value)
+		}
+	}
+	err := flat(f.Root().Columns(), "", func(name string, c *parquet.Column) error {
+		means := logical(c.Type())
+		if means == nil && len(p.leaves) < len(meant) {
+			means = meant[len(p.leaves)] // what the library does not know
+		}
+		l, err := leafOf(name, c, means)
+		if err != nil {
+			return err
+		}
+		kind := l.kind
+		if pinned, ok := opts.Kinds[name]; ok {
+			kind = pinned
+		} else if l.whole && beyond(f, len(p.leaves), means) {
+			kind = Text
+		}
+		if l, err = l.as(kind, &file.how); err != nil {
+			return err
+		}
+		if _, twice := kinds[name]; twice {
+			return fault.New(fault.Invalid, "the column %q stands twice", name)
+		}
+		kinds[name] = Field{name, kind}
+		p.leaves = append(p.leaves, l)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	p.buf = make([]parquet.Row, min(1024, max(16, (1<<18)/max(1, len(p.leaves)))))
+	order, _ := f.Lookup("flyball.order")
+	p.fields = inOrder(order, p.leaves, kinds)
+	places := make(map[string]int, len(p.fields))
+	for i, field := range p.fields {
+		places[field.Name] = i
+	}
+	p.at = make([]int, len(p.leaves))
+	for i, l := range p.leaves {
+		p.at[i] = places[l.name]
+	}
+	return nil
+}
+
+// flat does each column that holds values, in the file's order.
+func flat(columns []*parquet.Column, within string, do func(name string, c *parquet.Column) error) error {
+	for _, c := range columns {
+		name := within + c.Name()
+		var err error
+		switch {
+		case c.Repeated(), c.Type().LogicalType() != nil && !c.Leaf():
+			err = fault.New(fault.Invalid, "column %q is nested; lists and maps are not read", name).Do("write a row for each of its values, or leave it out")
+		case c.Leaf():
+			err = do(name, c)
+		default:
+			err = flat(c.Columns(), name+".", do)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// beyond reports whether the file says that some whole number of a column is beyond 2^53,
+// and so a code. A file that says nothing of its least and largest values is taken to have
+// none, and one that is met is then an error.
+func beyond(f *parquet.File, column int, of format.LogicalTypeValue) bool {
+	signed := true
+	if t, ok := of.(*format.IntType); ok {
+		signed = t.IsSigned
+	}
+	for _, g := range f.Metadata().RowGroups {
+		if column >= len(g.Columns) {
+			continue
+		}
+		for _, b := range [][]byte{g.Columns[column].MetaData.Statistics.MinValue, g.Columns[column].MetaData.Statistics.MaxValue} {
+			if len(b) != 8 {
+				continue
+			}
+			x := binary.LittleEndian.Uint64(b)
+			if i := int64(x); signed && (i > 1<<53 || i < -(1<<53)) || !signed && x > 1<<53 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // footed reports whether the footer is as long as the file can hold: the library
@@ -216,12 +309,14 @@ func damaged(name string, err *error) {
 
 // inOrder are the fields in the order in which they were written, where the file
 // says so, else in the file's own.
-func inOrder(order string, columns []*parquet.Column, kinds map[string]Field) []Field {
+func inOrder(order string, columns []leaf, kinds map[string]Field) []Field {
+	seen := make(map[string]bool, len(columns))
 	var out []Field
 	start := 0
 	for i := 0; i <= len(order); i++ {
 		if i == len(order) || order[i] == '\n' {
-			if f, ok := kinds[order[start:i]]; ok && !slices.Contains(out, f) {
+			if f, ok := kinds[order[start:i]]; ok && !seen[f.Name] {
+				seen[f.Name] = true
 				out = append(out, f)
 			}
 			start = i + 1
@@ -232,7 +327,7 @@ func inOrder(order string, columns []*parquet.Column, kinds map[string]Field) []
 	}
 	out = out[:0] // not our file, or not what we wrote
 	for _, c := range columns {
-		out = append(out, kinds[c.Name()])
+		out = append(out, kinds[c.name])
 	}
 	return out
 }
@@ -255,6 +350,9 @@ func (p *parquetReader) Next() (f *Frame, err error) {
 			}
 		}
 		n += got
+		if p.wrong != nil {
+			return nil, p.wrong
+		}
 		if p.bounded && p.texts < 0 {
 			return nil, fault.New(fault.Invalid, "%s holds more text than there is memory for", p.name).Do("send the rows in several files")
 		}
@@ -275,6 +373,7 @@ func (p *parquetReader) Next() (f *Frame, err error) {
 		return nil, io.EOF
 	}
 	p.gave = true
+	p.row += n
 	for i := range cols {
 		if cols[i].Len() != n {
 			return nil, fault.New(fault.Invalid, "%s is damaged: column %q has %d values for %d rows", p.name, cols[i].Name, cols[i].Len(), n)
@@ -284,35 +383,51 @@ func (p *parquetReader) Next() (f *Frame, err error) {
 }
 
 func (p *parquetReader) put(c *Column, v parquet.Value) {
-	if p.bounded && p.texts < 0 {
+	if p.bounded && p.texts < 0 || p.wrong != nil {
 		return
 	}
-	var x any
-	if !v.IsNull() {
-		x = p.convert[v.Column()](v)
-	}
+	l, null, ok := &p.leaves[v.Column()], v.IsNull(), true
 	switch c.Kind {
 	case Number:
-		f, ok := x.(float64)
-		if !ok {
-			f = nan
+		x := nan
+		if !null {
+			x, ok = l.num(v)
 		}
-		c.Num = append(c.Num, f)
+		c.Num = append(c.Num, x)
 	case Text:
-		s, ok := x.(string)
-		p.texts -= int64(len(s))
-		if !ok && c.Null == nil {
+		s := ""
+		if null && c.Null == nil {
 			c.Null = make([]bool, len(c.Text))
 		}
+		if !null {
+			s, ok = l.text(v)
+		}
+		p.texts -= int64(len(s))
 		c.Text = append(c.Text, s)
 		if c.Null != nil {
-			c.Null = append(c.Null, !ok)
+			c.Null = append(c.Null, null)
 		}
 	case Time:
-		t, ok := x.(int64)
-		if !ok {
-			t = NoTime
+		t := int64(NoTime)
+		if !null {
+			t, ok = l.time(v)
 		}
 		c.Time = append(c.Time, t)
 	}
+	if !ok {
+		p.wrong = p.conflict(l, c, v)
+	}
+}
+
+// conflict says which value its kind does not have.
+func (p *parquetReader) conflict(l *leaf, c *Column, v parquet.Value) error {
+	row := p.row + c.Len()
+	switch {
+	case l.whole && l.kind == Number:
+		return fault.New(fault.Invalid, "%s: row %d: column %q: %s is beyond 2^53, where a number does not hold every digit", p.name, row, c.Name, l.plain(v)).
+			Do("if it is a code, say kinds: {%s: text}", c.Name)
+	case l.kind == Text:
+		return fault.New(fault.Invalid, "%s: row %d: column %q: %q is not UTF-8", p.name, row, c.Name, clip(string(v.ByteArray())))
+	}
+	return fault.New(fault.Invalid, "%s: row %d: column %q: %q is not a %s", p.name, row, c.Name, clip(v.String()), c.Kind)
 }

@@ -63,6 +63,16 @@ func TestAParquetFileOfAnotherProgramIsRead(t *testing.T) {
 		{"nanoseconds before 1970", parquet.Timestamp(parquet.Nanosecond), parquet.Int64Value(-1), Time, "1969-12-31T23:59:59.999999Z"},
 		{"a time as Spark once wrote it", parquet.Leaf(parquet.Int96Type), parquet.Int96Value(deprecated.Int96{3_600_000_000 & math.MaxUint32, 0, 2_440_589}), Time, "1970-01-02T00:00:03.6Z"},
 		{"text", parquet.String(), parquet.ByteArrayValue([]byte("é")), Text, "é"},
+		{"a word of a set", parquet.Enum(), parquet.ByteArrayValue([]byte("red")), Text, "red"},
+		{"JSON", parquet.JSON(), parquet.ByteArrayValue([]byte(`{"a":1}`)), Text, `{"a":1}`},
+		{"bytes that are text", parquet.Leaf(parquet.ByteArrayType), parquet.ByteArrayValue([]byte("x")), Text, "x"},
+		{"a UUID", parquet.UUID(), parquet.FixedLenByteArrayValue([]byte("\x01\x23\x45\x67\x89\xab\xcd\xef\x01\x23\x45\x67\x89\xab\xcd\xef")), Text, "01234567-89ab-cdef-0123-456789abcdef"},
+		{"a time of day", parquet.Time(parquet.Millisecond), parquet.Int32Value(1500), Number, "1.5"},
+		{"a time of day in nanoseconds", parquet.Time(parquet.Nanosecond), parquet.Int64Value(3_600_000_000_000), Number, "3600"},
+		{"a whole number that float64 does not hold", parquet.Int(64), parquet.Int64Value(9_007_199_254_740_993), Text, "9007199254740993"},
+		{"the largest unsigned number", parquet.Uint(64), parquet.Int64Value(-1), Text, "18446744073709551615"},
+		{"a small unsigned number", parquet.Uint(64), parquet.Int64Value(7), Number, "7"},
+		{"microseconds", parquet.Timestamp(parquet.Microsecond), parquet.Int64Value(1), Time, "1970-01-01T00:00:00.000001Z"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, err := readParquet(foreign(t, "", parquet.Group{"a": c.node}, c.value))
@@ -90,7 +100,7 @@ func TestAnOrderOfColumnsThatIsNotOursIsPassedOver(t *testing.T) {
 }
 
 func TestWhatIsNotAFlatTableIsRefused(t *testing.T) {
-	nested := foreign(t, "", parquet.Group{"a": parquet.Group{"b": parquet.Leaf(parquet.DoubleType)}}, parquet.DoubleValue(1))
+	nested := foreign(t, "", parquet.Group{"a": parquet.List(parquet.Leaf(parquet.DoubleType))}, parquet.DoubleValue(1))
 	whole := foreign(t, "", parquet.Group{"a": parquet.Leaf(parquet.DoubleType)}, parquet.DoubleValue(1))
 	for _, c := range []struct {
 		name string
