@@ -109,6 +109,9 @@ func (b *Bundle) Explain(ctx context.Context, rows *frame.Frame) (Explanation, e
 		}
 		c, err = e.Explain(x)
 		sources = s.pipeline.Sources()
+	case *staged:
+		c, err = s.explain(ctx, rows)
+		sources = s.pipeline.Sources()
 	case RowExplainer:
 		c, err = s.ExplainRows(ctx, rows)
 	default:
@@ -207,6 +210,9 @@ func (b *Bundle) Exact() bool {
 	case *fitted:
 		_, ok := s.estimator.(Explainer)
 		return ok
+	case *staged:
+		_, ok := s.scorer.(RowExplainer)
+		return ok && s.inPlace()
 	case RowExplainer:
 		return true
 	}

@@ -94,9 +94,13 @@ func Hold(ctx context.Context, decoders Decoders, m Manifest, files Files) (*Bun
 func (b *Bundle) open(ctx context.Context, decoders Decoders, files Files) error {
 	name := b.Manifest.Estimator
 	var err error
-	if read, ok := decoders.Scorers[name]; ok && !slices.Contains(files.Names(), PipelineFile) {
+	read, alone := decoders.Scorers[name]
+	switch {
+	case alone && slices.Contains(files.Names(), PipelineFile):
+		b.scorer, err = b.openStaged(ctx, read, files)
+	case alone:
 		b.scorer, err = read(ctx, b.Manifest, files)
-	} else {
+	default:
 		b.scorer, err = openFitted(decoders, name, files)
 	}
 	if err != nil {
@@ -171,8 +175,11 @@ func (f *fitted) Close() error {
 // features are the names of what an estimator reads: of the pipeline's results, or the
 // columns themselves.
 func features(s Scorer) []string {
-	if f, ok := s.(*fitted); ok {
-		return f.pipeline.Names()
+	switch s := s.(type) {
+	case *fitted:
+		return s.pipeline.Names()
+	case *staged:
+		return s.pipeline.Names()
 	}
 	in := s.Inputs()
 	out := make([]string, len(in))

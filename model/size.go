@@ -28,10 +28,13 @@ func (b *Bundle) Waits() bool {
 	return ok
 }
 
-// inner is what scores: the estimator where there is a pipeline before it.
+// inner is what scores, without the pipeline before it.
 func (b *Bundle) inner() any {
-	if f, ok := b.scorer.(*fitted); ok {
-		return f.estimator
+	switch s := b.scorer.(type) {
+	case *fitted:
+		return s.estimator
+	case *staged:
+		return s.scorer
 	}
 	return b.scorer
 }
