@@ -7,16 +7,19 @@ bit for bit.
     p = pipeline.load("pipeline.json")
     x = p.transform({"hotel": ["City Hotel", None], "adr": [99.5, 120.0]})   # float32, a row each
 
-What is not known here is refused by name."""
+A pipeline that has golden rows in it is tried on them while it is loaded, and refused where a
+bit differs. What is not known here is refused by name."""
 
 from __future__ import annotations
 
+import base64
 import datetime
 import json
 import math
 import os
 import re
-from typing import Any, Dict, List, Mapping, Optional, Union
+import unicodedata
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 
@@ -66,6 +69,10 @@ class Pipeline:
             raise errors.Invalid("the pipeline has %d steps and learned %d" % (len(steps), len(states)))
         self._steps = [_step(i, s, st) for i, (s, st) in enumerate(zip(steps, states))]
         self.features: "List[str]" = list(self._run(_empty(self.inputs), 0))
+        self._golden: "Optional[_Golden]" = None
+        if document.get("golden") is not None:
+            self._golden = _Golden(document["golden"], self.inputs, self.features)
+            self._golden.compare(self._matrix(self._golden.columns, self._golden.rows))
 
     def transform(self, rows: Rows) -> Array:
         """The features of the rows: float32, NaN where missing, a row each.
@@ -75,6 +82,19 @@ class Pipeline:
         as ISO 8601 has it or whole microseconds since 1970; without a zone it is UTC."""
         columns, n = _columns(rows, self.inputs)
         return self._matrix(columns, n)
+
+    def check(self, session: Any) -> None:
+        """Refuses a session of onnxruntime whose features of the golden rows are others."""
+        if self._golden is None:
+            raise errors.Invalid("the pipeline has no golden rows", do="fit it again with this version of Flyball")
+        feed: "Dict[str, Array]" = {}
+        for name, c in self._golden.columns.items():
+            if isinstance(c, Text):
+                feed[name + ".missing"] = (c.places < 0).reshape(-1, 1)
+                c = np.array(c.words + [""], dtype=object)[c.places]
+            feed[name] = c.reshape(-1, 1)
+        taken = [i.name for i in session.get_inputs()] + [i.name for i in session.get_overridable_initializers()]
+        self._golden.compare(session.run(None, {name: feed[name] for name in feed if name in taken})[0])
 
     def _matrix(self, columns: "Dict[str, Any]", n: int) -> Array:
         out = np.empty((n, len(self.features)), dtype=np.float32)
@@ -227,11 +247,124 @@ class _OneHot(_Step):
         return {n: (place == i).astype(np.float64) for i, n in enumerate(names)}
 
 
+class _TargetEncode(_Step):
+    def make(self, k: int, name: str, c: Any) -> "Dict[str, Any]":
+        kept, means = self.state["kept"][k], self.state["means"][k]
+        places = {w: i for i, w in enumerate(kept)}
+        out: "Dict[str, Any]" = {}
+        for j, of in enumerate(means):
+            one = name if len(means) == 1 else "%s_%d" % (name, j)
+            out[one] = c.each({w: of[i] for w, i in places.items()}, of[len(kept)], of[len(kept) + 1])
+        return out
+
+
+class _Log(_Step):
+    def make(self, k: int, name: str, c: Any) -> "Dict[str, Any]":
+        of = arithmetic.log1p if self.spec.get("strategy") == "log1p" else arithmetic.log
+        return {name: _finite(of(c))}
+
+
+class _Interactions(_Step):
+    def apply(self, t: _Table) -> None:
+        for i, a in enumerate(self.columns):
+            for b in self.columns[i + 1 :]:
+                t.put("", {a + "*" + b: _finite(t.standing[a] * t.standing[b])}, False)
+
+
+class _Hashed(_Step):
+    """A step whose columns are features of each row's text, by numbers that values gives."""
+
+    def values(self, k: int, word: str) -> "List[Tuple[int, float]]":
+        raise NotImplementedError
+
+    def make(self, k: int, name: str, c: Any) -> "Dict[str, Any]":
+        features: int = self.spec["features"]
+        table: Array = np.zeros((len(c.words) + 1, features))
+        for i, word in enumerate(c.words):
+            for at, x in self.values(k, word):
+                table[i, at] = x
+        return {"%s_%d" % (name, j): table[:, j][c.places] for j in range(features)}
+
+
+class _Hash(_Hashed):
+    def values(self, k: int, word: str) -> "List[Tuple[int, float]]":
+        h = _murmur3(word)
+        return [(abs(h) % self.spec["features"], -1.0 if h < 0 else 1.0)]
+
+
+class _TextStep(_Hashed):
+    def values(self, k: int, word: str) -> "List[Tuple[int, float]]":
+        fewest, most = self.spec.get("ngrams") or (1, 1)
+        weights, words = self.state["weights"][k], _words(word)
+        counts: "Dict[int, float]" = {}
+        for n in range(fewest, most + 1):
+            for i in range(len(words) - n + 1):
+                at = abs(_murmur3(" ".join(words[i : i + n]))) % len(weights)
+                counts[at] = counts.get(at, 0.0) + 1.0
+        length = 0.0
+        for at in sorted(counts):
+            x = counts[at] * weights[at]
+            length += x * x
+        length = math.sqrt(length)
+        if not 0 < length < math.inf:
+            return []
+        return [(at, n * weights[at] / length) for at, n in counts.items()]
+
+
+def _words(text: str) -> "List[str]":
+    """The runs of two or more letters, digits and _, each character made lower by itself."""
+    out: "List[str]" = []
+    run: "List[str]" = []
+    for c in text + " ":
+        if c == "_" or unicodedata.category(c)[0] in "LN":
+            run.append(c.lower()[0])
+            continue
+        if len(run) > 1:
+            out.append("".join(run))
+        run = []
+    return out
+
+
+def _murmur3(text: str) -> int:
+    """MurmurHash3_x86_32 with seed 0, by Austin Appleby (public domain), of the UTF-8; signed."""
+    b = text.encode("utf-8", "replace")
+    h, mask = 0, 0xFFFFFFFF
+
+    def mixed(k: int) -> int:
+        k = k * 0xCC9E2D51 & mask
+        return (k << 15 | k >> 17) * 0x1B873593 & mask
+
+    whole = len(b) // 4 * 4
+    for i in range(0, whole, 4):
+        h ^= mixed(int.from_bytes(b[i : i + 4], "little"))
+        h = ((h << 13 | h >> 19) * 5 + 0xE6546B64) & mask
+    h ^= mixed(int.from_bytes(b[whole:], "little")) ^ len(b)
+    h = (h ^ h >> 16) * 0x85EBCA6B & mask
+    h = (h ^ h >> 13) * 0xC2B2AE35 & mask
+    h ^= h >> 16
+    return h - (1 << 32) if h >> 31 else h
+
+
+# After how much a part of a time comes again.
+_PERIODS = {"month": 12, "day": 31, "weekday": 7, "hour": 24, "minute": 60, "yearday": 366}
+
+
+def _circle(of: Any, period: int) -> Array:
+    """The sine or cosine of each value of a part, as float32; what is nearer to 0 than 1e-9 is 0."""
+    out = [of(2 * math.pi * v / period) for v in range(period + 1)]
+    return np.array([0.0 if abs(x) < 1e-9 else float(np.float32(x)) for x in out])
+
+
 class _Datetime(_Step):
     def make(self, k: int, name: str, c: Any) -> "Dict[str, Any]":
         parts = _calendar(c)
         out: "Dict[str, Any]" = {}
         for part in self.spec["parts"]:
+            if self.spec.get("cyclic"):
+                for word, of in (("sin", math.sin), ("cos", math.cos)):
+                    x = _circle(of, _PERIODS[part])[parts[part]]
+                    out["%s_%s_%s" % (name, part, word)] = np.where(c == _NO_TIME, np.nan, x)
+                continue
             out[name + "_" + part] = np.where(c == _NO_TIME, np.nan, parts[part].astype(np.float64))
         return out
 
@@ -239,7 +372,40 @@ class _Datetime(_Step):
 _STEPS = {
     "select": _Select, "expr": _Expr, "impute": _Impute, "scale": _Scale, "clip": _Clip,
     "bucketize": _Bucketize, "ordinal": _Ordinal, "one_hot": _OneHot, "datetime": _Datetime,
+    "target_encode": _TargetEncode, "log": _Log, "interactions": _Interactions, "hash": _Hash, "text": _TextStep,
 }  # fmt: skip
+
+
+class _Golden:
+    """Rows, and the features that they came to where the pipeline was fitted."""
+
+    def __init__(self, golden: "Mapping[str, Any]", inputs: "Mapping[str, str]", features: "List[str]"):
+        self.rows: int = golden["rows"]
+        self.features = features
+        self.want: Array = np.frombuffer(base64.b64decode(golden["features"]), "<u4")
+        self.columns: "Dict[str, Any]" = {}
+        for (name, kind), values in zip(inputs.items(), golden["inputs"]):
+            if kind != "text":
+                values = np.frombuffer(base64.b64decode(values), "<f8" if kind == "number" else "<i8")
+            if len(values) != self.rows:
+                raise errors.Invalid("the golden rows of the pipeline do not have %d values of %r" % (self.rows, name))
+            self.columns[name] = _KINDS[kind](name, values)
+        if len(self.columns) != len(inputs) or len(self.want) != self.rows * len(features):
+            raise errors.Invalid("the golden rows of the pipeline have other columns than it takes and makes")
+
+    def compare(self, got: Array) -> None:
+        """Refuses features whose bits are not those."""
+        bits = np.ascontiguousarray(got, dtype=np.float32).reshape(-1).view(np.uint32)
+        if len(bits) != len(self.want):
+            raise errors.Invalid("the golden rows of the pipeline come to %d values, not %d" % (len(bits), len(self.want)))
+        for at in np.nonzero(bits != self.want)[0]:
+            row, k = divmod(int(at), len(self.features))
+            raise errors.Invalid(
+                "the pipeline does not make here what it made where it was fitted",
+                "golden row %d, feature %r is %r, not %r"
+                % (row, self.features[k], float(bits.view(np.float32)[at]), float(self.want.view(np.float32)[at])),
+                "fit it again with the version of Flyball that this SDK is of",
+            )
 
 
 def _step(i: int, spec: "Mapping[str, Any]", state: "Mapping[str, Any]") -> _Step:

@@ -2,6 +2,27 @@
 
 package export
 
+import "math"
+
+// periods are after how much a part of a time comes again.
+var periods = map[string]int{"month": 12, "day": 31, "weekday": 7, "hour": 24, "minute": 60, "yearday": 366}
+
+// circle is the sine and cosine of each value of a part, as float32; what is nearer to 0
+// than 1e-9 is 0.
+func circle(period int) (sin, cos []float64) {
+	near := func(x float64) float64 {
+		if math.Abs(x) < 1e-9 {
+			return 0
+		}
+		return float64(float32(x))
+	}
+	for v := range period + 1 {
+		angle := 2 * math.Pi * float64(v) / float64(period)
+		sin, cos = append(sin, near(math.Sin(angle))), append(cos, near(math.Cos(angle)))
+	}
+	return sin, cos
+}
+
 // calendar is the parts of times in microseconds since 1970, in whole numbers: the
 // civil date of a day count, as https://howardhinnant.github.io/date_algorithms.html has
 // it, where the year begins in March.

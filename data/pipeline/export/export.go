@@ -24,6 +24,8 @@ type learned struct {
 	Edges  [][]float64 `json:"edges"`
 	Kept   [][]string  `json:"kept"`
 	Rare   [][]string  `json:"rare"`
+
+	Means [][][]float64 `json:"means"`
 }
 
 // column is a name that stands, and where in the graph its values are. Every value has
@@ -50,13 +52,14 @@ type writer struct {
 // microseconds since 1970 in UTC, and the lowest int64 where missing. A text has a second
 // input, its name and ".missing", of bool; left out, no text is missing. What stands in
 // the place of a missing text does not matter. The names of the features, the kinds of
-// the inputs and the pipeline's digest are in the model's metadata.
+// the inputs, the golden rows and the pipeline's digest are in the model's metadata.
 //
 // A step that ONNX cannot compute is a Refused fault that names it.
 func ONNX(f *pipeline.Fitted) ([]byte, error) {
 	var in struct {
-		Spec   pipeline.Spec `json:"spec"`
-		States []learned     `json:"states"`
+		Spec   pipeline.Spec   `json:"spec"`
+		States []learned       `json:"states"`
+		Golden json.RawMessage `json:"golden"`
 	}
 	if err := json.Unmarshal(f.Encode(), &in); err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "the pipeline cannot be read back")
@@ -77,7 +80,7 @@ func ONNX(f *pipeline.Fitted) ([]byte, error) {
 		return nil, err
 	}
 	w.output(w.columns)
-	return w.model(f), nil
+	return w.model(f, in.Golden), nil
 }
 
 func refuse(what, why string) error {

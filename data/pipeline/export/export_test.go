@@ -53,6 +53,12 @@ func everything() pipeline.Spec {
 			{Name: "at", Kind: frame.Time}, {Name: "seen", Kind: frame.Time},
 		},
 		Steps: []pipeline.Step{
+			{Op: "log", In: in("x"), As: "logx"},
+			{Op: "log", In: in("y"), As: "log1py", Strategy: "log1p"},
+			{Op: "interactions", In: in("x", "y", "z")},
+			{Op: "target_encode", In: in("city"), As: "city mean", Smooth: 3},
+			{Op: "target_encode", In: in("agent"), As: "agent mean"},
+			{Op: "datetime", In: in("at"), As: "when", Parts: []string{"month", "day", "weekday", "hour", "minute", "yearday"}, Cyclic: true},
 			{Op: "expr", As: "ratio", Expr: `city == "b" ? x / y : log(max(1, z))`},
 			{Op: "expr", As: "many", Expr: `-x ** 2 + (1 < y < 3 and not (city in ["a", 'c']) ? 0.5 : mod(y, 3)) * min(x, y, 7)`},
 			{Op: "expr", As: "rounded", Expr: `round(x) + floor(y) - ceil($env["lead time"]) + abs(x)`},
@@ -239,7 +245,7 @@ func TestAllConsumersMakeTheSameBits(t *testing.T) {
 	if os.Getenv("FLYBALL_LONG") != "" {
 		n = 1_000_000
 	}
-	f, err := pipeline.Fit(t.Context(), everything(), randomRows(2, 5000), pipeline.Options{})
+	f, err := pipeline.Fit(t.Context(), everything(), randomRows(2, 5000), pipeline.Options{Target: classes(5000, 2), Classes: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,6 +279,62 @@ func TestAllConsumersMakeTheSameBits(t *testing.T) {
 	}
 	if !slices.Equal(got.Names, f.Names()) || !slices.Equal(got.ONNXNames, f.Names()) {
 		t.Errorf("the features are called %q and %q, not %q", got.Names, got.ONNXNames, f.Names())
+	}
+}
+
+// classes are made-up labels of n rows.
+func classes(n, k int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = float64(i * i % 7 % k)
+	}
+	return out
+}
+
+func TestPythonHashesAndWeighsWordsAsGoDoes(t *testing.T) {
+	n := 20_000
+	if os.Getenv("FLYBALL_LONG") != "" {
+		n = 400_000
+	}
+	texts := func(seed uint64, n int) *frame.Frame {
+		r := rand.New(rand.NewPCG(seed, 9))
+		parts := []string{"Late", "arrival", "with", "a", "DOG", "ÄÖ", "ß", "İstanbul", "日本", "x_1", "²", "é", "--", "!", "\n", "room", "42", "Σας", "I"}
+		text, null := make([]string, n), make([]bool, n)
+		for i := range text {
+			if null[i] = r.IntN(10) == 0; null[i] {
+				continue
+			}
+			for range r.IntN(8) {
+				text[i] += parts[r.IntN(len(parts))] + []string{" ", ",", "", "  "}[r.IntN(4)]
+			}
+		}
+		return frame.New(frame.TextColumn("note", text, null), randomTexts(r, "city", n, seed))
+	}
+	spec := pipeline.Spec{
+		Inputs: pipeline.Fields{{Name: "note", Kind: frame.Text}, {Name: "city", Kind: frame.Text}},
+		Steps: []pipeline.Step{
+			{Op: "target_encode", In: []string{"city"}, As: "mean"},
+			{Op: "hash", In: []string{"city"}, Features: 8, As: "h"},
+			{Op: "text", In: []string{"note"}, Features: 32, Words: []int{1, 3}, As: "w"},
+			{Op: "scale", In: []string{"w_3", "h_2"}},
+			{Op: "hash", In: []string{"city"}, Features: 5},
+			{Op: "text", In: []string{"note"}, Features: 7},
+		},
+	}
+	f, err := pipeline.Fit(t.Context(), spec, texts(2, 3000), pipeline.Options{Target: classes(3000, 3), Classes: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := texts(3, n)
+	m, _, err := f.Transform(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := consume(t, f, rows, m.Data, nil); got.Python.Differ != 0 || !slices.Equal(got.Names, f.Names()) {
+		t.Errorf("%d values differ, the first: %s", got.Python.Differ, got.Python.First)
+	}
+	if _, err := ONNX(f); !fault.Is(err, fault.Refused) || !strings.Contains(err.Error(), "step 2 (hash)") {
+		t.Errorf("ONNX: %v", err)
 	}
 }
 

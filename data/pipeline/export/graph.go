@@ -195,7 +195,7 @@ func declare(name string, kind uint64, rows string, columns int) []byte {
 }
 
 // model is the whole file, of the columns that the graph's output has.
-func (w *writer) model(f *pipeline.Fitted) []byte {
+func (w *writer) model(f *pipeline.Fitted, golden []byte) []byte {
 	g := append([]byte(nil), w.nodes...)
 	g = text(g, 2, "pipeline")
 	g = append(append(g, w.constants...), w.inputs...)
@@ -211,7 +211,11 @@ func (w *writer) model(f *pipeline.Fitted) []byte {
 	}
 	kinds, _ := json.Marshal(pipeline.Fields(f.Inputs()))
 	names, _ := json.Marshal(f.Names())
-	for _, m := range [][2]string{{"flyball.pipeline", f.Digest()}, {"flyball.inputs", string(kinds)}, {"flyball.features", string(names)}} {
+	about := [][2]string{{"flyball.pipeline", f.Digest()}, {"flyball.inputs", string(kinds)}, {"flyball.features", string(names)}}
+	if golden != nil {
+		about = append(about, [2]string{"flyball.golden", string(golden)})
+	}
+	for _, m := range about {
 		b = message(b, 14, text(text(nil, 1, m[0]), 2, m[1]))
 	}
 	return b

@@ -45,7 +45,7 @@ func table(t *testing.T, f *pipeline.Fitted, rows *frame.Frame, chunk int) []byt
 }
 
 func TestATableHoldsTheFeaturesInTheirOrderAndBits(t *testing.T) {
-	f, err := pipeline.Fit(t.Context(), everything(), randomRows(2, 2000), pipeline.Options{})
+	f, err := pipeline.Fit(t.Context(), everything(), randomRows(2, 2000), pipeline.Options{Target: classes(2000, 2), Classes: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

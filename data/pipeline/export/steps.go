@@ -3,7 +3,9 @@
 package export
 
 import (
+	"encoding/binary"
 	"math"
+	"strconv"
 
 	"flyball/data/frame"
 	"flyball/data/pipeline"
@@ -91,6 +93,14 @@ func (w *writer) step(s pipeline.Step, st learned) error {
 	case "select":
 		w.columns = in
 		return nil
+	case "interactions":
+		for i, a := range in {
+			for _, b := range in[i+1:] {
+				name := a.Name + "*" + b.Name
+				w.put("", name, numberColumn(name, w.finite(w.node("Mul", a.at, b.at))))
+			}
+		}
+		return nil
 	case "expr":
 		x, err := w.expression(s.Expr)
 		if err != nil {
@@ -133,6 +143,13 @@ func (w *writer) make(s pipeline.Step, st learned, k int, c column) ([]column, e
 		return one(w.clip(c.at, s.Min, s.Max))
 	case "bucketize":
 		return one(w.bucketize(c.at, st.Edges[k]))
+	case "log":
+		if s.Strategy == "log1p" {
+			return one(w.finite(w.log1p(c.at)))
+		}
+		return one(w.finite(w.node("Log", c.at)))
+	case "target_encode":
+		return w.targetEncode(name, c, st.Kept[k], st.Means[k]), nil
 	case "ordinal":
 		place := w.cast(w.place(c, st.Kept[k]), float64Kind)
 		return one(w.node("Where", c.missing, w.reals(math.NaN()), place))
@@ -194,6 +211,28 @@ func (w *writer) oneHot(name string, c column, kept []string) []column {
 	return out
 }
 
+// look is the value of a table for each place.
+func (w *writer) look(table []float64, place string) string {
+	raw := make([]byte, 0, 8*len(table))
+	for _, x := range table {
+		raw = binary.LittleEndian.AppendUint64(raw, math.Float64bits(x))
+	}
+	return w.node("Gather", w.constant(float64Kind, raw, len(table)), place)
+}
+
+// targetEncode is the mean of each category, then that of the unseen and of the missing.
+func (w *writer) targetEncode(name string, c column, kept []string, means [][]float64) []column {
+	place := w.node("Where", c.missing, w.wholes(int64(len(kept)+1)), w.place(c, kept))
+	if len(means) == 1 {
+		return []column{numberColumn(name, w.look(means[0], place))}
+	}
+	out := make([]column, len(means))
+	for j := range means {
+		out[j] = numberColumn(name+"_"+strconv.Itoa(j), w.look(means[j], place))
+	}
+	return out
+}
+
 // datetime writes the parts of the times, in UTC.
 func (w *writer) datetime(s pipeline.Step, name string, c column) ([]column, error) {
 	d := w.calendar(c.at)
@@ -203,8 +242,13 @@ func (w *writer) datetime(s pipeline.Step, name string, c column) ([]column, err
 		if !ok {
 			return nil, fault.New(fault.Refused, "the part %q is not known here", part)
 		}
-		x := w.node("Where", c.missing, w.reals(math.NaN()), w.cast(at, float64Kind))
-		out = append(out, numberColumn(name+"_"+part, x))
+		there := func(x string) string { return w.node("Where", c.missing, w.reals(math.NaN()), x) }
+		if s.Cyclic {
+			sin, cos := circle(periods[part])
+			out = append(out, numberColumn(name+"_"+part+"_sin", there(w.look(sin, at))), numberColumn(name+"_"+part+"_cos", there(w.look(cos, at))))
+			continue
+		}
+		out = append(out, numberColumn(name+"_"+part, there(w.cast(at, float64Kind))))
 	}
 	return out, nil
 }

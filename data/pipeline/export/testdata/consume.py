@@ -69,6 +69,7 @@ if os.path.exists(path("pipeline.onnx")):
     for at in range(0, len(want) // max(1, len(p.features)), 20000):
         got.append(s.run(["features"], {n: v[at : at + 20000] for n, v in feed.items()})[0])
     out["onnx"] = differ(np.concatenate(got))
+    p.check(s)
     about = s.get_modelmeta().custom_metadata_map
     out["onnx_names"] = json.loads(about["flyball.features"])
 print(json.dumps(out))
