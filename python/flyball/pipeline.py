@@ -550,6 +550,8 @@ def _moment(v: Any) -> int:
         if zone and zone != "Z":
             shift = (int(zone[1:3]) * 60 + int(zone[4:6])) * (60_000_000 if zone[0] == "+" else -60_000_000)
         return int(at) - shift
+    if isinstance(v, (int, np.integer)) and not isinstance(v, bool):
+        return int(v)
     if isinstance(v, np.datetime64):
         return int(v.astype("datetime64[us]").astype(np.int64))
     if isinstance(v, datetime.datetime):

@@ -2,6 +2,7 @@
 """What flyball.pipeline takes, gives and refuses. That its bits are those of Flyball is tested
 beside the pipeline, in Go."""
 
+import base64
 import datetime
 import json
 import unittest
@@ -107,6 +108,62 @@ class Features(unittest.TestCase):
         with self.assertRaises(flyball.Invalid) as caught:
             self.p.transform({"x": [1], "city": ["a", "b"], "at": [None]})
         self.assertIn("column 'city' has 2 rows", str(caught.exception))
+
+
+def golden(x=1.5):
+    """Two golden rows, the second with everything missing."""
+    nan = float("nan")
+    want = np.array([[x, 1, 0, 0, 0, 1, 103], [nan, 0, 0, 0, nan, nan, nan]], dtype="<f4")
+    b64 = lambda a: base64.b64encode(a.tobytes()).decode()  # noqa: E731
+    return {
+        "rows": 2,
+        "inputs": [b64(np.array([1.5, nan], "<f8")), ["a", None], b64(np.array([0, -(2**63)], "<i8"))],
+        "features": b64(want),
+    }
+
+
+class Session:
+    """A session of onnxruntime that gives what it is told to."""
+
+    def __init__(self, gives):
+        self.gives, self.fed = gives, None
+
+    def get_inputs(self):
+        return [type("Input", (), {"name": n}) for n in ("x", "city", "at")]
+
+    def get_overridable_initializers(self):
+        return [type("Input", (), {"name": "city.missing"})]
+
+    def run(self, _, feed):
+        self.fed = feed
+        return [self.gives]
+
+
+class Golden(unittest.TestCase):
+    def test_rows_that_come_out_the_same_are_taken(self):
+        changed(golden=golden())
+
+    def test_a_bit_that_differs_is_refused(self):
+        with self.assertRaises(flyball.Invalid) as caught:
+            changed(golden=golden(x=1.5000001))
+        self.assertIn("golden row 0, feature 'x' is 1.5, not 1.5", str(caught.exception))
+
+    def test_rows_of_another_shape_are_refused(self):
+        for keys in ({"rows": 3}, {"features": ""}, {"inputs": golden()["inputs"][:2]}):
+            with self.assertRaises(flyball.Invalid):
+                changed(golden={**golden(), **keys})
+
+    def test_a_session_is_held_to_them(self):
+        p = changed(golden=golden())
+        good = p.transform([{"x": 1.5, "city": "a", "at": 0}, {"x": None, "city": None, "at": None}])
+        s = Session(good)
+        p.check(s)
+        self.assertEqual(s.fed["city.missing"].tolist(), [[False], [True]])
+        good[0, 0] = 2
+        with self.assertRaises(flyball.Invalid):
+            p.check(s)
+        with self.assertRaises(flyball.Invalid):
+            changed().check(s)
 
 
 class Refused(unittest.TestCase):
