@@ -163,8 +163,11 @@ const FewRows = 1024
 
 // Pipeline is what makes the features; nil where the model takes columns as they are.
 func (b *Bundle) Pipeline() *pipeline.Fitted {
-	if f, ok := b.scorer.(*fitted); ok {
-		return f.pipeline
+	switch s := b.scorer.(type) {
+	case *fitted:
+		return s.pipeline
+	case *staged:
+		return s.pipeline
 	}
 	return nil
 }

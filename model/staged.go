@@ -63,21 +63,20 @@ func (s *staged) Inputs() []frame.Field { return s.pipeline.Inputs() }
 func (s *staged) Outputs() int { return s.scorer.Outputs() }
 
 func (s *staged) Score(ctx context.Context, rows *frame.Frame) (Scores, error) {
-	features, unseen, err := s.features(rows)
+	x, unseen, err := s.pipeline.Transform(rows)
 	if err != nil {
 		return Scores{}, err
 	}
-	out, err := s.scorer.Score(ctx, features)
+	out, err := s.scorer.Score(ctx, s.table(x))
 	out.Unseen = unseen
+	if x.Rows <= FewRows {
+		out.Features = x
+	}
 	return out, err
 }
 
-// features are the rows as the scorer takes them.
-func (s *staged) features(rows *frame.Frame) (*frame.Frame, []pipeline.Unseen, error) {
-	x, unseen, err := s.pipeline.Transform(rows)
-	if err != nil {
-		return nil, nil, err
-	}
+// table is features as the scorer takes them.
+func (s *staged) table(x pipeline.Matrix) *frame.Frame {
 	cols := make([]frame.Column, x.Cols)
 	for j := range cols {
 		v := make([]float64, x.Rows)
@@ -86,7 +85,7 @@ func (s *staged) features(rows *frame.Frame) (*frame.Frame, []pipeline.Unseen, e
 		}
 		cols[j] = frame.NumberColumn(s.columns[j].Name, v)
 	}
-	return frame.WithRows(x.Rows, cols...), unseen, nil
+	return frame.WithRows(x.Rows, cols...)
 }
 
 // explain is what the features add, in the order of the pipeline; a Refused fault where
@@ -96,11 +95,11 @@ func (s *staged) explain(ctx context.Context, rows *frame.Frame) (Contributions,
 	if !ok || !s.inPlace() {
 		return Contributions{}, fault.New(fault.Refused, "the model does not know what its features add")
 	}
-	features, _, err := s.features(rows)
+	x, _, err := s.pipeline.Transform(rows)
 	if err != nil {
 		return Contributions{}, err
 	}
-	return e.ExplainRows(ctx, features)
+	return e.ExplainRows(ctx, s.table(x))
 }
 
 // inPlace reports whether the scorer's columns are in the order of the features.
