@@ -235,11 +235,12 @@ func (p *plan) put(s *step, made []column, at int) error {
 	return nil
 }
 
-// readLater reports whether a step after i reads one of the columns.
+// readLater reports whether a step after i reads, or may read, one of the columns.
 func (p *plan) readLater(i int, columns []column) bool {
 	read := map[string]bool{}
 	for _, s := range p.steps[i+1:] {
-		if s.op == opExpr && strings.Contains(s.spec.Expr, "$env") {
+		if s.op == opExpr && (strings.Contains(s.spec.Expr, env) ||
+			slices.ContainsFunc(columns, func(c column) bool { return strings.Contains(s.spec.Expr, c.Name) })) {
 			return true
 		}
 		if s.op != opSelect {
