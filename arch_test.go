@@ -22,7 +22,7 @@ var floors = [][]string{
 	{"blob", "chart", "event", "examples", "fault", "ident", "python", "search", "stat", "unit"}, // ground; fault alone is below the others
 	{"blob/artifact", "data/frame", "governance/audit", "job"},
 	{"data/dataset", "data/pipeline", "experiment", "governance/duty", "model/registry"},
-	{"data/pipeline/export", "experiment/archive", "governance/retention", "model", "model/shap", "serving/prediction", "serving/release"},
+	{"data/pipeline/export", "data/source", "experiment/archive", "governance/retention", "model", "model/shap", "serving/prediction", "serving/release"},
 	{"model/constant", "model/lightgbm", "model/linear", "model/onnx", "model/tree", "model/worker"},
 	{"model/xgboost"},
 	{"model/formats", "model/mlmodel"},
@@ -33,8 +33,8 @@ var floors = [][]string{
 	{"serving", "serving/batch", "training"},
 	{"loop"},
 	{"spec"},
-	{"experiment/mlflowimport", "serving/predictionlog", "store", "training/executor/local"}, // edges
-	{"control"},
+	{"data/source/postgres", "experiment/mlflowimport", "serving/predictionlog", "store", "training/executor/local"}, // edges
+	{"control", "data/source/remote"},
 	{"api", "api/wire"},
 	{"client"},
 	{"api/oip/inference"},

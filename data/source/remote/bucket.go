@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package remote
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"gocloud.dev/blob"
+	"gocloud.dev/blob/s3blob"
+	"gocloud.dev/gcerrors"
+
+	"flyball/data/frame"
+	"flyball/data/source"
+	"flyball/fault"
+)
+
+// maxObjects bounds how many objects one source may have.
+const maxObjects = 100_000
+
+// bucketOf opens a bucket with what the environment says of the account: AWS_REGION,
+// AWS_ACCESS_KEY_ID and the rest. With AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_S3 it is one
+// of another provider, whose buckets are asked for in the path.
+func bucketOf(ctx context.Context, name string) (*blob.Bucket, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "s3://%s: the settings of S3 in the environment cannot be read", name)
+	}
+	if cfg.Region == "" {
+		cfg.Region = "us-east-1"
+	}
+	own := os.Getenv("AWS_ENDPOINT_URL_S3") + os.Getenv("AWS_ENDPOINT_URL")
+	client := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = own != "" })
+	b, err := s3blob.OpenBucket(ctx, client, name, nil)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "s3://%s cannot be opened", name)
+	}
+	return b, nil
+}
+
+// openBucket finds the objects that a source names. They are read in the order of their
+// keys.
+func openBucket(ctx context.Context, at place, opts frame.CSVOptions) (*source.Set, error) {
+	b, err := bucketOf(ctx, at.host)
+	if err != nil {
+		return nil, err
+	}
+	set, err := listed(ctx, b, at, opts)
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	set.OnClose(b)
+	return set, nil
+}
+
+func listed(ctx context.Context, b *blob.Bucket, at place, opts frame.CSVOptions) (*source.Set, error) {
+	names, err := objects(ctx, b, at)
+	if err != nil {
+		return nil, err
+	}
+	set := &source.Set{}
+	for _, o := range names {
+		set.Parts = append(set.Parts, source.File(o.name, object(ctx, b, at, o), opts))
+	}
+	return set, nil
+}
+
+// found is one object: its key, and its name below the source's folder.
+type found struct {
+	key, name string
+	size      int64
+}
+
+func objects(ctx context.Context, b *blob.Bucket, at place) ([]found, error) {
+	pattern, err := source.ParsePattern(at.path)
+	if err != nil {
+		return nil, err
+	}
+	wild := strings.ContainsAny(at.path, "*?[")
+	prefix := pattern.Base
+	if prefix != "" {
+		prefix += "/"
+	}
+	ask := prefix
+	if !wild {
+		ask = at.path
+	}
+	var out []found
+	for list := b.List(&blob.ListOptions{Prefix: ask}); ; {
+		o, err := list.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, problem(err, at)
+		}
+		name := strings.TrimPrefix(o.Key, prefix)
+		if o.IsDir || strings.HasSuffix(o.Key, "/") || !pattern.Match(name) {
+			continue
+		}
+		if !wild && o.Key != at.path { // a folder: its own name says nothing
+			name = strings.TrimPrefix(strings.TrimPrefix(o.Key, at.path), "/")
+		}
+		if len(out) == maxObjects {
+			return nil, fault.New(fault.TooLarge, "%s has more than %d objects", at.text, maxObjects)
+		}
+		out = append(out, found{o.Key, name, o.Size})
+	}
+	if len(out) == 0 {
+		return nil, fault.New(fault.NotFound, "no object is named %s", at.text).
+			Do("of a folder, objects are read that end with .csv, .tsv, .parquet, .pq or .zip, and .gz or .zst after it")
+	}
+	slices.SortFunc(out, func(a, b found) int { return strings.Compare(a.name, b.name) })
+	return out, nil
+}
+
+// object is an object as a file.
+func object(ctx context.Context, b *blob.Bucket, at place, o found) frame.Source {
+	return frame.Source{
+		Name: "s3://" + at.host + "/" + o.key,
+		Open: func() (io.ReadCloser, error) {
+			in, err := b.NewReader(ctx, o.key, nil)
+			if err != nil {
+				return nil, problem(err, at)
+			}
+			return in, nil
+		},
+		At: func() (io.ReaderAt, int64, io.Closer, error) {
+			return &ranges{ctx: ctx, bucket: b, key: o.key, at: at}, o.size, io.NopCloser(nil), nil
+		},
+	}
+}
+
+// ranges reads an object at any place, with a request for each piece.
+type ranges struct {
+	ctx    context.Context // of the whole reading
+	bucket *blob.Bucket
+	key    string
+	at     place
+}
+
+// ReadAt is safe for use at once.
+func (r *ranges) ReadAt(p []byte, off int64) (int, error) {
+	in, err := r.bucket.NewRangeReader(r.ctx, r.key, off, int64(len(p)), nil)
+	if err != nil {
+		return 0, problem(err, r.at)
+	}
+	n, err := io.ReadFull(in, p)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
+	return n, errors.Join(err, in.Close())
+}
+
+// problem is an error of the bucket as a fault.
+func problem(err error, at place) error {
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case gcerrors.Code(err) == gcerrors.NotFound:
+		return fault.Wrap(err, fault.NotFound, "%s: there is no such bucket or object", at.text)
+	case gcerrors.Code(err) == gcerrors.PermissionDenied:
+		return caused(err, fault.New(fault.Unavailable, "%s may not be read", at.text)).
+			Do("give the server keys that may: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in its environment")
+	}
+	return caused(err, fault.New(fault.Unavailable, "%s cannot be read", at.text)).
+		Do("see that AWS_REGION, AWS_ENDPOINT_URL and the keys of the server's environment are right")
+}
+
+func caused(err error, f *fault.Error) *fault.Error {
+	f.Cause = err
+	return f
+}
