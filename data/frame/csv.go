@@ -81,33 +81,55 @@ type csvReader struct {
 
 // openCSV reads the file for the kinds of its columns, where they are not all known, and
 // opens it for its rows.
-func openCSV(src Source, opts CSVOptions) (*csvFile, Reader, error) {
+func openCSV(src Source, opts CSVOptions) (Reader, error) {
 	f := &csvFile{src: src, opts: opts}
 	if err := f.options(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	t, cut, first, err := f.start()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if !f.known() {
-		if err := errors.Join(f.infer(cut, first), t.Close()); err != nil {
-			return nil, nil, err
+		_, err := f.infer(cut, first)
+		if err = errors.Join(err, t.Close()); err != nil {
+			return nil, err
 		}
 		fields := f.fields
 		if t, cut, first, err = f.start(); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if len(fields) != len(f.fields) {
-			return nil, nil, errors.Join(fault.New(fault.Conflict, "%s has changed while it was read", src.Name), t.Close())
+			return nil, errors.Join(fault.New(fault.Conflict, "%s has changed while it was read", src.Name), t.Close())
 		}
 		f.fields = fields
 	}
 	if f.how.point == 0 {
 		f.how.point = '.'
 	}
-	r := &csvReader{file: f, text: t, cut: cut, ahead: []block{first}}
-	return f, r, nil
+	return &csvReader{file: f, text: t, cut: cut, ahead: []block{first}}, nil
+}
+
+// inspectCSV is Inspect of a CSV file.
+func inspectCSV(src Source, opts CSVOptions) ([]Seen, error) {
+	f := &csvFile{src: src, opts: opts}
+	if err := f.options(); err != nil {
+		return nil, err
+	}
+	t, cut, first, err := f.start()
+	if err != nil {
+		return nil, err
+	}
+	all, err := f.infer(cut, first)
+	if err = errors.Join(err, t.Close()); err != nil {
+		return nil, err
+	}
+	out := make([]Seen, len(all))
+	for i := range all {
+		_, pinned := opts.Kinds[f.fields[i].Name]
+		out[i] = Seen{Field: f.fields[i], Filled: pinned || all[i].filled}
+	}
+	return out, nil
 }
 
 // start opens the text and reads the head; the block is what comes behind it.
@@ -179,8 +201,8 @@ func (f *csvFile) head(b block) (block, error) {
 // workersFor is how many parse at once.
 func workersFor() int { return min(maxWorkers, runtime.GOMAXPROCS(0)) }
 
-// infer looks at all rows and says what the columns hold.
-func (f *csvFile) infer(cut *splitter, first block) error {
+// infer looks at all rows, says what the columns hold, and gives the evidence for it.
+func (f *csvFile) infer(cut *splitter, first block) ([]evidence, error) {
 	all := make([]evidence, len(f.fields))
 	lookers := []*looker{newLooker(f.src.Name, f.fields, &f.how)}
 	next := []block{first}
@@ -196,7 +218,7 @@ func (f *csvFile) infer(cut *splitter, first block) error {
 		wait()
 		for i := range now {
 			if errs[i] != nil {
-				return errs[i]
+				return nil, errs[i]
 			}
 			for c := range all {
 				all[c].and(&found[i][c])
@@ -205,9 +227,9 @@ func (f *csvFile) infer(cut *splitter, first block) error {
 		}
 	}
 	if !errors.Is(stop, io.EOF) {
-		return stop
+		return nil, stop
 	}
-	return settle(f.src.Name, f.fields, &f.how, all)
+	return all, settle(f.src.Name, f.fields, &f.how, all)
 }
 
 // cutSome cuts the blocks of a turn: two for each worker, so that none waits long for the

@@ -45,8 +45,7 @@ type CSVOptions struct {
 // that is not read to its end leaves the file to the collector of garbage.
 func Open(src Source, opts CSVOptions) (Reader, error) {
 	if !parquetName(src.Name) {
-		_, r, err := openCSV(src, opts)
-		return r, err
+		return openCSV(src, opts)
 	}
 	in, size, closer, err := src.at()
 	if err != nil {
@@ -129,38 +128,36 @@ func OpenBytes(name string, b []byte, opts CSVOptions) (Reader, error) {
 // Seen is what a column of one file holds.
 type Seen struct {
 	Field
-	Filled bool // some value is there. A column without any is of Kind Number, and agrees with every kind
+	Filled bool // some value is there, or the column's kind was given. One without is of Kind Number, and agrees with every kind
 }
 
-// Inspect reads a file and says what its columns hold, in their order. Of a Parquet file
-// only the description is read. A column that opts pins is of that kind, and its values
-// are not looked at.
+// Inspect reads a file once and says what its columns hold, in their order. Of a Parquet
+// file only the description is read. A column that opts pins is of that kind, and its
+// values are not looked at.
 func Inspect(src Source, opts CSVOptions) ([]Seen, error) {
-	r, err := Open(src, opts)
+	if !parquetName(src.Name) {
+		return inspectCSV(src, opts)
+	}
+	in, size, closer, err := src.at()
 	if err != nil {
 		return nil, err
 	}
-	var out []Seen
-	for {
-		f, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if out == nil {
-			for _, field := range f.Fields() {
-				out = append(out, Seen{Field: field})
-			}
-		}
-		for i := range out {
-			c := &f.cols[i]
-			for row := 0; row < f.rows && !out[i].Filled; row++ {
-				out[i].Filled = !c.Missing(row)
-			}
-		}
+	r, err := openParquet(src.Name, in, size, opts)
+	if err = errors.Join(err, closer.Close()); err != nil {
+		return nil, err
 	}
+	out := make([]Seen, len(r.fields))
+	for i, at := range r.at {
+		_, pinned := opts.Kinds[r.leaves[i].name]
+		out[at] = Seen{Field: r.fields[at], Filled: pinned || r.filled(i)}
+	}
+	return out, nil
+}
+
+// Check sees that the options can be: an Invalid fault says which cannot. It looks at no file.
+func (o CSVOptions) Check() error {
+	f := csvFile{opts: o}
+	return f.options()
 }
 
 // And is what a column holds that is s in one file and o in another: the same kind where

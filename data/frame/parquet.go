@@ -147,6 +147,7 @@ type parquetReader struct {
 	fields  []Field
 	leaves  []leaf // by file column
 	at      []int  // field of each file column
+	meta    *format.FileMetaData
 	row     int    // rows that were read before this chunk
 	wrong   error  // of a value that its kind does not have
 	buf     []parquet.Row
@@ -160,12 +161,16 @@ type parquetReader struct {
 // map is an Invalid fault. It is for files of our own: what somebody sent goes through
 // ParquetWithin, as a file can ask for any memory. Where r is an io.Closer it is closed
 // after the last row.
-func OpenParquet(name string, r io.ReaderAt, size int64) (in Reader, err error) {
-	return openParquet(name, r, size, CSVOptions{})
+func OpenParquet(name string, r io.ReaderAt, size int64) (Reader, error) {
+	p, err := openParquet(name, r, size, CSVOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // openParquet opens a file, some of whose columns are wanted as kinds that opts says.
-func openParquet(name string, r io.ReaderAt, size int64, opts CSVOptions) (in Reader, err error) {
+func openParquet(name string, r io.ReaderAt, size int64, opts CSVOptions) (p *parquetReader, err error) {
 	defer damaged(name, &err)
 	if !footed(r, size) {
 		return nil, fault.New(fault.Invalid, "%s is not a Parquet file", name)
@@ -175,7 +180,7 @@ func openParquet(name string, r io.ReaderAt, size int64, opts CSVOptions) (in Re
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "%s is not a Parquet file", name)
 	}
-	p := &parquetReader{name: name}
+	p = &parquetReader{name: name, meta: f.Metadata()}
 	p.closer, _ = r.(io.Closer)
 	if err := p.columns(f, opts); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "%s", name)
@@ -241,6 +246,19 @@ func (p *parquetReader) columns(f *parquet.File, opts CSVOptions) error {
 		p.at[i] = places[l.name]
 	}
 	return nil
+}
+
+// filled reports whether the file does not say that all values of a column are missing.
+func (p *parquetReader) filled(column int) bool {
+	for _, g := range p.meta.RowGroups {
+		if column >= len(g.Columns) {
+			return true
+		}
+		if m := &g.Columns[column].MetaData; m.Statistics.NullCount < m.NumValues {
+			return true
+		}
+	}
+	return false
 }
 
 // flat does each column that holds values, in the file's order.

@@ -37,11 +37,12 @@ func ParquetWithin(name string, b []byte, most int64) (in Reader, err error) {
 	if err := w.weigh(); err != nil {
 		return nil, err
 	}
-	in, err = OpenParquet(name, bytes.NewReader(b), int64(len(b)))
-	if p, ok := in.(*parquetReader); ok {
-		p.texts, p.bounded = w.left, true
+	p, err := openParquet(name, bytes.NewReader(b), int64(len(b)), CSVOptions{})
+	if err != nil {
+		return nil, err
 	}
-	return in, err
+	p.texts, p.bounded = w.left, true
+	return p, nil
 }
 
 // weigher walks a file and takes what reading it needs from what is left.
