@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The numbers of docs/performance.md, one part by its name or all that need no large
 # environment: packages, boosting, server, artifacts, demo. Besides: tracking, serving,
-# trees, lightgbm, onnx, shap, worker. Times are of this machine; ratios travel.
+# trees, lightgbm, onnx, pipeline, shap, worker. Times are of this machine; ratios travel.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
@@ -72,6 +72,15 @@ against() { # program python
 trees() { against trees .cache/venv/bin/python; }
 lightgbm() { against lightgbm .cache/mlflow3/bin/python; }
 shap() { against shap .cache/venv/bin/python; }
+
+# Features, against scikit-learn, and against pandas and DuckDB.
+pipeline() {
+	scripts/setup.sh
+	local data=.cache/data/bin/python sklearn=.cache/onnx/bin/python
+	[ -x "$data" ] || data=
+	[ -x "$sklearn" ] || sklearn=
+	go run ./bench/pipeline -python "$data" -sklearn "$sklearn"
+}
 
 # ONNX against onnxruntime, and the way to a Python process and back.
 onnx() {

@@ -369,6 +369,14 @@ func TestAPipelineThatCannotWorkIsToldBeforeItIsFitted(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add(mustFit(f, everything(), randomRows(4, 50)).Encode())
 	f.Add([]byte(`{"format":"flyball.pipeline/v1","semantics":1,"spec":{"inputs":[]},"states":[]}`))
+	small := mustFit(f, Spec{Inputs: everything().Inputs[4:5], Steps: []Step{{Op: "hash", In: []string{"city"}, Features: 3}, {Op: "expr", As: "e", Expr: "city_0 + 1"}}}, randomRows(4, 3))
+	f.Add(small.Encode())
+	train, spec, o := complete(40)
+	whole, err := Fit(f.Context(), spec, train, o)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole.Encode())
 	rows := randomRows(5, 3)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fuzzcheck.Within(t, len(b), 1<<18, func() { _, _ = Decode(b) })
