@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"flyball/data/frame"
@@ -137,14 +138,16 @@ func (s *stepper) skew(rows []prediction.Joined, start, end time.Time) {
 
 // sentence tells what differs, in n rows.
 func (x *Skewed) sentence(n int) string {
-	out := fmt.Sprintf("%s is another in %d of %s that were made into features again", x.Feature, x.hits(), plural(n, "row"))
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s is another in %d of %s that were made into features again", x.Feature, x.hits(), plural(n, "row"))
 	for _, part := range []struct {
 		n    int
 		what string
 	}{{x.Mismatch, "differ"}, {x.Missing, "were scored as missing"}, {x.Extra, "were scored by a value that is not there"}} {
 		if part.n > 0 && part.n < x.hits() {
-			out += fmt.Sprintf("; %d %s", part.n, part.what)
+			fmt.Fprintf(&out, "; %d %s", part.n, part.what)
 		}
 	}
-	return out + fmt.Sprintf("; such as %s, scored by %v, now %v", x.Example, x.Served, x.Again)
+	fmt.Fprintf(&out, "; such as %s, scored by %v, now %v", x.Example, x.Served, x.Again)
+	return out.String()
 }

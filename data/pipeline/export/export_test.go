@@ -47,10 +47,16 @@ func everything() pipeline.Spec {
 	in := func(names ...string) pipeline.Columns { return names }
 	return pipeline.Spec{
 		Inputs: []frame.Field{
-			{Name: "x", Kind: frame.Number}, {Name: "y", Kind: frame.Number}, {Name: "lead time", Kind: frame.Number},
-			{Name: "z", Kind: frame.Number}, {Name: "raw", Kind: frame.Number},
-			{Name: "city", Kind: frame.Text}, {Name: "agent", Kind: frame.Text}, {Name: "meal", Kind: frame.Text},
-			{Name: "at", Kind: frame.Time}, {Name: "seen", Kind: frame.Time},
+			{Name: "x", Kind: frame.Number},
+			{Name: "y", Kind: frame.Number},
+			{Name: "lead time", Kind: frame.Number},
+			{Name: "z", Kind: frame.Number},
+			{Name: "raw", Kind: frame.Number},
+			{Name: "city", Kind: frame.Text},
+			{Name: "agent", Kind: frame.Text},
+			{Name: "meal", Kind: frame.Text},
+			{Name: "at", Kind: frame.Time},
+			{Name: "seen", Kind: frame.Time},
 		},
 		Steps: []pipeline.Step{
 			{Op: "log", In: in("x"), As: "logx"},
