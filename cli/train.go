@@ -139,6 +139,9 @@ func (e *env) showTraining(name, out string, res training.Result) error {
 	}
 	e.say("%s: %d rows trained, %d held out (due %s to %s), %d not due yet, %d due without a label; %.1f s",
 		name, res.Train, res.Test, when(res.TestFrom), when(res.TestTo), res.Immature, res.Unlabelled, res.Seconds)
+	if said := res.Search(); said != "" {
+		e.say("%s", said)
+	}
 	e.say("bundle %s in %s", res.Bundle, out)
 	if err := e.showVerdict(res.Verdict); err != nil {
 		return err

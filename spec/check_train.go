@@ -16,8 +16,11 @@ func (c *checker) search() {
 	t := c.m.Train
 	for _, name := range slices.Sorted(maps.Keys(t.Search)) {
 		r := t.Search[name]
-		if r.Values != nil && len(r.Values) == 0 {
+		switch {
+		case r.Values != nil && len(r.Values) == 0:
 			c.add("train.search."+name, "the list is empty")
+		case r.Values == nil && r.Low == 0 && r.High == 0:
+			c.add("train.search."+name, "it is empty; write a list, log(0.01, 0.3), uniform(0, 1) or whole(4, 12)")
 		}
 		if _, both := t.Settings[name]; both {
 			c.warn("train.search."+name, "train.settings gives it too; that value is tried as one of the trials")

@@ -365,6 +365,7 @@ func (d *decoder) mapping(n *node, v reflect.Value, p path) {
 		d.free(n, v, p)
 		return
 	}
+	n = rejoin(n)
 	out := reflect.MakeMapWithSize(v.Type(), len(n.keys))
 	for i, k := range n.keys {
 		key := reflect.ValueOf(k.name)
@@ -379,6 +380,25 @@ func (d *decoder) mapping(n *node, v reflect.Value, p path) {
 	if out.Len() > 0 {
 		v.Set(out)
 	}
+}
+
+// rejoin puts a word with arguments together again, such as log(0.01, 0.3), of which
+// YAML takes the comma for the end of the value where the mapping stands in one line.
+func rejoin(n *node) *node {
+	out := *n
+	out.keys, out.items = nil, nil
+	for i, k := range n.keys {
+		if last := len(out.items) - 1; last >= 0 && n.items[i].shape == null && strings.HasSuffix(k.name, ")") {
+			if before := out.items[last]; before.shape == text && strings.Contains(before.text, "(") && !strings.Contains(before.text, ")") {
+				whole := *before
+				whole.text += ", " + k.name
+				out.items[last] = &whole
+				continue
+			}
+		}
+		out.keys, out.items = append(out.keys, k), append(out.items, n.items[i])
+	}
+	return &out
 }
 
 // free reads what the file may shape as it likes: numbers are float64, as in JSON.

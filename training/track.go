@@ -174,6 +174,22 @@ func (r Result) picked() (Trial, bool) {
 	return r.Trials[i], true
 }
 
+// Search says what a search came to, in a sentence; "" when there was none.
+func (r Result) Search() string {
+	t, ok := r.picked()
+	if !ok {
+		return ""
+	}
+	what := "with the settings as they stand"
+	if t.Number > 0 {
+		what = text(t.Settings)
+	}
+	if t.Window != nil {
+		what += ", trained on " + text(*t.Window)
+	}
+	return fmt.Sprintf("trial %d of %d was best on the newest training rows, %s %.4g: %s", t.Number, len(r.Trials), r.Metric, t.last(), what)
+}
+
 // params are the settings that a training depends on, flat.
 func params(recipe Recipe, res Result) []experiment.Param {
 	flat := map[string]string{"learner": recipe.Train.With, "seed": fmt.Sprint(recipe.Train.Seed), "rows.train": fmt.Sprint(res.Train), "rows.test": fmt.Sprint(res.Test)}
