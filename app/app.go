@@ -25,6 +25,7 @@ import (
 	"flyball/blob"
 	"flyball/blob/artifact"
 	"flyball/control"
+	"flyball/data/source/remote"
 	"flyball/experiment"
 	"flyball/experiment/compare"
 	"flyball/fault"
@@ -37,6 +38,7 @@ import (
 	"flyball/serving/predictionlog"
 	"flyball/store"
 	"flyball/training"
+	"flyball/training/executor/local"
 )
 
 // Config is what a server is built from.
@@ -72,6 +74,13 @@ type Config struct {
 	PythonMemory  int64 // bytes of address space of one process; 0: half of the machine's memory
 	PythonWorkers int   // processes of one model; 0: 1
 
+	// Sources are places that model files may name as their data: s3://bucket/prefix,
+	// postgres://host/database. Keys and passwords come from the environment.
+	Sources []string
+
+	// Executor is where the commands of model files run: local. Empty: they are refused.
+	Executor string
+
 	// Manual has the clock move only by request (POST /v1/clock), and the loop and its
 	// jobs with it: for replays of history. Start is where it begins when the data
 	// folder tells nothing later.
@@ -99,7 +108,9 @@ type App struct {
 	loop      *loop.Loop
 	control   *control.Service
 	worker    *job.Worker
-	workers   *worker.Host // of models that need Python; nil: none
+	workers   *worker.Host    // of models that need Python; nil: none
+	executor  *local.Executor // of commands; nil: none
+	sources   *remote.Sources
 	leaving   leaving
 	metrics   *prometheus.Registry
 	listener  net.Listener
@@ -126,7 +137,10 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if err := python(cfg.Python); err != nil {
 		return nil, err
 	}
-	if err := local(cfg.Listen); err != nil {
+	if a.sources, err = remote.New(cfg.Sources...); err != nil {
+		return nil, err
+	}
+	if err := ofHere(cfg.Listen); err != nil {
 		return nil, err
 	}
 	if a.listener, err = listen(ctx, cfg.Listen); err != nil {
@@ -164,6 +178,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if err := a.resumeClock(ctx); err != nil {
 		return nil, err
 	}
+	if err := a.openExecutor(); err != nil {
+		return nil, err
+	}
 	a.build()
 	return a, nil
 }
@@ -180,7 +197,11 @@ func (a *App) build() {
 		Experiments: a.store, Runs: a.store, LoggedModels: a.store, Now: a.clock.now, Locations: a.cfg.Locations,
 	})
 	trainer := &training.Trainer{
-		Blobs: a.blobs, Log: a.log, Decoders: decoders, Logger: a.cfg.Logger, Tracker: trials{tracker: a.tracker, artifacts: a.artifacts},
+		Blobs: a.blobs, Log: a.log, Decoders: decoders, Logger: a.cfg.Logger, Tracker: trials{tracker: a.tracker, artifacts: a.artifacts}, Keeper: a.store,
+		Sources: a.sources,
+	}
+	if a.executor != nil { // an interface of a nil pointer is none
+		trainer.Executor, trainer.Tracking = a.executor, a.URL()
 	}
 	judge := &training.Judge{Trainer: trainer, Folder: a.folder}
 	if a.workers != nil {
@@ -195,10 +216,14 @@ func (a *App) build() {
 		Store: a.store, Blobs: a.blobs, Decoders: decoders, Log: a.log, Serving: a.serving, Models: models,
 		Now: a.clock.now, Poke: a.worker.Poke, Every: a.cfg.Every, Logger: a.cfg.Logger, Replay: a.cfg.Manual,
 	})
-	a.control = control.New(control.Options{
+	options := control.Options{
 		Store: a.store, Blobs: a.blobs, Log: a.log, Serving: a.serving, Loop: a.loop, Decoders: decoders, Now: a.clock.now,
-		Poke: a.worker.Poke, Logger: a.cfg.Logger,
-	})
+		Poke: a.worker.Poke, Logger: a.cfg.Logger, Sources: a.sources,
+	}
+	if a.executor != nil {
+		options.Executor = a.executor
+	}
+	a.control = control.New(options)
 }
 
 // URL is where the server answers.
@@ -299,9 +324,9 @@ func (a *App) Close() error {
 	return errors.Join(errs...)
 }
 
-// local refuses an address that others can reach: there are no users yet, so
+// ofHere refuses an address that others can reach: there are no users yet, so
 // whoever reaches the server may do everything.
-func local(address string) error {
+func ofHere(address string) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return fault.Wrap(err, fault.Invalid, "%q is not an address to listen on", address)

@@ -18,7 +18,7 @@ func gcCommand(e *env) *cobra.Command {
 	var dry bool
 	c := &cobra.Command{
 		Use: "gc", Short: "Remove for good what was deleted, and bytes that nothing refers to", Args: cobra.NoArgs,
-		Long:    "Removes runs, logged models and experiments that were deleted longer ago than --older-than,\nwith their files, and every byte that nothing refers to any more. What a version or a record\nrefers to stays. It may be stopped and run again.",
+		Long:    "Removes runs, logged models and experiments that were deleted longer ago than --older-than,\nwith their files, snapshots older than that of which no version was made, and every byte that nothing refers to any more. What a version or a record\nrefers to stays. It may be stopped and run again.",
 		Example: "  flyball gc --dry-run\n  flyball gc --older-than 30d\n  flyball gc --older-than 0s --grace 0s   # all that is deleted, now",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in := wire.CollectRequest{DryRun: dry}
@@ -77,7 +77,7 @@ func collected(r retention.Result) table {
 	for _, l := range []struct {
 		what   string
 		number int
-	}{{"runs", r.Runs}, {"logged models", r.Models}, {"experiments", r.Experiments}, {"folders of versions", r.Versions}} {
+	}{{"runs", r.Runs}, {"logged models", r.Models}, {"experiments", r.Experiments}, {"folders of versions", r.Versions}, {"snapshots", r.Snapshots}} {
 		t.add(l.what, strconv.Itoa(l.number), "")
 	}
 	t.add("blobs", strconv.Itoa(r.Blobs.Number), size(r.Blobs.Bytes))

@@ -84,6 +84,8 @@ func (db *DB) RenameModel(ctx context.Context, name, to, by string, at time.Time
 			`UPDATE model_tags SET model = $2 WHERE model = $1`,
 			`UPDATE versions SET model = $2 WHERE model = $1`,
 			`UPDATE version_tags SET model = $2 WHERE model = $1`,
+			`DELETE FROM snapshots WHERE model = $2 AND id IN (SELECT s.id FROM snapshots s WHERE s.model = $1)`,
+			`UPDATE snapshots SET model = $2 WHERE model = $1`,
 			`UPDATE aliases SET model = $2 WHERE model = $1`,
 			`UPDATE alias_history SET model = $2 WHERE model = $1`,
 		} {
@@ -138,6 +140,7 @@ func (db *DB) DeleteModel(ctx context.Context, name, by string, at time.Time) er
 			`DELETE FROM aliases WHERE model = $1`,
 			`DELETE FROM version_tags WHERE model = $1`,
 			`DELETE FROM versions WHERE model = $1`,
+			`DELETE FROM snapshots WHERE model = $1`,
 			`DELETE FROM model_tags WHERE model = $1`,
 			`DELETE FROM models WHERE name = $1`,
 		} {

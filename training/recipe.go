@@ -77,6 +77,7 @@ type Request struct {
 type Opponent struct {
 	Bundle    blob.Digest `json:"bundle"`
 	SeenUntil time.Time   `json:"seen_until"`
+	Snapshot  blob.Digest `json:"snapshot,omitempty"` // that it was made from; empty: not known, and the growth of the data is not checked
 }
 
 // ParseRequest reads a job's input. The error is an Invalid fault.

@@ -38,6 +38,7 @@ func (t *Trainer) Handler(reg Registry) func(context.Context, job.Job, func(stri
 			return nil, err
 		}
 		res, err := t.Run(ctx, r, live, progress)
+		t.keep(ctx, r, res)
 		if err != nil {
 			t.trackFailure(ctx, r, res, err)
 			return nil, err
@@ -59,7 +60,7 @@ func opponent(ctx context.Context, reg Registry, r Request) (*Opponent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Opponent{Bundle: v.Bundle, SeenUntil: v.SeenUntil}, nil
+	return &Opponent{Bundle: v.Bundle, SeenUntil: v.SeenUntil, Snapshot: v.Snapshot}, nil
 }
 
 func (t *Trainer) register(ctx context.Context, reg Registry, r Request, res *Result) error {

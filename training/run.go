@@ -34,6 +34,8 @@ type Trainer struct {
 	Workers  int // 0: one per CPU
 	Logger   *slog.Logger
 	Tracker  Tracker // nil: trainings leave no run
+
+	Keeper Keeper // nil: trainings leave neither snapshots nor findings of their data in the records
 }
 
 // Run makes a version of a request and judges it against live, the bundle that
@@ -115,7 +117,11 @@ func (w *work) data(ctx context.Context) (err error) {
 	if w.rows, err = w.snapshot.Rows(ctx, w.Blobs); err != nil {
 		return err
 	}
-	problems, err := dataset.Run(w.recipe.Data.Checks, w.recipe.Task, w.rows, w.request.Now)
+	given, err := w.given(ctx)
+	if err != nil {
+		return err
+	}
+	problems, err := dataset.Run(w.recipe.Data.Checks, w.recipe.Task, w.rows, given)
 	if err != nil {
 		return err
 	}

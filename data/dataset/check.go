@@ -29,10 +29,10 @@ type Problem struct {
 
 // Run checks the rows and returns every check that they do not pass. A check that
 // names an absent column is an Invalid fault.
-func Run(checks []Check, task Task, f *frame.Frame, now time.Time) ([]Problem, error) {
+func Run(checks []Check, task Task, f *frame.Frame, g Given) ([]Problem, error) {
 	var out []Problem
 	for _, c := range checks {
-		found, err := c.run(task, f, now)
+		found, err := c.run(task, f, g)
 		if err != nil {
 			return nil, err
 		}
@@ -75,11 +75,17 @@ func (c Check) String() string {
 		return "unique " + strings.Join(c.Unique, ", ")
 	case c.Fresh != nil:
 		return "newest row within " + c.Fresh.Within.String()
+	case c.Stuck != nil:
+		return "no column is stuck"
+	case c.Leaks != nil:
+		return "no column tells the label"
+	case c.Growth != nil:
+		return "growth of the rows"
 	}
 	return "nothing"
 }
 
-func (c Check) run(task Task, f *frame.Frame, now time.Time) (finding, error) {
+func (c Check) run(task Task, f *frame.Frame, g Given) (finding, error) {
 	switch {
 	case c.Column != "":
 		return c.column(f)
@@ -95,15 +101,26 @@ func (c Check) run(task Task, f *frame.Frame, now time.Time) (finding, error) {
 	case len(c.Unique) > 0:
 		return c.unique(f)
 	case c.Fresh != nil:
-		return c.fresh(task, f, now)
+		return c.fresh(task, f, g.Now)
+	case c.Stuck != nil:
+		return c.stuck(task, f, g)
+	case c.Leaks != nil:
+		return c.leaks(task, f, g)
+	case c.Growth != nil:
+		return c.growth(f, g), nil
 	}
-	return finding{}, fault.New(fault.Invalid, "a check asks for nothing").Do("write column, row, rows, unique or fresh")
+	return finding{}, fault.New(fault.Invalid, "a check asks for nothing").Do("write column, row, rows, unique, fresh, stuck, leaks or growth")
 }
 
 func (c Check) column(f *frame.Frame) (finding, error) {
 	col := f.Column(c.Column)
 	if col == nil {
 		return finding{}, fault.New(fault.Invalid, "a check names the column %q, which the data does not have", c.Column)
+	}
+	if c.Type != nil {
+		if found := c.kind(col); found.text != "" {
+			return found, nil
+		}
 	}
 	if (c.Min != nil || c.Max != nil) && col.Kind != frame.Number {
 		return finding{}, fault.New(fault.Invalid, "a check bounds the column %q, which holds %s", c.Column, col.Kind)

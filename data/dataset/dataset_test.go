@@ -166,7 +166,7 @@ func TestAFailedCheckNamesRowColumnAndValue(t *testing.T) {
 		{"rows too old", Check{Fresh: &FreshCheck{unit.Duration(d)}}, "the newest row, of 2016-01-03T00:00Z, is 2d old, at most 1d is asked for"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := Run([]Check{c.check}, task, f, day(5))
+			got, err := Run([]Check{c.check}, task, f, Given{Now: day(5)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -181,7 +181,7 @@ func TestAFailedCheckNamesRowColumnAndValue(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Run([]Check{{Column: "no"}}, task, f, day(5)); err == nil || !strings.Contains(err.Error(), `"no"`) {
+	if _, err := Run([]Check{{Column: "no"}}, task, f, Given{Now: day(5)}); err == nil || !strings.Contains(err.Error(), `"no"`) {
 		t.Errorf("an absent column: got %v", err)
 	}
 }
@@ -204,7 +204,7 @@ func TestAShareDecidesAboutWholeRows(t *testing.T) {
 		{"71 of 100 are 71%", Check{Row: "v == 1", Share: &AtLeast{0.71}}, false},
 		{"and less than 72%", Check{Row: "v == 1", Share: &AtLeast{0.72}}, true},
 	} {
-		got, err := Run([]Check{c.check}, Task{}, f, day(1))
+		got, err := Run([]Check{c.check}, Task{}, f, Given{Now: day(1)})
 		if err != nil || len(got) > 0 != c.fails {
 			t.Errorf("%s: got %v, %v", c.name, got, err)
 		}
@@ -213,7 +213,7 @@ func TestAShareDecidesAboutWholeRows(t *testing.T) {
 
 func TestAWrongDateFarAwayIsOneLongGapAndNotALongWait(t *testing.T) {
 	at := []int64{time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro(), day(1).UnixMicro(), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC).UnixMicro()}
-	got, err := Run([]Check{{Rows: &RowCount{AtLeast: 1, Per: unit.Duration(time.Second)}}}, Task{Time: "t"}, frame.New(frame.TimeColumn("t", at)), day(2))
+	got, err := Run([]Check{{Rows: &RowCount{AtLeast: 1, Per: unit.Duration(time.Second)}}}, Task{Time: "t"}, frame.New(frame.TimeColumn("t", at)), Given{Now: day(2)})
 	if err != nil || len(got) != 1 || got[0].Count != 255611203198 {
 		t.Fatalf("got %+v, %v", got, err)
 	}
@@ -225,11 +225,11 @@ func TestAWrongDateFarAwayIsOneLongGapAndNotALongWait(t *testing.T) {
 
 func TestRowsWithoutTimesAreNotFresh(t *testing.T) {
 	check := []Check{{Fresh: &FreshCheck{unit.Duration(time.Hour)}}}
-	got, err := Run(check, Task{Time: "t"}, frame.New(frame.TimeColumn("t", []int64{frame.NoTime})), day(1))
+	got, err := Run(check, Task{Time: "t"}, frame.New(frame.TimeColumn("t", []int64{frame.NoTime})), Given{Now: day(1)})
 	if err != nil || len(got) != 1 || got[0].Text != "no row has a time, so none is within 1h" {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if _, err := Run(check, Task{}, frame.New(), day(1)); err == nil || !strings.Contains(err.Error(), "predict.time names no column") {
+	if _, err := Run(check, Task{}, frame.New(), Given{Now: day(1)}); err == nil || !strings.Contains(err.Error(), "predict.time names no column") {
 		t.Errorf("without a time column: got %v", err)
 	}
 }

@@ -70,7 +70,7 @@ func TestTheHoursThatAHurricaneTookAreNamed(t *testing.T) {
 		{Rows: &RowCount{AtLeast: 20, Per: aDay}, Severity: "warn"},
 		{Column: "cnt", Min: new(0.0)},
 		{Unique: []string{"ts"}},
-	}, task, f, time.Date(2012, 11, 2, 0, 0, 0, 0, time.UTC))
+	}, task, f, Given{Now: time.Date(2012, 11, 2, 0, 0, 0, 0, time.UTC)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -106,8 +106,8 @@ type TestWindow struct {
 	AtLeast int           `json:"at_least,omitempty"`
 }
 
-// Check is one claim about the rows; exactly one of Column, Row, Rows, Unique and
-// Fresh says which.
+// Check is one claim about the rows; exactly one of Column, Row, Rows, Unique, Fresh,
+// Stuck, Leaks and Growth says which.
 type Check struct {
 	Column  string      `json:"column,omitempty"`  // with Min, Max, Missing, Allowed
 	Min     *float64    `json:"min,omitempty"`     //
@@ -121,7 +121,7 @@ type Check struct {
 	Fresh   *FreshCheck `json:"fresh,omitempty"`   //
 	Stuck   *StuckCheck `json:"stuck,omitempty"`   // no column holds one value alone
 	Leaks   *LeakCheck  `json:"leaks,omitempty"`   // no column tells the label alone
-	Growth  *Growth     `json:"growth,omitempty"`  // rows against those of the snapshot before
+	Growth  *Growth     `json:"growth,omitempty"`  // rows against those that the live version was made from
 	Type    *frame.Kind `json:"type,omitempty"`    // of Column
 
 	Severity string `json:"severity,omitempty"` // stop (default) or warn
@@ -141,7 +141,8 @@ type LeakCheck struct {
 	Except []string `json:"except,omitempty"` // columns that may
 }
 
-// Growth bounds the number of rows by that of the snapshot before: a share of it.
+// Growth bounds the number of rows by that of the snapshot before, which the live
+// version was made from: a share of it.
 type Growth struct {
 	AtLeast unit.Share `json:"at_least,omitempty"` // such as 90%
 	AtMost  unit.Share `json:"at_most,omitempty"`  // such as 300%

@@ -97,6 +97,9 @@ func (w *collection) mark(ctx context.Context) (*reach, error) {
 		if err != nil {
 			return nil, err
 		}
+		if w.needless[text] { // the row of a snapshot; what else refers to it keeps it
+			continue
+		}
 		if err := digests(strings.NewReader(text), r.document); err != nil {
 			return nil, err
 		}

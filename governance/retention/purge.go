@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"flyball/blob"
 	"flyball/blob/artifact"
@@ -47,8 +48,16 @@ func (w *collection) prepare(ctx context.Context) error {
 			}
 		}
 	}
+	needless, err := w.opts.Store.NeedlessSnapshots(ctx, w.expiry().UnixMicro())
+	if err != nil {
+		return err
+	}
+	w.needless = map[string]bool{}
+	for _, d := range needless {
+		w.needless[string(d)] = true
+	}
 	w.versions, w.gone = slices.Sorted(maps.Keys(old)), old
-	for e, err := range w.opts.Store.Expired(ctx, w.opts.Now().Add(-w.policy.Keep).UnixMilli()+1) {
+	for e, err := range w.opts.Store.Expired(ctx, w.expiry().UnixMilli()+1) {
 		if err != nil {
 			return err
 		}
@@ -64,6 +73,9 @@ func (w *collection) prepare(ctx context.Context) error {
 	}
 	return nil
 }
+
+// expiry is before when what goes was deleted, or made.
+func (w *collection) expiry() time.Time { return w.opts.Now().Add(-w.policy.Keep) }
 
 func folderOf(ref ident.Ref) string { return made + "/" + ref.Model + "/" + strconv.Itoa(ref.Version) }
 
@@ -140,7 +152,12 @@ func (w *collection) purge(ctx context.Context) error {
 		w.result.Versions++
 		delete(w.gone, path)
 	}
-	return nil
+	if len(w.needless) == 0 {
+		return nil
+	}
+	var err error
+	w.result.Snapshots, err = w.opts.Store.DropSnapshots(ctx, w.expiry().UnixMicro())
+	return err
 }
 
 func (w *collection) remove(ctx context.Context, e Expired) error {

@@ -48,8 +48,9 @@ type Result struct {
 	Runs        int   `json:"runs"`
 	Models      int   `json:"logged_models"`
 	Experiments int   `json:"experiments"`
-	Versions    int   `json:"versions"` // folders of versions that were deleted
-	Held        int   `json:"held"`     // deleted long ago, and kept: a version's files lie in them, or they hold what is kept
+	Versions    int   `json:"versions"`  // folders of versions that were deleted
+	Snapshots   int   `json:"snapshots"` // of data that no version was made from
+	Held        int   `json:"held"`      // deleted long ago, and kept: a version's files lie in them, or they hold what is kept
 	Blobs       Count `json:"blobs"`
 	Parts       Count `json:"parts"` // of uploads that never came to an end
 	Young       Count `json:"young"` // blobs that nothing refers to and that are younger than the grace
@@ -58,7 +59,7 @@ type Result struct {
 
 // nothing reports whether nothing is to be removed.
 func (r Result) nothing() bool {
-	return r.Runs+r.Models+r.Experiments+r.Versions+r.Blobs.Number == 0
+	return r.Runs+r.Models+r.Experiments+r.Versions+r.Snapshots+r.Blobs.Number == 0
 }
 
 // Kind is what something deleted is.
@@ -107,6 +108,13 @@ type Store interface {
 	// Documents yields every text of the records, besides artifacts, in which a digest
 	// may stand; of jobs those that have not ended, or ended since a moment.
 	Documents(ctx context.Context, since time.Time) iter.Seq2[string, error]
+
+	// NeedlessSnapshots are the snapshots that were made before a moment (microseconds
+	// since 1970) and that nothing needs: no version was made from them, and their model
+	// has a newer one.
+	NeedlessSnapshots(ctx context.Context, before int64) ([]blob.Digest, error)
+	// DropSnapshots forgets those that are needless now, and returns how many they are.
+	DropSnapshots(ctx context.Context, before int64) (int, error)
 
 	// OldestWork is when the oldest job was added that has not ended; zero: none.
 	OldestWork(ctx context.Context) (time.Time, error)
@@ -181,6 +189,7 @@ type collection struct {
 	expired  []Expired       // what may go
 	versions []string        // folders of versions that were deleted
 	gone     map[string]bool // all folders of artifacts that are to go
+	needless map[string]bool // snapshots that are to go
 	result   Result
 }
 
@@ -199,7 +208,7 @@ func (w *collection) run(ctx context.Context, dry bool) (Result, error) {
 	for _, e := range w.expired {
 		plan.count(e.Kind)
 	}
-	plan.Versions = len(w.versions)
+	plan.Versions, plan.Snapshots = len(w.versions), len(w.needless)
 	if dry {
 		return plan, nil
 	}
@@ -213,8 +222,8 @@ func (w *collection) run(ctx context.Context, dry bool) (Result, error) {
 	if err := w.purge(ctx); err != nil {
 		return w.result, err
 	}
-	if len(w.gone) > 0 { // somebody restored it meanwhile
-		w.gone = nil
+	if len(w.gone)+len(w.needless) > 0 { // somebody restored it meanwhile
+		w.gone, w.needless = nil, nil
 		if old, err = w.unreachable(ctx); err != nil {
 			return w.result, err
 		}
