@@ -118,12 +118,12 @@ func bucketize(to, from, edges []float64) {
 // place is the category's place: the last for the rare and the unseen, which are
 // told.
 func (s *step) place(b *batch, k, row int, word string) int {
-	at, ok := s.maps[k][word]
+	at, ok := s.words[k].at(word)
 	if ok {
 		return at
 	}
 	if !utf8.ValidString(word) {
-		if at, ok = s.maps[k][valid(word)]; ok {
+		if at, ok = s.words[k].at(valid(word)); ok {
 			return at
 		}
 	}

@@ -99,6 +99,6 @@ func (s *step) index(k int, rare []string) error {
 	case s.op == opOneHot && (len(kept) > maxKept || slices.Contains(kept, other)):
 		return fault.New(fault.Invalid, "the categories of %q are too many, or one of them is %q", s.in[k].Name, other)
 	}
-	s.maps = append(s.maps, m)
+	s.words = append(s.words, lookupOf(m))
 	return nil
 }

@@ -44,9 +44,9 @@ type step struct {
 	in     []column
 	outs   []int
 	state  state
-	code   *program         // expr
-	cycles []cycle          // datetime with cyclic: one a part
-	maps   []map[string]int // one_hot, ordinal, target_encode: by column, the category's place
+	code   *program // expr
+	cycles []cycle  // datetime with cyclic: one a part
+	words  []lookup // one_hot, ordinal, target_encode: by column, the category's place
 
 	// one_hot, hash and text whose columns no later step reads write into the matrix:
 	// at holds, by column and place, where; -1: select left it out.
