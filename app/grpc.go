@@ -40,7 +40,7 @@ func listenGRPC(ctx context.Context, address string) (net.Listener, error) {
 	if address == "" {
 		return nil, nil
 	}
-	if err := local(address); err != nil {
+	if err := ofHere(address); err != nil {
 		return nil, err
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)

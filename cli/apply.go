@@ -16,7 +16,7 @@ import (
 	"flyball/api/wire"
 	"flyball/blob"
 	"flyball/control"
-	"flyball/data/frame"
+	sources "flyball/data/source"
 	"flyball/fault"
 	"flyball/model/registry"
 	"flyball/spec"
@@ -27,6 +27,7 @@ type modelFile struct {
 	spec.Model
 	application control.Application
 	paths       map[string]string // of the data files, by name
+	codePaths   map[string]string // of the files of its command, by their paths beside the model file
 }
 
 // readModel reads a model file, the pipeline file it names and where its data is.
@@ -45,7 +46,10 @@ func readModel(path string) (modelFile, error) {
 	}
 	m := modelFile{Model: *f.Model, paths: map[string]string{}, application: control.Application{Name: path, File: string(raw), Data: map[string]registry.DataFile{}}}
 	dir := filepath.Dir(path)
-	if name := f.Model.Pipeline.Name; name != "" {
+	if err := m.code(dir); err != nil {
+		return modelFile{}, err
+	}
+	if name := f.Model.Pipeline.Name; name != "" && name != "none" {
 		p := filepath.Join(dir, name+".yaml")
 		raw, err := os.ReadFile(p)
 		if err != nil {
@@ -53,22 +57,22 @@ func readModel(path string) (modelFile, error) {
 		}
 		m.application.PipelineName, m.application.Pipeline = p, string(raw)
 	}
-	source := f.Model.Data.Source
-	if !filepath.IsAbs(source) {
-		source = filepath.Join(dir, source)
+	place := f.Model.Data.Source
+	if sources.Elsewhere(place) {
+		return m, nil
 	}
-	files, err := frame.Glob(source)
-	if err != nil {
-		return modelFile{}, err
+	if !filepath.IsAbs(place) {
+		place = filepath.Join(dir, place)
 	}
-	for _, file := range files {
-		m.paths[filepath.Base(file)] = file
-	}
-	return m, nil
+	m.paths, err = sources.Files(place)
+	return m, err
 }
 
 // upload sends the data files, or only works out their digests.
 func (m *modelFile) upload(ctx context.Context, e *env, send bool) error {
+	if err := m.sendCode(ctx, e, send); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(m.paths)) {
 		f, err := os.Open(m.paths[name])
 		if err != nil {
@@ -98,11 +102,11 @@ func (m *modelFile) upload(ctx context.Context, e *env, send bool) error {
 
 func (m *modelFile) request(dry bool) wire.ApplyRequest {
 	a := m.application
-	return wire.ApplyRequest{Name: a.Name, File: a.File, PipelineName: a.PipelineName, Pipeline: a.Pipeline, Data: a.Data, DryRun: dry}
+	return wire.ApplyRequest{Name: a.Name, File: a.File, PipelineName: a.PipelineName, Pipeline: a.Pipeline, Data: a.Data, Code: a.Code, Repin: a.Repin, DryRun: dry}
 }
 
 func applyCommand(e *env) *cobra.Command {
-	var explain, dry bool
+	var explain, dry, repin bool
 	c := &cobra.Command{
 		Use: "apply FILE", Short: "Make a model file the model's policy from now on, or a pipeline file that of its models", Args: cobra.ExactArgs(1),
 		Example: "  flyball apply model.yaml\n  flyball apply model.yaml --dry-run\n  flyball apply model.yaml --explain\n  flyball apply hotel-features.yaml",
@@ -115,6 +119,7 @@ func applyCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			m.application.Repin = repin
 			if explain {
 				if _, _, err := control.Read(m.application); err != nil {
 					return err
@@ -142,6 +147,7 @@ func applyCommand(e *env) *cobra.Command {
 	}
 	c.Flags().BoolVar(&explain, "explain", false, "print the file with every default filled in, and apply nothing")
 	c.Flags().BoolVar(&dry, "dry-run", false, "check everything and change nothing")
+	c.Flags().BoolVar(&repin, "repin", false, "take the columns that the data has now for those that it must have from now on")
 	return c
 }
 
@@ -173,6 +179,11 @@ func diffCommand(e *env) *cobra.Command {
 			}
 			for _, line := range changes {
 				fmt.Fprintln(e.out, line)
+			}
+			for _, name := range slices.Sorted(maps.Keys(m.application.Code)) {
+				if was := old.Code[name]; was != m.application.Code[name] {
+					changes = append(changes, fmt.Sprintf("~ code %s: %d bytes, was %d", name, m.application.Code[name].Size, was.Size))
+				}
 			}
 			if len(changes) > 0 {
 				return errNo

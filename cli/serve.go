@@ -103,6 +103,8 @@ func serveCommand(e *env) *cobra.Command {
 	c.Flags().StringArrayVar(&cfg.Locations, "artifact-location", nil, "where experiments may keep their files besides here, such as s3://team/mlflow (may be repeated); clients write there with their own keys")
 	c.Flags().StringVar(&cfg.Python, "python", "", "score models that need Python in processes of this interpreter, or of environments that uv makes: \"uv\" (default none: they are refused); whoever may register a model then runs code here")
 	c.Flags().IntVar(&cfg.PythonWorkers, "python-workers", 1, "Python processes of one model")
+	c.Flags().StringArrayVar(&cfg.Sources, "source", nil, "let model files read their data there: s3://bucket/prefix or postgres://host/database (may be repeated); keys and passwords come from the environment (AWS_…, PG…)")
+	c.Flags().StringVar(&cfg.Executor, "executor", "", "run the programs that model files train by: local (default none: they are refused); whoever may apply a model file then runs code here")
 	bounds.add(c)
 	c.Flags().StringVar(&clock, "clock", "", "for replays of history: begin at this time, and move only by POST /v1/clock")
 	c.Flags().BoolVar(&cfg.AccessLog, "access-log", false, "log a line for each request, without its rows")

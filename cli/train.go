@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,11 +18,14 @@ import (
 	"flyball/blob"
 	"flyball/control"
 	"flyball/data/frame"
+	"flyball/data/source/remote"
 	"flyball/experiment/gate"
 	"flyball/fault"
 	"flyball/job"
+	"flyball/model/formats"
 	"flyball/spec"
 	"flyball/training"
+	"flyball/training/executor/local"
 	"flyball/training/learner"
 )
 
@@ -84,6 +88,14 @@ func (e *env) trainFile(ctx context.Context, path, at, out string) error {
 	if err != nil {
 		return err
 	}
+	blobs, err := blob.OpenDir(filepath.Join(out, "blobs"))
+	if err != nil {
+		return err
+	}
+	defer blobs.Close()
+	if err := m.keepCode(ctx, blobs); err != nil {
+		return err
+	}
 	lm, warnings, err := control.Read(m.application)
 	if err != nil {
 		return err
@@ -99,23 +111,28 @@ func (e *env) trainFile(ctx context.Context, path, at, out string) error {
 		}
 		now = time.UnixMicro(us).UTC()
 	}
-	blobs, err := blob.OpenDir(filepath.Join(out, "blobs"))
-	if err != nil {
-		return err
-	}
-	defer blobs.Close()
-	r := training.Request{Recipe: lm.Recipe, Files: m.application.Data, Now: now, Cause: "hand", By: "local", Key: m.Name + "/file"}
+	r := training.Request{Recipe: lm.Recipe, Files: m.application.Data, Code: m.application.Code, Now: now, Cause: "hand", By: "local", Key: m.Name + "/file"}
 	for name, p := range m.paths {
-		raw, err := os.ReadFile(p)
+		in, err := os.Open(p)
 		if err != nil {
 			return fault.Wrap(err, fault.NotFound, "%s cannot be read", p)
 		}
-		if r.Files[name], err = training.SourceBytes(ctx, blobs, raw); err != nil {
+		r.Files[name], err = training.PutSource(ctx, blobs, in)
+		if err = errors.Join(err, in.Close()); err != nil {
 			return err
 		}
 	}
-	t := &training.Trainer{Blobs: blobs, Decoders: learner.Decoders(), Logger: slog.New(slog.DiscardHandler)}
+	t := &training.Trainer{Blobs: blobs, Sources: remote.All(), Decoders: learner.Decoders(), Logger: slog.New(slog.DiscardHandler)}
+	if lm.Recipe.Train.With == training.Command { // the program is of whoever runs this
+		if t.Executor, err = local.New(local.Options{Dir: filepath.Join(out, "work")}); err != nil {
+			return err
+		}
+		t.Decoders = formats.Decoders(nil)
+	}
 	res, err := t.Run(ctx, r, nil, e.progress())
+	if t.Executor != nil && ctx.Err() == nil {
+		t.Forget(ctx, res)
+	}
 	if err != nil {
 		return err
 	}

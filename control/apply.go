@@ -14,6 +14,7 @@ import (
 	"flyball/loop"
 	"flyball/model/registry"
 	"flyball/spec"
+	"flyball/training"
 	"flyball/training/learner"
 )
 
@@ -24,6 +25,8 @@ type Application struct {
 	PipelineName string                       //
 	Pipeline     string                       // the YAML of the shared pipeline it names; empty: it has its steps in place
 	Data         map[string]registry.DataFile // the source's files by name; their bytes are kept already
+	Code         map[string]registry.DataFile // the files of its command by path, in the same way
+	Repin        bool                         // forget what the columns of the source were
 }
 
 // Applied is what an apply did.
@@ -40,25 +43,32 @@ func (s *Service) Apply(ctx context.Context, by string, a Application, dry bool)
 	if err != nil {
 		return Applied{}, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.Data)) {
-		ok, err := s.opts.Blobs.Keep(ctx, a.Data[name].Digest)
-		if err != nil {
+	if m.Recipe.Train.With == training.Command && s.opts.Executor == nil {
+		return Applied{}, fault.New(fault.Refused, "%s trains by a command, and this server runs no programs of others: whoever may apply a model file could run code here", m.Name).
+			Do("start it with flyball serve --executor local, if all who may apply are trusted with that")
+	}
+	if err := named(a.Data); err != nil {
+		return Applied{}, err
+	}
+	for _, files := range []map[string]registry.DataFile{a.Data, a.Code} {
+		if err := s.here(ctx, files, dry); err != nil {
 			return Applied{}, err
-		}
-		if !ok && !dry {
-			return Applied{}, fault.New(fault.Invalid, "the bytes of %s are not here", name).Do("upload the file before applying")
 		}
 	}
 	taken, err := s.takenOver(ctx, m.Name)
 	if err != nil {
 		return Applied{}, err
 	}
-	rm := registry.Model{Name: m.Name, File: a.File, Pipeline: a.Pipeline, Data: a.Data, AppliedAt: s.opts.Now(), AppliedBy: by}
+	rm := registry.Model{Name: m.Name, File: a.File, Pipeline: a.Pipeline, Data: a.Data, Code: a.Code, AppliedAt: s.opts.Now(), AppliedBy: by}
+	var pinned []string
+	if rm.Columns, pinned, err = s.pin(ctx, m.Recipe, rm, a.Repin, dry); err != nil {
+		return Applied{}, err
+	}
 	sharing, err := s.sharing(ctx, rm, pipelineOf(a))
 	if err != nil {
 		return Applied{}, err
 	}
-	warnings = slices.Concat(warnings, taken, sharing)
+	warnings = slices.Concat(warnings, taken, pinned, sharing)
 	if dry {
 		old, err := s.opts.Store.Model(ctx, m.Name)
 		if err != nil && !fault.Is(err, fault.NotFound) {
@@ -79,6 +89,20 @@ func (s *Service) Apply(ctx context.Context, by string, a Application, dry bool)
 	}
 	kept, changed, err := s.opts.Store.ApplyModel(ctx, one.Model, one.Record, one.Event)
 	return Applied{Model: kept, Changed: changed, Warnings: warnings}, err
+}
+
+// here refuses files whose bytes were not uploaded, but for a dry run.
+func (s *Service) here(ctx context.Context, files map[string]registry.DataFile, dry bool) error {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		ok, err := s.opts.Blobs.Keep(ctx, files[name].Digest)
+		if err != nil {
+			return err
+		}
+		if !ok && !dry {
+			return fault.New(fault.Invalid, "the bytes of %s are not here", name).Do("upload the file before applying")
+		}
+	}
+	return nil
 }
 
 // pipelineOf is the name of the pipeline that an application came with; empty: none.
@@ -122,7 +146,7 @@ func Read(a Application) (loop.Model, []string, error) {
 		return loop.Model{}, nil, fault.New(fault.Invalid, "%s is not a model file", a.Name).Do("apply the file that says kind: Model")
 	}
 	var p *spec.Pipeline
-	if name := f.Model.Pipeline.Name; name != "" {
+	if name := f.Model.Pipeline.Name; name != "" && name != "none" {
 		if a.Pipeline == "" {
 			return loop.Model{}, nil, fault.New(fault.Invalid, "%s names the pipeline %q, which did not come with it", a.Name, name)
 		}
@@ -155,5 +179,5 @@ func Read(a Application) (loop.Model, []string, error) {
 	if len(wrong) > 0 {
 		return loop.Model{}, nil, fault.Wrap(errors.New(strings.Join(wrong, "\n")), fault.Invalid, "%s", a.Name)
 	}
-	return modelOf(m, p, a.Data), warnings, nil
+	return modelOf(m, p, a.Data, a.Code), warnings, nil
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"flyball/blob"
+	"flyball/data/dataset"
 	"flyball/event"
 	"flyball/experiment"
 	"flyball/governance/audit"
@@ -24,6 +25,8 @@ import (
 	"flyball/model/registry"
 	"flyball/serving"
 	"flyball/serving/prediction"
+	"flyball/training"
+	"flyball/training/executor"
 )
 
 // Store is what control needs kept. Package store implements it.
@@ -37,13 +40,14 @@ type Store interface {
 	AddPipeline(ctx context.Context, p registry.Pipeline) (registry.Pipeline, bool, error)
 	ApplyPipeline(ctx context.Context, p registry.Pipeline, models []registry.Applied) (registry.Pipeline, bool, []string, error)
 	Pipelines(ctx context.Context, name string) ([]registry.Pipeline, error)
+	Snapshots(ctx context.Context, model string) ([]dataset.Made, error)
 	Versions(ctx context.Context, model string) ([]registry.Version, error)
 	Alias(ctx context.Context, model, alias string) (ident.Ref, error)
 	Jobs(ctx context.Context, model string, limit int) ([]job.Job, error)
 	Run(ctx context.Context, id ident.RunID) (experiment.Run, error)
 }
 
-// Options are what a Service is built from. All are needed.
+// Options are what a Service is built from. All but Sources and Executor are needed.
 type Options struct {
 	Store    Store
 	Blobs    blob.Store
@@ -54,6 +58,11 @@ type Options struct {
 	Now      func() time.Time
 	Poke     func() // looks for queued jobs at once
 	Logger   *slog.Logger
+	Sources  training.Sources // what lies elsewhere than in uploaded files; nil: nothing
+
+	// Executor runs the commands of models that train by one: whoever may apply may then
+	// run code here. Nil: such models are refused.
+	Executor executor.Executor
 }
 
 // Service answers what people ask. All methods may be called at once.

@@ -59,7 +59,7 @@ func (s *Service) Judge(ctx context.Context, name string, version int, by string
 		}
 	}
 	r := training.Judging{
-		Request: training.Request{Recipe: m.Recipe, Files: m.Files, Now: now, Cause: loop.ByHand, By: by},
+		Request: training.Request{Recipe: m.Recipe, Files: m.Files, Code: m.Code, Columns: m.Columns, Now: now, Cause: loop.ByHand, By: by},
 		Version: version, Location: v.Location, Registered: v.CreatedAt, Trained: seen, Snapshots: snapshots,
 	}
 	if rel, any, err := s.opts.Store.Release(ctx, name); err != nil {

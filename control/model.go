@@ -14,7 +14,7 @@ import (
 )
 
 // modelOf hands each part of a model file to the package that owns it.
-func modelOf(m spec.Model, p *spec.Pipeline, data map[string]registry.DataFile) loop.Model {
+func modelOf(m spec.Model, p *spec.Pipeline, data, code map[string]registry.DataFile) loop.Model {
 	steps := pipeline.Spec{Inputs: m.Pipeline.Inputs, Steps: m.Pipeline.Steps}
 	if p != nil {
 		steps = pipeline.Spec{Inputs: p.Inputs, Steps: p.Steps}
@@ -25,7 +25,7 @@ func modelOf(m spec.Model, p *spec.Pipeline, data map[string]registry.DataFile) 
 			Model: m.Name, Task: m.Predict, Data: m.Data, Pipeline: steps,
 			Train: m.Train, Gate: m.Gate, Watch: m.Watch,
 		},
-		Files: data, Plan: m.Release, Policy: m.Retrain, Duties: m.Duties,
+		Files: data, Code: code, Plan: m.Release, Policy: m.Retrain, Duties: m.Duties,
 		Durable: m.Log.Durable, Wait: m.Log.WhenFull == "wait", Explain: m.Explain.Keep,
 	}
 }
@@ -75,11 +75,11 @@ func (s *Service) parse(rm registry.Model) (loop.Model, error) {
 	if have, ok := s.parsed[rm.Name]; ok && have.generation == rm.Generation {
 		return have.model, nil
 	}
-	m, _, err := Read(Application{Name: rm.Name, File: rm.File, PipelineName: rm.Name + " pipeline", Pipeline: rm.Pipeline, Data: rm.Data})
+	m, _, err := Read(Application{Name: rm.Name, File: rm.File, PipelineName: rm.Name + " pipeline", Pipeline: rm.Pipeline, Data: rm.Data, Code: rm.Code})
 	if err != nil {
 		return loop.Model{}, err
 	}
-	m.Generation = rm.Generation
+	m.Generation, m.Columns = rm.Generation, rm.Columns
 	s.parsed[rm.Name] = parsed{generation: rm.Generation, model: m}
 	return m, nil
 }

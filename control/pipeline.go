@@ -160,7 +160,7 @@ func (s *Service) takers(ctx context.Context, by, file string, to *spec.Pipeline
 		if err != nil || parsed.Model == nil || parsed.Model.Pipeline.Name != to.Name || m.Pipeline == file {
 			continue // a file that cannot be read any more is told of where models are read
 		}
-		_, warnings, err := Read(Application{Name: m.Name, File: m.File, PipelineName: to.Name, Pipeline: file, Data: m.Data})
+		_, warnings, err := Read(Application{Name: m.Name, File: m.File, PipelineName: to.Name, Pipeline: file, Data: m.Data, Code: m.Code})
 		if err != nil {
 			*wrong = append(*wrong, err.Error())
 			continue

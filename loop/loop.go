@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"flyball/blob"
+	"flyball/data/frame"
 	"flyball/event"
 	"flyball/fault"
 	"flyball/governance/audit"
@@ -38,6 +39,8 @@ type Model struct {
 	Generation int64 // of the file
 	Recipe     training.Recipe
 	Files      map[string]registry.DataFile
+	Code       map[string]registry.DataFile // of its command
+	Columns    []frame.Field                // of its source, as they were pinned
 	Plan       release.Plan
 	Policy     Policy
 	Duties     duty.Duties

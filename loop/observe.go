@@ -62,7 +62,7 @@ func (l *Loop) observe(ctx context.Context, m *Model, s State, rel release.State
 // generation: asked again before the state was kept, it is the same job.
 func (l *Loop) train(ctx context.Context, m *Model, a Action, live int, generation int64, now time.Time) (job.Job, error) {
 	r := training.Request{
-		Recipe: m.Recipe, Files: m.Files, Now: now, Live: live, Cause: a.Train, By: a.By,
+		Recipe: m.Recipe, Files: m.Files, Code: m.Code, Columns: m.Columns, Now: now, Live: live, Cause: a.Train, By: a.By,
 		Key: fmt.Sprintf("%s/%d", m.Name, generation+1),
 	}
 	input, err := json.Marshal(r)

@@ -4,6 +4,7 @@ package spec
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 
 	"flyball/data/dataset"
 	"flyball/data/frame"
+	"flyball/data/source"
 )
 
 func (c *checker) predict() {
@@ -113,11 +115,7 @@ func (c *checker) slices(path string, all []dataset.Slice) {
 
 func (c *checker) data() {
 	d := c.m.Data
-	if scheme, _, ok := strings.Cut(d.Source, "://"); ok {
-		c.add("data.source", "%s:// cannot be read in this version; name a CSV or Parquet file", scheme)
-	} else if d.Source == "" {
-		c.add("data.source", "name the file that holds the rows")
-	}
+	c.source(d)
 	c.word("data.also", "data.also", d.Also)
 	for _, w := range d.Train {
 		if w.Window != 0 && c.m.Predict.Time == "" && c.m.Predict.Truth.DueAt == "" {
@@ -132,22 +130,55 @@ func (c *checker) data() {
 	}
 }
 
+// source checks where the rows are and how they are written.
+func (c *checker) source(d dataset.Settings) {
+	scheme, _, elsewhere := strings.Cut(d.Source, "://")
+	database := elsewhere && (scheme == "postgres" || scheme == "postgresql")
+	switch {
+	case d.Source == "":
+		c.add("data.source", "name the file that holds the rows")
+	case elsewhere && !database && scheme != "s3":
+		c.add("data.source", "%s:// cannot be read; name files, s3://bucket/key or postgres://host/database", scheme)
+	case elsewhere && secret(d.Source):
+		c.add("data.source", "a password does not belong into a model file; whoever starts the server gives it in the environment")
+	case database && d.Query == "":
+		c.add("data.query", "say which rows of the database, such as SELECT … FROM … ORDER BY …")
+	case !database && d.Query != "":
+		c.add("data.query", "it belongs to a source that is postgres://host/database")
+	case database && !strings.Contains(strings.ToLower(d.Query), "order by"):
+		c.warn("data.query", "without ORDER BY the rows may come in another order each time, and the same rows are then another snapshot")
+	}
+	if err := source.Options(d).Check(); err != nil {
+		c.add("data.csv", "%s", err)
+	}
+}
+
+// secret reports whether an address has a password in it.
+func secret(place string) bool {
+	u, err := url.Parse(place)
+	if err != nil {
+		return false
+	}
+	_, has := u.User.Password()
+	return has || u.Query().Has("password")
+}
+
 func (c *checker) check(at string, k dataset.Check) {
 	c.word(at+".severity", "data.checks.severity", k.Severity)
 	kinds := 0
-	for _, given := range []bool{k.Column != "", k.Row != "", k.Rows != nil, len(k.Unique) > 0, k.Fresh != nil} {
+	for _, given := range []bool{k.Column != "", k.Row != "", k.Rows != nil, len(k.Unique) > 0, k.Fresh != nil, k.Stuck != nil, k.Leaks != nil, k.Growth != nil} {
 		if given {
 			kinds++
 		}
 	}
-	ofColumn := k.Min != nil || k.Max != nil || k.Missing != nil || len(k.Allowed) > 0
+	ofColumn := k.Min != nil || k.Max != nil || k.Missing != nil || len(k.Allowed) > 0 || k.Type != nil
 	switch {
 	case kinds != 1:
-		c.add(at, "give exactly one of column, row, rows, unique and fresh")
+		c.add(at, "give exactly one of column, row, rows, unique, fresh, stuck, leaks and growth")
 	case k.Column != "" && !ofColumn:
-		c.add(at, "say what holds of %s: min, max, missing or allowed", k.Column)
+		c.add(at, "say what holds of %s: type, min, max, missing or allowed", k.Column)
 	case k.Column == "" && ofColumn:
-		c.add(at, "min, max, missing and allowed belong to a column")
+		c.add(at, "type, min, max, missing and allowed belong to a column")
 	case k.Min != nil && k.Max != nil && !(*k.Min <= *k.Max):
 		c.add(at, "min is above max")
 	case k.Share != nil && k.Row == "":
@@ -160,6 +191,14 @@ func (c *checker) check(at string, k dataset.Check) {
 		c.add(at, "fresh needs predict.time")
 	case k.Fresh != nil && k.Fresh.Within == 0:
 		c.add(at, "fresh needs within, such as 2d")
+	case k.Stuck != nil && k.Stuck.Within != 0 && c.m.Predict.Time == "":
+		c.add(at, "stuck within %s needs predict.time", k.Stuck.Within)
+	case k.Leaks != nil && k.Leaks.AUC != 0 && !(k.Leaks.AUC > 0.5 && k.Leaks.AUC <= 1):
+		c.add(at, "leaks.auc lies above 0.5, and is at most 1")
+	case k.Growth != nil && k.Growth.AtLeast == 0 && k.Growth.AtMost == 0:
+		c.add(at, "growth needs at_least or at_most, such as 90%%")
+	case k.Growth != nil && k.Growth.AtMost != 0 && k.Growth.AtMost < k.Growth.AtLeast:
+		c.add(at, "growth: at_least is above at_most")
 	case k.Row != "":
 		c.row(at+".row", k.Row)
 	}

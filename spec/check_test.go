@@ -90,7 +90,15 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 			"predict.label_depends_on_decision: it does not work in this version, and without it the comparison in shadow would be wrong",
 		},
 		{"falling bins", swap("{within: 30d}", "{within: 30d}, groups: [{column: a, bins: [3, 2]}]"), "predict.groups[0]: bins must rise"},
-		{"a database", swap("a.csv", "postgres://x/y"), "data.source: postgres:// cannot be read in this version; name a CSV or Parquet file"},
+		{"a web page", swap("a.csv", "https://x/y.csv"), "data.source: https:// cannot be read; name files, s3://bucket/key or postgres://host/database"},
+		{"a database without a query", swap("a.csv", "postgres://x/y"), "data.query: say which rows of the database, such as SELECT … FROM … ORDER BY …"},
+		{"a query of a file", swap("a.csv", "a.csv, query: SELECT 1"), "data.query: it belongs to a source that is postgres://host/database"},
+		{
+			"a password", swap("a.csv", `"postgres://u:p@x/y", query: "SELECT 1 ORDER BY 1"`),
+			"data.source: a password does not belong into a model file; whoever starts the server gives it in the environment",
+		},
+		{"a delimiter of two", swap("a.csv", `a.csv, csv: {delimiter: "::"}`), `data.csv: "::" is not a delimiter; write one character, such as ; or |, or tab`},
+		{"a zone of nowhere", swap("a.csv", `a.csv, csv: {zone: Europe/Atlantis}`), `data.csv: "Europe/Atlantis" is not a time zone; write a name such as Europe/Berlin`},
 		{"a search of nothing", swap("{source: a.csv}", "{source: a.csv}\ntrain: {trials: 5}"), "train.trials: there is nothing to try; give train.search"},
 		{"too many trials", swap("{source: a.csv}", "{source: a.csv}\ntrain: {search: {depth: [3, 4]}, trials: 1001}"), "train.trials: a search has from 1 to 1000 trials"},
 		{"a search without values", swap("{source: a.csv}", "{source: a.csv}\ntrain: {search: {depth: []}}"), "train.search.depth: the list is empty"},
@@ -138,6 +146,10 @@ func TestWhatIsAllowedButOddIsAWarning(t *testing.T) {
 	for _, c := range []struct{ name, file, want string }{
 		{"no duties", whole[:strings.Index(whole, "duties")], "duties: no version goes live without the four duties; name who feeds, monitors, retrains and fixes"},
 		{"a backup of oneself", strings.Replace(whole, "fix: {owner: a, backup: b", "fix: {owner: a, backup: a", 1), "duties.fix: a is the owner and the backup"},
+		{
+			"a query without an order", strings.Replace(whole, "a.csv", `"postgres://x/y", query: SELECT 1`, 1),
+			"data.query: without ORDER BY the rows may come in another order each time, and the same rows are then another snapshot",
+		},
 		{"a column of the data that is no input", strings.Replace(whole, "a.csv", `a.csv, checks: [{row: "c > 0"}]`, 1), "data.checks[0].row: c is no input; the data must have a column of this name"},
 		{
 			"no margin", whole + "gate: {metrics: [{name: auc, require: noninferior}]}\n",

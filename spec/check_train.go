@@ -3,9 +3,44 @@
 package spec
 
 import (
+	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
+	"strings"
+
+	"flyball/training"
 )
+
+// command checks what a program of one's own asks for.
+func (c *checker) command() {
+	t := c.m.Train
+	if t.With == training.Command {
+		if len(t.Command) == 0 || slices.Contains(t.Command, "") {
+			c.add("train.command", "there is none; write the program and its arguments, as in [python, train.py]")
+		}
+		for i, name := range t.Code {
+			if !filepath.IsLocal(name) || strings.Contains(name, `\\`) {
+				c.add(fmt.Sprintf("train.code[%d]", i), "%q does not lie beside the model file; code is named from there, with /", name)
+			}
+		}
+		if t.Environment != "" && !filepath.IsLocal(t.Environment) {
+			c.add("train.environment", "%q does not lie beside the model file", t.Environment)
+		}
+		return
+	}
+	for _, k := range []struct {
+		key   string
+		given bool
+	}{{"command", len(t.Command) > 0}, {"code", len(t.Code) > 0}, {"environment", t.Environment != ""}} {
+		if k.given {
+			c.add("train."+k.key, "it is of a program of your own, and train.with is %s; write with: command", t.With)
+		}
+	}
+	if c.m.Pipeline.Name == "none" {
+		c.add("pipeline", "none is for programs of your own; write train.with: command, or name the columns")
+	}
+}
 
 // maxTrials bounds a search: each trial is a training.
 const maxTrials = 1000

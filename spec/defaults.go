@@ -10,6 +10,7 @@ import (
 	"flyball/experiment/gate"
 	"flyball/monitoring"
 	"flyball/serving/release"
+	"flyball/training"
 	"flyball/unit"
 )
 
@@ -33,6 +34,9 @@ func (m Model) WithDefaults() Model {
 	set(&m.Risk, "low")
 	set(&m.Predict.Truth.Missing, "count")
 	m.Data = dataDefaults(m.Data)
+	if len(m.Train.Command) > 0 {
+		set(&m.Train.With, training.Command)
+	}
 	set(&m.Train.With, "builtin/gbdt")
 	set(&m.Train.Refit, "after_gate")
 	m.Gate = gateDefaults(m.Gate, m.Predict.Kind)

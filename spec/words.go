@@ -25,8 +25,12 @@ func wordsAt(rule string) ([]string, bool) {
 		return []string{"predictions", "none"}, true
 	case "data.checks.severity":
 		return []string{"stop", "warn"}, true
+	case "data.checks.type":
+		return []string{"number", "text", "time"}, true
 	case "train.with":
-		return []string{"builtin/gbdt", "builtin/linear", "builtin/constant"}, true
+		return []string{"builtin/gbdt", "builtin/linear", "builtin/constant", "command"}, true
+	case "train.executor":
+		return []string{"local"}, true
 	case "train.refit":
 		return []string{"after_gate", "never"}, true
 	case "gate.metrics.name":
@@ -93,15 +97,7 @@ func metrics() []string { return append(scores(), speeds()...) }
 func laterKey(rule string, v *node) (reason string, ok bool) {
 	const not = " in this version"
 	switch rule {
-	case "train.command":
-		return "command: programs of your own do not run" + not + "; use with: builtin/gbdt, builtin/linear or builtin/constant", true
-	case "train.executor":
-		if v.text == "local" {
-			return "", true
-		}
-		return "executor: only local runs" + not, true
-	case "train.code", "train.environment", "train.expect", "train.tolerance", "train.weight", "data.query", "data.csv", "data.kinds",
-		"data.checks.stuck", "data.checks.leaks", "data.checks.growth", "data.checks.type":
+	case "train.expect", "train.tolerance", "train.weight":
 		return rule + " does not work" + not, true
 	case "predict.truth.train_at":
 		return "truth.train_at does not work" + not + "; only mature rows train", true

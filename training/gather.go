@@ -4,149 +4,133 @@ package training
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
+	"errors"
+	"io"
+	"iter"
 	"maps"
-	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"flyball/blob"
 	"flyball/data/dataset"
 	"flyball/data/frame"
+	"flyball/data/source"
 	"flyball/fault"
 	"flyball/model/registry"
-	"flyball/serving/prediction"
 )
 
-// maxSource bounds one file of a source that is read into memory to be unpacked.
+// maxSource bounds one file that is read into memory whole.
 const maxSource = 8 << 30
 
-// gather makes the snapshot that a training sees: the source's files and, when the
-// model file says so, what was served: every row whose truth is due at now, and the
-// rows of the newest test window whatever their truth, for comparing today's
-// traffic. Where both hold a key, the log wins. The same files and log give the
-// same snapshot.
-func gather(ctx context.Context, blobs blob.Store, log prediction.Log, r Request) (dataset.Snapshot, error) {
-	rows, err := source(ctx, blobs, r)
-	if err != nil {
-		return dataset.Snapshot{}, err
+// Sources opens data that lies elsewhere than in files that came with the model file.
+// Package data/source/remote implements it.
+type Sources interface {
+	// Open opens the source; one that may not be read is a Refused fault.
+	Open(ctx context.Context, d dataset.Settings) (*source.Set, error)
+}
+
+// OpenSource opens the data of a model file: its files, which blobs holds, in the order of
+// their names, or what lies elsewhere, for which a nil Sources is a Refused fault.
+func OpenSource(ctx context.Context, blobs blob.Store, elsewhere Sources, d dataset.Settings, files map[string]registry.DataFile) (*source.Set, error) {
+	if source.Elsewhere(d.Source) {
+		if elsewhere == nil {
+			return nil, fault.New(fault.Refused, "%s cannot be read here", d.Source).Do("name files, or let whoever starts the server allow it: flyball serve --source")
+		}
+		return elsewhere.Open(ctx, d)
 	}
-	if log != nil && r.Recipe.Data.Also != "none" {
-		answered, err := fromLog(ctx, log, r, rows.Fields())
+	set := &source.Set{}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		set.Parts = append(set.Parts, source.File(name, blobFile(ctx, blobs, name, files[name].Digest), source.Options(d)))
+	}
+	return set, nil
+}
+
+// blobFile is a blob as a file.
+func blobFile(ctx context.Context, blobs blob.Store, name string, d blob.Digest) frame.Source {
+	out := frame.Source{Name: name, Open: func() (io.ReadCloser, error) { return blobs.Open(ctx, d) }}
+	at, ok := blobs.(interface {
+		OpenAt(ctx context.Context, d blob.Digest) (io.ReadSeekCloser, int64, error)
+	})
+	if !ok {
+		return out
+	}
+	out.At = func() (io.ReaderAt, int64, io.Closer, error) {
+		in, err := blobs.Open(ctx, d) // which sees that the bytes are right, as OpenAt does not
 		if err != nil {
-			return dataset.Snapshot{}, err
+			return nil, 0, nil, err
 		}
-		if rows, err = join(rows, answered, r.Recipe.Task.ID); err != nil {
-			return dataset.Snapshot{}, err
+		if _, err := io.Copy(io.Discard, in); err != nil {
+			return nil, 0, nil, errors.Join(err, in.Close())
 		}
-	}
-	return dataset.Write(ctx, blobs, frame.FromMemory(rows), r.Recipe.Task)
-}
-
-// source reads the source's files in the order of their names.
-func source(ctx context.Context, blobs blob.Store, r Request) (*frame.Frame, error) {
-	var parts []*frame.Frame
-	for _, name := range slices.Sorted(maps.Keys(r.Files)) {
-		part, err := sourceFile(ctx, blobs, name, r.Files[name], r.Recipe)
+		if err := in.Close(); err != nil {
+			return nil, 0, nil, err
+		}
+		f, size, err := at.OpenAt(ctx, d)
 		if err != nil {
-			return nil, err
+			return nil, 0, nil, err
 		}
-		parts = append(parts, part)
+		if r, ok := f.(io.ReaderAt); ok {
+			return r, size, f, nil
+		}
+		return &seeking{in: f}, size, f, nil
 	}
-	if len(parts) == 0 {
-		return nil, fault.New(fault.Invalid, "%s has no data: its source %q came with no file", r.Recipe.Model, r.Recipe.Data.Source)
-	}
-	return frame.Concat(parts...)
+	return out
 }
 
-func sourceFile(ctx context.Context, blobs blob.Store, name string, f registry.DataFile, recipe Recipe) (*frame.Frame, error) {
-	raw, err := blob.ReadAll(ctx, blobs, f.Digest, maxSource)
+// gather makes the snapshot that a training sees: the source's rows and, when the model
+// file says so, what was served: every row whose truth is due at now, and the rows of the
+// newest test window whatever their truth, for comparing today's traffic. Where both hold
+// a key, the log wins. The same source and log give the same snapshot. What is held in
+// memory is a few chunks, and a digest for each key that was served. Warnings are
+// sentences about the source.
+func (t *Trainer) gather(ctx context.Context, r Request) (_ dataset.Snapshot, warnings []string, err error) {
+	ctx, cancel := context.WithCancel(ctx) // ends what is read of a database
+	defer cancel()
+	set, err := OpenSource(ctx, t.Blobs, t.Sources, r.Recipe.Data, r.Files)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return dataset.Snapshot{}, nil, err
 	}
-	in, err := frame.OpenBytes(path.Base(name), raw, frame.CSVOptions{Kinds: recipe.kinds()})
+	defer func() { err = errors.Join(err, set.Close()) }()
+	if len(set.Parts) == 0 {
+		return dataset.Snapshot{}, nil, fault.New(fault.Invalid, "%s has no data: its source %q came with no file", r.Recipe.Model, r.Recipe.Data.Source)
+	}
+	columns, err := r.columns(ctx, set)
 	if err != nil {
-		return nil, err
+		return dataset.Snapshot{}, nil, err
 	}
-	return frame.ReadAll(in)
+	rows, err := set.Read(ctx, columns, func(text string) { warnings = append(warnings, text) })
+	if err != nil {
+		return dataset.Snapshot{}, nil, err
+	}
+	if t.Log != nil && r.Recipe.Data.Also != "none" {
+		l := &logged{log: t.Log, request: r, fields: columns}
+		if err := l.find(ctx); err != nil {
+			return dataset.Snapshot{}, nil, err
+		}
+		next, stop := iter.Pull2(l.rows(ctx))
+		defer stop()
+		rows = &sourceThenLog{source: rows, served: l.newest, id: r.Recipe.Task.ID, log: next}
+	}
+	s, err := dataset.Write(ctx, t.Blobs, rows, r.Recipe.Task)
+	return s, warnings, err
 }
 
-// served is one row of the log with its truth, as far as it is known.
-type served struct {
-	key   string
-	time  time.Time
-	row   json.RawMessage
-	label string
-	known time.Time
-}
-
-// readLog reads the served rows that belong into the snapshot. The newest answer to a
-// key stands for it. Rows of one moment are in the order of their keys: their ids are
-// drawn, and the snapshot must not hang on that.
-func readLog(ctx context.Context, log prediction.Log, r Request) ([]served, error) {
-	recent := r.Now.Add(-r.Recipe.Data.Test.Window.D())
-	byKey := map[string]int{}
-	var out []served
-	err := log.Scan(ctx, prediction.Query{Model: r.Recipe.Model, AsOf: r.Now}, func(j prediction.Joined) error {
-		if j.Due.After(r.Now) && j.Time.Before(recent) {
-			return nil
-		}
-		s := served{key: j.Key, time: j.Time, row: j.Row}
-		if j.Label != nil {
-			s.label, s.known = j.Label.Value, j.Label.At
-		}
-		if i, twice := byKey[j.Key]; twice && j.Key != "" {
-			out[i] = s
-			return nil
-		}
-		byKey[j.Key] = len(out)
-		out = append(out, s)
-		return nil
-	})
-	slices.SortStableFunc(out, func(a, b served) int {
-		return cmp.Or(a.time.Compare(b.time), strings.Compare(a.key, b.key))
-	})
-	return out, err
-}
-
-// fromLog reads the served rows into the source's columns: the request's own, and
-// the label.
-func fromLog(ctx context.Context, log prediction.Log, r Request, fields []frame.Field) (*frame.Frame, error) {
-	task := r.Recipe.Task
-	all, err := readLog(ctx, log, r)
-	if err != nil {
-		return nil, err
+// columns are those that were pinned when the model file was applied, or, where none were,
+// those that the source has now. What the model file says of a kind stands.
+func (r Request) columns(ctx context.Context, set *source.Set) ([]frame.Field, error) {
+	kinds := r.Recipe.Kinds()
+	if len(r.Columns) == 0 {
+		return set.Columns(ctx, kinds)
 	}
-	rows, labels, known := make([]json.RawMessage, len(all)), make([]string, len(all)), make([]time.Time, len(all))
-	for i, s := range all {
-		rows[i], labels[i], known[i] = s.row, s.label, s.known
-	}
-	optional := slices.DeleteFunc(slices.Clone(fields), func(f frame.Field) bool {
-		return f.Name == task.Column || f.Name == task.Truth.KnownAt
-	})
-	got, err := frame.DecodeRows(rows, frame.DecodeOptions{Optional: optional, Loose: true})
-	if err != nil {
-		return nil, err
-	}
-	cols := make([]frame.Column, len(fields))
-	for i, f := range fields {
-		switch f.Name {
-		case task.Column:
-			if cols[i], err = labelColumn(f, labels); err != nil {
-				return nil, err
-			}
-		case task.Truth.KnownAt:
-			cols[i] = knownColumn(f, known)
-		default:
-			cols[i] = *got.Column(f.Name)
+	out := slices.Clone(r.Columns)
+	for i, c := range out {
+		if kind, ok := kinds[c.Name]; ok {
+			out[i].Kind = kind
 		}
 	}
-	return frame.New(cols...), nil
+	return out, nil
 }
 
 func labelColumn(f frame.Field, labels []string) (frame.Column, error) {
@@ -191,31 +175,36 @@ func knownColumn(f frame.Field, known []time.Time) frame.Column {
 	return frame.TimeColumn(f.Name, out)
 }
 
-// join puts the served rows after the source's, and drops what the source holds of
-// a key that was served.
-func join(rows, answered *frame.Frame, id string) (*frame.Frame, error) {
-	if id == "" || answered.Rows() == 0 {
-		return frame.Concat(rows, answered)
+// noted are warnings of the source as problems that stop nothing.
+func noted(warnings []string) []dataset.Problem {
+	var out []dataset.Problem
+	for _, text := range warnings {
+		out = append(out, dataset.Problem{Check: "source", Severity: "warn", Text: text})
 	}
-	have := make(map[string]bool, answered.Rows())
-	for i := range answered.Rows() {
-		have[answered.Column(id).Format(i)] = true
-	}
-	keep := make([]int, 0, rows.Rows())
-	for i := range rows.Rows() {
-		if !have[rows.Column(id).Format(i)] {
-			keep = append(keep, i)
-		}
-	}
-	if len(keep) < rows.Rows() {
-		rows = rows.Take(keep)
-	}
-	return frame.Concat(rows, answered)
+	return out
 }
 
-// SourceBytes opens a source file given as bytes and says what is in it; used where
-// no server is (flyball train FILE).
-func SourceBytes(ctx context.Context, blobs blob.Store, raw []byte) (registry.DataFile, error) {
-	d, n, err := blobs.Put(ctx, bytes.NewReader(raw))
+// seeking reads a file at any place that can only be sought in; not safe for use at once.
+type seeking struct{ in io.ReadSeeker }
+
+func (s *seeking) ReadAt(p []byte, off int64) (int, error) {
+	if _, err := s.in.Seek(off, io.SeekStart); err != nil {
+		return 0, err
+	}
+	n, err := io.ReadFull(s.in, p)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// PutSource keeps a file of a source; used where no server is (flyball train FILE).
+func PutSource(ctx context.Context, blobs blob.Store, in io.Reader) (registry.DataFile, error) {
+	d, n, err := blobs.Put(ctx, in)
 	return registry.DataFile{Digest: d, Size: n}, err
+}
+
+// SourceBytes is PutSource of bytes that are in memory.
+func SourceBytes(ctx context.Context, blobs blob.Store, raw []byte) (registry.DataFile, error) {
+	return PutSource(ctx, blobs, bytes.NewReader(raw))
 }

@@ -43,12 +43,13 @@ func TestRowsOfOneMomentComeInTheOrderOfTheirKeys(t *testing.T) {
 	}
 	tr, files := trainer(t, table(t, 100))
 	r := Request{Recipe: recipe(), Files: files, Now: at.Add(24 * time.Hour)}
-	first, err := gather(t.Context(), tr.Blobs, log, r)
+	tr.Log = log
+	first, _, err := tr.gather(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	slices.Reverse(log)
-	second, err := gather(t.Context(), tr.Blobs, log, r)
+	second, _, err := tr.gather(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}

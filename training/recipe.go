@@ -4,6 +4,7 @@ package training
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 
 	"flyball/blob"
@@ -29,9 +30,10 @@ type Recipe struct {
 	Watch    monitoring.Policy `json:"watch"`
 }
 
-// kinds are the kinds that the recipe gives to columns of the source: what the
-// pipeline says of its inputs, and text for the key, which is compared as sent.
-func (r Recipe) kinds() map[string]frame.Kind {
+// Kinds are the kinds that the recipe gives to columns of the source: what the
+// pipeline says of its inputs, text for the key, which is compared as sent, and what
+// data.kinds says of any.
+func (r Recipe) Kinds() map[string]frame.Kind {
 	out := map[string]frame.Kind{}
 	for _, f := range r.Pipeline.Inputs {
 		if f.Kind != frame.Time {
@@ -46,6 +48,7 @@ func (r Recipe) kinds() map[string]frame.Kind {
 	if r.Task.ID != "" {
 		out[r.Task.ID] = frame.Text
 	}
+	maps.Copy(out, r.Data.Kinds)
 	return out
 }
 
@@ -64,7 +67,9 @@ func (r Recipe) LossRule() (gate.Rule, bool) {
 // Request is one training: the input of its job.
 type Request struct {
 	Recipe   Recipe                       `json:"recipe"`
-	Files    map[string]registry.DataFile `json:"files"`              // the source, by name
+	Files    map[string]registry.DataFile `json:"files"`              // the source, by name; none where it lies elsewhere
+	Columns  []frame.Field                `json:"columns,omitempty"`  // of the source, as they were pinned; empty: those it has
+	Code     map[string]registry.DataFile `json:"code,omitempty"`     // of the command, by path
 	Snapshot blob.Digest                  `json:"snapshot,omitempty"` // set: train on it, gather nothing
 	Now      time.Time                    `json:"now"`
 	Live     int                          `json:"live"`  // version to compare with; 0: none
@@ -113,5 +118,6 @@ type Result struct {
 	Trials     []Trial           `json:"trials,omitempty"` // of a search, as they were tried
 	Metric     string            `json:"metric,omitempty"` // that the search went by
 
-	said said // what the judged version and its opponents said of the test rows
+	said said  // what the judged version and its opponents said of the test rows
+	fits []fit // runs of the command
 }

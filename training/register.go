@@ -41,12 +41,16 @@ func (t *Trainer) Handler(reg Registry) func(context.Context, job.Job, func(stri
 		t.keep(ctx, r, res)
 		if err != nil {
 			t.trackFailure(ctx, r, res, err)
+			if ctx.Err() == nil { // else somebody takes it up again, and finds the command's runs
+				t.Forget(ctx, res)
+			}
 			return nil, err
 		}
 		if err := t.register(ctx, reg, r, &res); err != nil {
 			return nil, err
 		}
 		t.track(ctx, r, res)
+		t.Forget(ctx, res)
 		return json.Marshal(res)
 	}
 }

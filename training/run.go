@@ -21,6 +21,7 @@ import (
 	"flyball/fault"
 	"flyball/model"
 	"flyball/serving/prediction"
+	"flyball/training/executor"
 	"flyball/training/learner"
 )
 
@@ -30,10 +31,20 @@ var nan = math.NaN()
 type Trainer struct {
 	Blobs    blob.Store
 	Log      prediction.Log // nil: the source alone
+	Sources  Sources        // nil: files alone, which came with the model file
 	Decoders model.Decoders
 	Workers  int // 0: one per CPU
 	Logger   *slog.Logger
 	Tracker  Tracker // nil: trainings leave no run
+
+	// Of commands, the programs of model files. Executor runs them; nil: they are refused.
+	// Tracking is where they log to, an address of MLflow's API. Environment makes the
+	// Python environment of a lock and gives the folder of its programs; nil: none is
+	// made. CPUs are granted to each; 0: one.
+	Executor    executor.Executor
+	Tracking    string
+	Environment func(ctx context.Context, lock []byte) (bin string, err error)
+	CPUs        int
 
 	Keeper Keeper // nil: trainings leave neither snapshots nor findings of their data in the records
 }
@@ -49,6 +60,7 @@ func (t *Trainer) Run(ctx context.Context, r Request, live *Opponent, progress f
 	began := time.Now()
 	w := &work{Trainer: t, request: r, recipe: r.Recipe, live: live, progress: progress}
 	defer func() { err = errors.Join(err, w.close()) }()
+	defer func() { res.fits = w.fits }()
 	if live != nil {
 		w.unseen = live.SeenUntil
 	}
@@ -80,6 +92,7 @@ type work struct {
 	candidate, floor *model.Bundle // fitted on the training rows, for the gate
 	rebuilt          *bool
 	opened           []*model.Bundle
+	fits             []fit // of a command
 	values           map[string]float64
 	said             said
 	result           Result
@@ -105,10 +118,11 @@ func (w *work) close() error {
 // data makes or opens the snapshot and runs the checks.
 func (w *work) data(ctx context.Context) (err error) {
 	w.progress("reading the data")
+	var warnings []string
 	if w.request.Snapshot != "" {
 		w.snapshot, err = dataset.Open(ctx, w.Blobs, w.request.Snapshot)
 	} else {
-		w.snapshot, err = gather(ctx, w.Blobs, w.Log, w.request)
+		w.snapshot, warnings, err = w.gather(ctx, w.request)
 	}
 	if err != nil {
 		return err
@@ -125,7 +139,7 @@ func (w *work) data(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	w.result.Problems = problems
+	w.result.Problems = append(noted(warnings), problems...)
 	for _, p := range problems {
 		if p.Severity == "stop" {
 			return fault.New(fault.Refused, "the data fails a check: %s", p.Text).Do("mend the data, or change the check in the model file")
@@ -190,13 +204,16 @@ func (w *work) judged(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	same := again.Digest == w.candidate.Digest
+	same, err := w.sameAs(ctx, again)
 	w.rebuilt = &same
-	return nil
+	return err
 }
 
 // make fits pipeline and estimator on the rows and bundles them.
 func (w *work) make(ctx context.Context, train Settings, steps pipeline.Spec, at []int, workers int, profile []byte) (*model.Bundle, error) {
+	if train.With == Command {
+		return w.commanded(ctx, train, steps, at, profile)
+	}
 	rows := w.rows.Take(at)
 	y := make([]float64, len(at))
 	for i, r := range at {

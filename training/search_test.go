@@ -16,6 +16,8 @@ import (
 // runLog are the runs that a training left, by name.
 type runLog map[string]experiment.Run
 
+func (runLog) Begin(context.Context, string, experiment.Run) error { return nil }
+
 func (k runLog) Track(_ context.Context, _ string, r experiment.Run, _ map[string][]byte) error {
 	k[r.Name] = r
 	return nil

@@ -27,6 +27,10 @@ type Tracker interface {
 	// experiment of that name, which it makes when there is none. A run that is kept
 	// already is left as it is.
 	Track(ctx context.Context, name string, r experiment.Run, files map[string][]byte) error
+
+	// Begin keeps a run that goes on, as Track does, or gives the tags of r to one that
+	// is kept. Track ends it: it adds what the program in it did not log.
+	Begin(ctx context.Context, name string, r experiment.Run) error
 }
 
 // RunOf is the run of the training whose job has the key: the same whenever the job
@@ -70,6 +74,7 @@ func (t *Trainer) track(ctx context.Context, r Request, res Result) {
 	run := trial(r, res)
 	files, err := evaluationFiles(r, res)
 	if err == nil {
+		files = withLogs(files, res)
 		err = t.Tracker.Track(ctx, r.Recipe.Model, run, files)
 	}
 	if err != nil {
@@ -93,12 +98,15 @@ func (t *Trainer) trackFailure(ctx context.Context, r Request, res Result, cause
 	}
 	run := trial(r, res)
 	run.ID, run.Name, run.Status = RunOf(r.Key+"/failed"), "failed", experiment.Failed
+	if r.Recipe.Train.With == Command {
+		run.ID = RunOf(r.Key) // it was shown while it ran
+	}
 	run.Tags = slices.DeleteFunc(run.Tags, func(tag experiment.Tag) bool {
 		return slices.Contains([]string{experiment.NameTag, "flyball.version", "flyball.verdict", "flyball.summary"}, tag.Key)
 	})
 	why := []rune(cause.Error())
 	run.Tags = append(run.Tags, experiment.Tag{Key: "flyball.error", Value: string(why[:min(len(why), experiment.MaxTagValue)])}, experiment.Tag{Key: experiment.NameTag, Value: run.Name})
-	if err := t.Tracker.Track(ctx, r.Recipe.Model, run, nil); err != nil {
+	if err := t.Tracker.Track(ctx, r.Recipe.Model, run, withLogs(nil, res)); err != nil {
 		t.Logger.Warn("a failed training left no run", "model", r.Recipe.Model, "run", run.ID, "error", err)
 	}
 }
@@ -113,6 +121,10 @@ func trial(r Request, res Result) experiment.Run {
 	}
 	for key, v := range res.said.metrics() {
 		run.Metrics = append(run.Metrics, experiment.Metric{Key: key, Value: v, Timestamp: at})
+	}
+	for _, m := range res.used() {
+		m.Timestamp = at
+		run.Metrics = append(run.Metrics, m)
 	}
 	slices.SortFunc(run.Metrics, func(a, b experiment.Metric) int { return strings.Compare(a.Key, b.Key) })
 	tags := map[string]string{

@@ -58,6 +58,8 @@ func (s *shelf) Version(_ context.Context, ref ident.Ref) (registry.Version, err
 	return registry.Version{}, errors.New("no version")
 }
 
+func (s *shelf) Begin(context.Context, string, experiment.Run) error { return nil }
+
 func (s *shelf) Track(_ context.Context, name string, r experiment.Run, files map[string][]byte) error {
 	s.tracked++
 	if s.fails != nil {

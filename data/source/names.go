@@ -141,3 +141,7 @@ func Files(place string) (map[string]string, error) {
 	}
 	return out, nil
 }
+
+// Elsewhere reports whether a source is the URL of a bucket or a database, and not files
+// that lie beside the model file.
+func Elsewhere(place string) bool { return strings.Contains(place, "://") }

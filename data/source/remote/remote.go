@@ -52,9 +52,6 @@ func New(allowed ...string) (*Sources, error) {
 // All allows everything: for a program that works for the one who called it.
 func All() *Sources { return &Sources{all: true} }
 
-// Is reports whether a source lies elsewhere, and not in files that came with the model.
-func Is(name string) bool { return strings.Contains(name, "://") }
-
 // parse reads a place. Its messages do not repeat a password.
 func parse(text string) (place, error) {
 	u, err := url.Parse(text)
