@@ -64,7 +64,7 @@ func always(t *testing.T, v float64, inputs ...string) *model.Bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := constant.Fit(x, []float64{v, v}, 0)
+	file, err := constant.Fit(x, []float64{v, v}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func TestAModelWithARouteAnswersByItAndIsLogged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := constant.Fit(x, []float64{10, 10}, 0)
+	file, err := constant.Fit(x, []float64{10, 10}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

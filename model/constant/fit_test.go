@@ -11,7 +11,7 @@ import (
 
 func TestAFitWritesTheMeanOfEachGroupAndTheOverallMean(t *testing.T) {
 	nan := float32(math.NaN())
-	f, err := Fit(pipeline.Matrix{Rows: 4, Cols: 1, Data: []float32{nan, 1, 1, nan}}, []float64{1, 0, 1, 1}, 0)
+	f, err := Fit(pipeline.Matrix{Rows: 4, Cols: 1, Data: []float32{nan, 1, 1, nan}}, []float64{1, 0, 1, 1}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

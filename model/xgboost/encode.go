@@ -23,6 +23,7 @@ func (d decimal) MarshalJSON() ([]byte, error) {
 type Tree struct {
 	Output  int
 	Nodes   []tree.Node
+	Sets    [][]uint32 // of the splits by category
 	gains   []decimal
 	weights []decimal // sum of second derivatives
 	parents []int32
@@ -51,6 +52,15 @@ func (t *Tree) Split(at, feature int, threshold float32, missingLeft bool, gain,
 	return left, right
 }
 
+// SplitSet makes the node at a place a split by category: those of set, which is sorted,
+// go right. It returns the places of its two new children.
+func (t *Tree) SplitSet(at, feature int, set []uint32, missingLeft bool, gain, weight float32) (left, right int) {
+	left, right = t.Split(at, feature, 0, missingLeft, gain, weight)
+	t.Sets = append(t.Sets, set)
+	t.Nodes[at].Set = int32(len(t.Sets))
+	return left, right
+}
+
 // Leaf gives the node at a place its value.
 func (t *Tree) Leaf(at int, value, weight float32) {
 	t.Nodes[at] = tree.Node{Left: -1, Right: -1, Value: value}
@@ -59,11 +69,13 @@ func (t *Tree) Leaf(at int, value, weight float32) {
 
 // Model is an ensemble to be written.
 type Model struct {
-	Objective string   // reg:squarederror, binary:logistic or multi:softprob
-	Features  []string // names, written for people
-	Base      float32  // base_score: a number, or a probability when binary
-	Outputs   int      // 1, or the number of classes
-	Trees     []Tree   // in the order in which they are summed; Output cycles
+	Objective   string   // reg:squarederror, reg:absoluteerror, reg:quantileerror, count:poisson, binary:logistic or multi:softprob
+	Quantile    float64  // of reg:quantileerror
+	Features    []string // names, written for people
+	Categorical []bool   // by feature; nil: none is
+	Base        float32  // base_score: a number, a probability when binary, a mean of counts
+	Outputs     int      // 1, or the number of classes
+	Trees       []Tree   // in the order in which they are summed; Output cycles
 }
 
 // Encode writes the model as XGBoost's JSON ("doc/model.schema" of XGBoost 3). Equal
@@ -85,12 +97,17 @@ func Encode(m Model) ([]byte, error) {
 	case "multi:softprob":
 		classes = strconv.Itoa(m.Outputs)
 		objective["softmax_multiclass_param"] = map[string]string{"num_class": classes}
+	case "reg:quantileerror":
+		objective["quantile_loss_param"] = map[string]string{"quantile_alpha": "(" + strconv.FormatFloat(m.Quantile, 'g', -1, 32) + ")"}
+	case "count:poisson":
+		objective["poisson_regression_param"] = map[string]string{"max_delta_step": "0.7"}
+	case "reg:absoluteerror":
 	default:
 		objective["reg_loss_param"] = map[string]string{"scale_pos_weight": "1"}
 	}
 	doc := map[string]any{
 		"learner": map[string]any{
-			"attributes": map[string]any{}, "feature_names": m.Features, "feature_types": floats(len(m.Features)),
+			"attributes": map[string]any{}, "feature_names": m.Features, "feature_types": m.types(),
 			"gradient_booster": map[string]any{
 				"name": "gbtree",
 				"model": map[string]any{
@@ -113,10 +130,13 @@ func Encode(m Model) ([]byte, error) {
 	return raw, nil
 }
 
-func floats(n int) []string {
-	out := make([]string, n)
+// types are XGBoost's words for the features: numbers, and categories.
+func (m Model) types() []string {
+	out := make([]string, len(m.Features))
 	for i := range out {
-		out[i] = "float"
+		if out[i] = "float"; m.Categorical != nil && m.Categorical[i] {
+			out[i] = "c"
+		}
 	}
 	return out
 }
@@ -125,6 +145,7 @@ func (t *Tree) document(id, features int) map[string]any {
 	n := len(t.Nodes)
 	left, right, feature := make([]int32, n), make([]int32, n), make([]int32, n)
 	value, weight, def, kinds := make([]decimal, n), make([]decimal, n), make([]int, n), make([]int, n)
+	nodes, segments, sizes, categories := []int{}, []int{}, []int{}, []uint32{} // lists, not null
 	for i, nd := range t.Nodes {
 		left[i], right[i], feature[i], value[i] = nd.Left, nd.Right, nd.Feature, decimal(nd.Value)
 		if nd.Left < 0 {
@@ -133,9 +154,15 @@ func (t *Tree) document(id, features int) map[string]any {
 		if nd.MissingLeft {
 			def[i] = 1
 		}
+		if nd.Set > 0 {
+			set := t.Sets[nd.Set-1]
+			kinds[i] = 1
+			nodes, segments, sizes = append(nodes, i), append(segments, len(categories)), append(sizes, len(set))
+			categories = append(categories, set...)
+		}
 	}
 	return map[string]any{
-		"base_weights": weight, "categories": []int{}, "categories_nodes": []int{}, "categories_segments": []int{}, "categories_sizes": []int{},
+		"base_weights": weight, "categories": categories, "categories_nodes": nodes, "categories_segments": segments, "categories_sizes": sizes,
 		"default_left": def, "id": id, "left_children": left, "loss_changes": t.gains, "parents": t.parents, "right_children": right,
 		"split_conditions": value, "split_indices": feature, "split_type": kinds, "sum_hessian": t.weights,
 		"tree_param": map[string]string{

@@ -7,9 +7,7 @@ package learner
 
 import (
 	"context"
-	"maps"
 	"math"
-	"slices"
 
 	"flyball/data/dataset"
 	"flyball/data/pipeline"
@@ -18,7 +16,6 @@ import (
 	"flyball/model/constant"
 	"flyball/model/linear"
 	"flyball/model/xgboost"
-	"flyball/unit"
 )
 
 // Data is what an estimator is trained on.
@@ -27,6 +24,9 @@ type Data struct {
 	Y       []float64 // a label a row: 0 or 1, the class's index, or a number
 	Kind    dataset.Kind
 	Classes int // Multiclass: how many
+
+	Weights []float64 // what a row counts, from 0 up; nil: 1 each
+	Time    []int64   // when a row was, in any unit; nil: rows are in the order of time
 }
 
 // Options are of one fit. The zero value is good.
@@ -57,83 +57,20 @@ func New(with string, settings map[string]any) (Learner, error) {
 	var l Learner
 	switch with {
 	case "builtin/gbdt":
-		l = &gbdt{
-			trees: s.whole("trees", 100, 1, 100_000), depth: s.whole("depth", 6, 1, 16), bins: s.whole("bins", 254, 2, 254),
-			rate: s.number("learning_rate", 0.1, 1e-6, 1), lambda: s.number("lambda", 1, 0, 1e9), gamma: s.number("gamma", 0, 0, 1e9),
-			minWeight: s.number("min_child_weight", 1, 0, 1e9),
-			rows:      s.number("subsample", 1, 0.01, 1), columns: s.number("colsample", 1, 0.01, 1),
-		}
+		l = s.gbdt()
 	case "builtin/linear":
-		l = &linearModel{l2: s.number("l2", 1, 0, 1e12)}
+		l = &linearModel{l2: s.number("l2", 1, 0, 1e12), classes: s.classWeight()}
+	case "builtin/last":
+		l = &last{column: s.name("column")}
 	case "builtin/constant":
 		l = mean{}
 	default:
-		return nil, fault.New(fault.Invalid, "there is no learner %q", with).Do("use builtin/gbdt, builtin/linear or builtin/constant")
+		return nil, fault.New(fault.Invalid, "there is no learner %q", with).Do("use builtin/gbdt, builtin/linear, builtin/last or builtin/constant")
 	}
 	if err := s.done(); err != nil {
 		return nil, err
 	}
 	return l, nil
-}
-
-// reader takes settings that came from YAML or JSON apart, and keeps the first
-// complaint.
-type reader struct {
-	with     string
-	settings map[string]any
-	known    []string
-	err      error
-}
-
-func (r *reader) number(key string, or, low, high float64) float64 {
-	r.known = append(r.known, key)
-	v, ok := r.settings[key]
-	if !ok {
-		return or
-	}
-	var x float64
-	switch v := v.(type) {
-	case float64:
-		x = v
-	case int:
-		x = float64(v)
-	case int64:
-		x = float64(v)
-	case uint64:
-		x = float64(v)
-	default:
-		x = math.NaN()
-	}
-	if !(x >= low && x <= high) && r.err == nil {
-		r.err = fault.New(fault.Invalid, "train.settings.%s of %s is %v; it lies between %v and %v", key, r.with, v, low, high)
-	}
-	return x
-}
-
-func (r *reader) whole(key string, or, low, high int) int {
-	x := r.number(key, float64(or), float64(low), float64(high))
-	if x != math.Trunc(x) && r.err == nil {
-		r.err = fault.New(fault.Invalid, "train.settings.%s of %s is %v; it is a whole number", key, r.with, x)
-	}
-	return int(x)
-}
-
-// done tells of the first setting, by name, that was not asked for.
-func (r *reader) done() error {
-	for _, key := range slices.Sorted(maps.Keys(r.settings)) {
-		if slices.Contains(r.known, key) {
-			continue
-		}
-		f := fault.New(fault.Invalid, "%s knows no setting %q", r.with, key)
-		switch near := unit.Nearest(key, r.known); {
-		case near != "":
-			return f.Do("did you mean %s? it knows %s", near, unit.List(r.known))
-		case len(r.known) > 0:
-			return f.Do("it knows %s", unit.List(r.known))
-		}
-		return f.Do("it has no settings")
-	}
-	return r.err
 }
 
 // check looks at the labels before a fit.
@@ -146,6 +83,9 @@ func (d Data) check() error {
 	}
 	if d.Kind == dataset.Multiclass && (d.Classes < 2 || d.Classes > d.X.Rows) {
 		return fault.New(fault.Invalid, "%d rows of %d classes cannot be trained on", d.X.Rows, d.Classes).Do("give at least two classes, and a row of each")
+	}
+	if err := d.checkWeights(); err != nil {
+		return err
 	}
 	for i, v := range d.X.Data {
 		if math.IsInf(float64(v), 0) {
@@ -188,5 +128,5 @@ func (mean) Fit(_ context.Context, d Data, _ Options) (model.File, error) {
 	if d.Kind == dataset.Multiclass {
 		classes = d.Classes
 	}
-	return constant.Fit(d.X, d.Y, classes)
+	return constant.Fit(d.X, d.Y, d.Weights, classes)
 }

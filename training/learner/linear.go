@@ -20,14 +20,21 @@ import (
 // linearModel is builtin/linear: least squares, logistic and multinomial regression
 // with an L2 penalty of l2/2 times the squared coefficients of standardised
 // features, as scikit-learn's with C = 1/l2.
-type linearModel struct{ l2 float64 }
+type linearModel struct {
+	l2      float64
+	classes classWeights
+}
 
 // Fit minimises the penalised loss by L-BFGS from zero; it runs in one goroutine.
 func (l *linearModel) Fit(ctx context.Context, d Data, o Options) (model.File, error) {
 	if err := d.check(); err != nil {
 		return model.File{}, err
 	}
-	p := &problem{data: d, l2: l.l2, ctx: ctx}
+	weights, err := d.weights(l.classes)
+	if err != nil {
+		return model.File{}, err
+	}
+	p := &problem{data: d, weights: weights, l2: l.l2, ctx: ctx}
 	p.standardise()
 	start := make([]float64, d.outputs()*(d.X.Cols+1))
 	res, err := optimize.Minimize(optimize.Problem{Func: p.value, Grad: p.gradient}, start,
@@ -48,6 +55,7 @@ func (l *linearModel) Fit(ctx context.Context, d Data, o Options) (model.File, e
 // the coefficients and then the intercept.
 type problem struct {
 	data        Data
+	weights     []float64 // by row
 	l2          float64
 	ctx         context.Context
 	mean, scale []float64
@@ -96,7 +104,8 @@ func (p *problem) each(w []float64, visit func(row, slope []float64)) float64 {
 			wo := w[o*(m+1) : (o+1)*(m+1)]
 			margins[o] = floats.Dot(wo[:m], row) + wo[m]
 		}
-		total += loss(p.data.Kind, p.data.Y[i], margins)
+		total += float64(p.weights[i] * loss(p.data.Kind, p.data.Y[i], margins))
+		floats.Scale(p.weights[i], margins)
 		if visit != nil {
 			visit(row, margins)
 		}
