@@ -92,6 +92,7 @@ func New(mux *http.ServeMux, opts Options) {
 	f.explainRoutes()
 	f.modelRoutes()
 	f.pipelineRoutes()
+	f.dataRoutes()
 	f.recordRoutes()
 	f.runRoutes()
 	raw(mux, api.Apply, "POST /v1/data", f.upload)
