@@ -17,7 +17,7 @@ import (
 	"flyball/fault"
 )
 
-// maxWhole is the largest integer up to which each has a float64 of its own.
+// maxWhole is where integers begin that share a float64 with another.
 const maxWhole = 1 << 53
 
 // put appends a value, which is nil where there is none, to its column.
@@ -76,7 +76,7 @@ func number(text string, kind uint32) (x float64, problem string) {
 	if err != nil {
 		return 0, "is no number, and the column is one"
 	}
-	if kind == pgtype.Int8OID && math.Abs(x) > maxWhole {
+	if kind == pgtype.Int8OID && math.Abs(x) >= maxWhole {
 		return 0, "is larger than numbers are kept exactly (2^53); if it is an id, cast it in the query: ::text"
 	}
 	return x, ""
