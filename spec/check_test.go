@@ -102,8 +102,8 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 		{"a search of nothing", swap("{source: a.csv}", "{source: a.csv}\ntrain: {trials: 5}"), "train.trials: there is nothing to try; give train.search"},
 		{"too many trials", swap("{source: a.csv}", "{source: a.csv}\ntrain: {search: {depth: [3, 4]}, trials: 1001}"), "train.trials: a search has from 1 to 1000 trials"},
 		{"a search without values", swap("{source: a.csv}", "{source: a.csv}\ntrain: {search: {depth: []}}"), "train.search.depth: the list is empty"},
-		{"a check of nothing", swap("{source: a.csv}", "{source: a.csv, checks: [{column: a}]}"), "data.checks[0]: say what holds of a: min, max, missing or allowed"},
-		{"two checks in one", swap("{source: a.csv}", "{source: a.csv, checks: [{column: a, min: 0, unique: [a]}]}"), "data.checks[0]: give exactly one of column, row, rows, unique and fresh"},
+		{"a check of nothing", swap("{source: a.csv}", "{source: a.csv, checks: [{column: a}]}"), "data.checks[0]: say what holds of a: type, min, max, missing or allowed"},
+		{"two checks in one", swap("{source: a.csv}", "{source: a.csv, checks: [{column: a, min: 0, unique: [a]}]}"), "data.checks[0]: give exactly one of column, row, rows, unique, fresh, stuck, leaks and growth"},
 		{
 			"an expression of another type", swap("{source: a.csv}", `{source: a.csv, checks: [{row: "a + b"}]}`),
 			`data.checks[0].row: the expression "a + b" cannot be read: expected bool, but got float64`,
