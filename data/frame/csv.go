@@ -214,7 +214,7 @@ func (f *csvFile) infer(cut *splitter, first block) ([]evidence, error) {
 		}
 		now, found, errs := next, make([][]evidence, len(next)), make([]error, len(next))
 		wait := each(len(lookers), len(now), func(worker, i int) { found[i], errs[i] = lookers[worker].look(now[i], all) })
-		next, stop, free = cutSome(cut, stop, free)
+		next, free, stop = cutSome(cut, stop, free)
 		wait()
 		for i := range now {
 			if errs[i] != nil {
@@ -233,8 +233,8 @@ func (f *csvFile) infer(cut *splitter, first block) ([]evidence, error) {
 }
 
 // cutSome cuts the blocks of a turn: two for each worker, so that none waits long for the
-// others. It returns why there are no more, and the buffers that it left.
-func cutSome(cut *splitter, stop error, free [][]byte) ([]block, error, [][]byte) {
+// others. It returns the buffers that it left, and why there are no more blocks.
+func cutSome(cut *splitter, stop error, free [][]byte) ([]block, [][]byte, error) {
 	var out []block
 	for stop == nil && len(out) < 2*workersFor() {
 		var buf []byte
@@ -246,7 +246,7 @@ func cutSome(cut *splitter, stop error, free [][]byte) ([]block, error, [][]byte
 			out = append(out, b)
 		}
 	}
-	return out, stop, free
+	return out, free, stop
 }
 
 // each has workers do the items 0 to n-1; the function that it returns waits for them.
@@ -295,7 +295,7 @@ func (r *csvReader) turn() {
 	}
 	got, errs := make([]*Frame, len(now)), make([]error, len(now))
 	wait := each(len(r.workers), len(now), func(worker, i int) { got[i], errs[i] = r.workers[worker].parse(now[i]) })
-	r.ahead, r.stop, r.free = cutSome(r.cut, r.stop, r.free)
+	r.ahead, r.free, r.stop = cutSome(r.cut, r.stop, r.free)
 	wait()
 	for i, f := range got {
 		if errs[i] != nil {

@@ -148,8 +148,8 @@ type parquetReader struct {
 	leaves  []leaf // by file column
 	at      []int  // field of each file column
 	meta    *format.FileMetaData
-	row     int    // rows that were read before this chunk
-	wrong   error  // of a value that its kind does not have
+	row     int   // rows that were read before this chunk
+	wrong   error // of a value that its kind does not have
 	buf     []parquet.Row
 	gave    bool
 	bounded bool  // by texts
