@@ -4,6 +4,7 @@ package frame
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 )
 
@@ -106,10 +107,11 @@ var tens = [...]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
 // that is plain. It gives what parseNumber gives.
 func plainNumber(b []byte, i int, point byte) (float64, int) {
 	from := i
-	negative := b[i] == '-'
-	if negative {
-		i++ // b ends in \n
+	var minus uint64
+	if b[i] == '-' {
+		minus = 1 // without a jump: signs are hard to foretell
 	}
+	i += int(minus) // b ends in \n
 	m, start, behind := uint64(0), i, 0
 	for n := 8; n == 8; {
 		if i+8 > len(b) {
@@ -123,7 +125,7 @@ func plainNumber(b []byte, i int, point byte) (float64, int) {
 	digits := i - start
 	if b[i] == point {
 		i++
-		start = i
+		at := i
 		for n := 8; n == 8; {
 			if i+8 > len(b) {
 				return 0, from
@@ -133,27 +135,44 @@ func plainNumber(b []byte, i int, point byte) (float64, int) {
 			m = m*tens[n] + eight(v<<(64-8*n))
 			i += n
 		}
-		behind = i - start
+		behind = i - at
 		digits += behind
 	}
-	if digits == 0 || digits > 19 || b[i]|0x20 == 'e' {
+	if digits == 0 || b[i]|0x20 == 'e' {
 		return 0, from
 	}
-	if m >= 1<<53 {
-		x, is := parseNumber(b[from:i], point)
-		if is == 0 {
-			return 0, from
+	var x float64
+	if m < 1<<53 && digits <= 19 {
+		x = float64(m) / exact[behind]
+	} else {
+		ok := digits-leading(b[start:i], point) <= 19 // else m has lost its first digits
+		if ok {
+			x, ok = nearest(m, -behind)
 		}
-		return x, i
+		if !ok {
+			y, is := parseNumber(b[start:i], point)
+			if is == 0 {
+				return 0, from
+			}
+			x = y
+		}
 	}
-	x := float64(m)
-	if behind > 0 {
-		x /= exact[behind]
+	return math.Float64frombits(math.Float64bits(x) | minus<<63), i
+}
+
+// leading is how many zeros a number begins with.
+func leading(b []byte, point byte) int {
+	n := 0
+	for _, c := range b {
+		switch c {
+		case '0':
+			n++
+		case point:
+		default:
+			return n
+		}
 	}
-	if negative {
-		x = -x
-	}
-	return x, i
+	return n
 }
 
 // plain looks at records from the start of b as parser.plain reads them.
@@ -204,10 +223,11 @@ func (l *looker) plain(all []evidence, skip []bool, b []byte) (rows, end int) {
 // quantity goes over a quantity of few digits, which a delimiter or an end follows, and
 // takes it for evidence; i itself where there is none.
 func (l *looker) quantity(e *evidence, b []byte, i int) (end int, ok bool) {
-	from := i
+	from, minus := i, 0
 	if b[i] == '-' {
-		i++
+		minus = 1
 	}
+	i += minus
 	start := i
 	for n := 8; n == 8; i += n {
 		if i+8 > len(b) {

@@ -64,14 +64,22 @@ func parseNumber(b []byte, point byte) (float64, digits) {
 		how |= isCode
 	}
 	exp -= behind
-	if whole+behind > 19 || mantissa >= 1<<53 || exp < -22 || exp > 22 {
+	var x float64
+	switch {
+	case whole+behind > 19:
 		return slowNumber(b, point, how, whole, power)
-	}
-	x := float64(mantissa)
-	if exp < 0 {
-		x /= exact[-exp]
-	} else {
-		x *= exact[exp]
+	case mantissa < 1<<53 && exp >= -22 && exp <= 0:
+		x = float64(mantissa) / exact[-exp]
+	case mantissa < 1<<53 && exp > 0 && exp <= 22:
+		x = float64(mantissa) * exact[exp]
+	default:
+		var ok bool
+		if x, ok = nearest(mantissa, exp); !ok {
+			return slowNumber(b, point, how, whole, power)
+		}
+		if how&hasPoint == 0 && !power && mantissa >= 1<<53 {
+			how |= isCode
+		}
 	}
 	if negative {
 		x = -x
