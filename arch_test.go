@@ -20,7 +20,7 @@ import (
 // lower floor; docs/architecture.md says what each is for.
 var floors = [][]string{
 	{"blob", "chart", "event", "examples", "fault", "ident", "python", "search", "stat", "unit"}, // ground; fault alone is below the others
-	{"blob/artifact", "data/frame", "governance/audit", "job"},
+	{"blob/artifact", "data/frame", "governance/audit", "job", "training/environment"},
 	{"data/dataset", "data/pipeline", "experiment", "governance/duty", "model/registry"},
 	{"data/pipeline/export", "data/source", "experiment/archive", "governance/retention", "model", "model/shap", "serving/prediction", "serving/release"},
 	{"model/constant", "model/lightgbm", "model/linear", "model/onnx", "model/tree", "model/worker"},
