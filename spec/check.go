@@ -46,6 +46,7 @@ func Check(m Model, p *Pipeline) []Problem {
 	c.data()
 	c.pipeline(steps, p)
 	c.command()
+	c.weights()
 	c.search()
 	c.gate()
 	c.release()

@@ -55,8 +55,12 @@ func (c *checker) gate() {
 
 func (c *checker) baseline(b gate.Baseline) {
 	const at = "gate.baseline"
-	if b.With != "builtin/constant" && b.With != "builtin/linear" {
-		c.add(at, "%q cannot be a baseline in this version; write builtin/constant or builtin/linear", b.With)
+	switch b.With {
+	case "builtin/constant", "builtin/linear":
+	case "builtin/last":
+		c.last(at, b.Settings)
+	default:
+		c.add(at, "%q cannot be a baseline in this version; write builtin/constant, builtin/linear or builtin/last", b.With)
 		return
 	}
 	by, ok := b.Settings["by"]

@@ -120,7 +120,21 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 		{"only reports", whole + "gate: {metrics: [{name: auc, require: report}]}\n", "gate.metrics: nothing is required, so nothing would ever pass; require superior, noninferior or a limit of one"},
 		{"a margin for nothing", whole + "gate: {metrics: [{name: auc, require: superior, margin: 1}]}\n", "gate.metrics[0]: margin belongs to noninferior"},
 		{"a rule without a requirement", whole + "gate: {metrics: [{name: auc}]}\n", "gate.metrics[0]: say what is required: superior, noninferior, report, or a limit"},
-		{"another baseline", whole + "gate: {baseline: builtin/gbdt}\n", `gate.baseline: "builtin/gbdt" cannot be a baseline in this version; write builtin/constant or builtin/linear`},
+		{"another baseline", whole + "gate: {baseline: builtin/gbdt}\n", `gate.baseline: "builtin/gbdt" cannot be a baseline in this version; write builtin/constant, builtin/linear or builtin/last`},
+		{"a weight that is the label", swap("{source: a.csv}", "{source: a.csv}\ntrain: {weight: y}"), "train.weight: y is what the model predicts; it cannot be the weight of a row"},
+		{"a weight of words", swap("b: number}", "b: text}, steps: [{op: ordinal, in: b}]", "{source: a.csv}", "{source: a.csv}\ntrain: {weight: b}"), "train.weight: b is no number"},
+		{
+			"the last value of a class", whole + "gate: {baseline: {with: builtin/last, column: a}}\n",
+			"gate.baseline: builtin/last repeats a number, and a binary model predicts a class; write builtin/constant",
+		},
+		{
+			"the last value of nothing", regression + "gate: {baseline: builtin/last, metrics: [{name: mae, require: superior}]}\n",
+			"gate.baseline: builtin/last needs a column, whose value it repeats, such as column: sales_last_week",
+		},
+		{
+			"the label as the last value", swap("binary", "regression", "{source: a.csv}", "{source: a.csv}\ntrain: {with: builtin/last, settings: {column: y}}") + "gate: {metrics: [{name: mae, require: superior}]}\n",
+			"train.settings: y is what the model predicts; name a column with its value of an earlier time",
+		},
 		{"a baseline by the label", whole + "gate: {baseline: {by: [y]}}\n", "gate.baseline: y is what the model predicts; it cannot group the baseline"},
 		{"groups that are not there", whole + "gate: {fairness: {metric: fpr_gap, require: report}}\n", "gate.fairness: there are no groups to compare; name them under predict.groups"},
 		{"falling shares", whole + "release: {canary: [{share: 50%, for: 1d}, {share: 25%, for: 1d}, {share: 100%}]}\n", "release.canary[1]: a step must have more of the traffic than the one before"},
@@ -159,6 +173,11 @@ func TestWhatIsAllowedButOddIsAWarning(t *testing.T) {
 			"rows with a time and nothing about their truth", strings.Replace(whole, ", truth: {within: 30d}", "", 1),
 			"predict.truth: it is not given, so the truth is taken to be known at once; if labels come later, say by when they are due (within or due_at), or training favours those that come early",
 		},
+		{
+			"a weight that requests do not send", strings.Replace(whole, "{source: a.csv}", "{source: a.csv}\ntrain: {weight: w}", 1),
+			"train.weight: w is no input, so rows that were served have none and a training with them fails; write data.also: none, or make it an input",
+		},
+		{"a last value that requests may lack", strings.Replace(whole, "binary", "regression", 1) + "gate: {baseline: {with: builtin/last, column: c}, metrics: [{name: mae, require: superior}]}\n", "gate.baseline: c is no input; a request without it gets the mean"},
 		{"a baseline by a column that requests may lack", whole + "gate: {baseline: {by: [c]}}\n", "gate.baseline: c is no input; a request without it gets no answer from the baseline"},
 	} {
 		wrong, warnings := check(t, c.file, nil)

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"flyball/data/dataset"
+	"flyball/data/frame"
 	"flyball/training"
 )
 
@@ -39,6 +41,43 @@ func (c *checker) command() {
 	}
 	if c.m.Pipeline.Name == "none" {
 		c.add("pipeline", "none is for programs of your own; write train.with: command, or name the columns")
+	}
+}
+
+// weights checks the column of row weights.
+func (c *checker) weights() {
+	t, task := c.m.Train, c.m.Predict
+	switch {
+	case t.Weight == "":
+	case t.Weight == task.Column:
+		c.add("train.weight", "%s is what the model predicts; it cannot be the weight of a row", t.Weight)
+	case c.known && slices.ContainsFunc(c.inputs, func(f frame.Field) bool { return f.Name == t.Weight && f.Kind != frame.Number }):
+		c.add("train.weight", "%s is no number", t.Weight)
+	case c.m.Data.Also != "none" && c.known && !c.isInput(t.Weight):
+		c.warn("train.weight", "%s is no input, so rows that were served have none and a training with them fails; write data.also: none, or make it an input", t.Weight)
+	}
+	if t.With == "builtin/last" {
+		c.last("train.settings", t.Settings)
+	}
+}
+
+// last checks what builtin/last asks for, as the model or as the baseline.
+func (c *checker) last(at string, settings map[string]any) {
+	task := c.m.Predict
+	if task.Kind != "" && task.Kind != dataset.Regression {
+		c.add(at, "builtin/last repeats a number, and a %s model predicts a class; write builtin/constant", task.Kind)
+		return
+	}
+	name, _ := settings["column"].(string)
+	switch {
+	case name == "":
+		c.add(at, "builtin/last needs a column, whose value it repeats, such as column: sales_last_week")
+	case name == task.Column:
+		c.add(at, "%s is what the model predicts; name a column with its value of an earlier time", name)
+	case slices.Contains(task.Never, name):
+		c.add(at, "%s stands under predict.never", name)
+	case c.known && !c.isInput(name):
+		c.warn(at, "%s is no input; a request without it gets the mean", name)
 	}
 }
 

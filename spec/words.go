@@ -28,7 +28,7 @@ func wordsAt(rule string) ([]string, bool) {
 	case "data.checks.type":
 		return []string{"number", "text", "time"}, true
 	case "train.with":
-		return []string{"builtin/gbdt", "builtin/linear", "builtin/constant", "command"}, true
+		return []string{"builtin/gbdt", "builtin/linear", "builtin/last", "builtin/constant", "command"}, true
 	case "train.executor":
 		return []string{"local"}, true
 	case "train.refit":
@@ -97,14 +97,12 @@ func metrics() []string { return append(scores(), speeds()...) }
 func laterKey(rule string, v *node) (reason string, ok bool) {
 	const not = " in this version"
 	switch rule {
-	case "train.expect", "train.tolerance", "train.weight":
+	case "train.expect", "train.tolerance":
 		return rule + " does not work" + not, true
 	case "predict.truth.train_at":
 		return "truth.train_at does not work" + not + "; only mature rows train", true
 	case "gate.tests":
 		return "gate.tests does not work" + not, true
-	case "gate.baseline.column":
-		return "builtin/last does not work" + not + "; use builtin/constant, with by for the means of groups", true
 	}
 	return "", false
 }

@@ -235,7 +235,11 @@ func (w *work) make(ctx context.Context, train Settings, steps pipeline.Spec, at
 			fault.New(fault.Exhausted, "the training took longer than train.limits.time (%s)", train.Limits.Time))
 		defer stop()
 	}
-	file, err := l.Fit(ctx, learner.Data{X: x, Y: y, Kind: w.recipe.Task.Kind, Classes: len(w.classes)},
+	weights, err := w.weights(train.Weight, at)
+	if err != nil {
+		return nil, err
+	}
+	file, err := l.Fit(ctx, learner.Data{X: x, Y: y, Kind: w.recipe.Task.Kind, Classes: len(w.classes), Weights: weights, Time: w.times(at)},
 		learner.Options{Seed: train.Seed, Workers: workers, Progress: func(done, of int) {
 			w.progress(fmt.Sprintf("trained %d of %d", done, of))
 		}})
@@ -255,8 +259,9 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// makeFloor makes the baseline. Its features are the columns of by, or, for another
-// learner, the candidate's pipeline.
+// makeFloor makes the baseline. Its features are the columns of by, or the one column
+// whose value it repeats, or, for another learner, the candidate's pipeline. Its rows
+// weigh one each, as those of the gate do.
 func (w *work) makeFloor(ctx context.Context, at []int) (*model.Bundle, error) {
 	b := w.recipe.Gate.Baseline
 	train := Settings{With: b.With, Settings: map[string]any{}, Seed: w.recipe.Train.Seed}
@@ -266,8 +271,8 @@ func (w *work) makeFloor(ctx context.Context, at []int) (*model.Bundle, error) {
 		}
 	}
 	steps := w.recipe.Pipeline
-	if b.With == "builtin/constant" {
-		by, err := columnNames(b.Settings["by"])
+	if key, ok := map[string]string{"builtin/constant": "by", "builtin/last": "column"}[b.With]; ok {
+		by, err := columnNames(b.Settings[key])
 		if err != nil {
 			return nil, err
 		}
@@ -278,14 +283,14 @@ func (w *work) makeFloor(ctx context.Context, at []int) (*model.Bundle, error) {
 	return w.make(ctx, train, steps, at, w.Workers, nil)
 }
 
-// groupSteps is the pipeline of group means: the columns as numbers, text by a code
-// of each value.
+// groupSteps is the pipeline of a baseline: the columns as numbers, text by a code of
+// each value.
 func (w *work) groupSteps(by []string) (pipeline.Spec, error) {
 	var out pipeline.Spec
 	for _, name := range by {
 		c := w.rows.Column(name)
 		if c == nil {
-			return out, fault.New(fault.Invalid, "gate.baseline groups by %q, which the data does not have", name)
+			return out, fault.New(fault.Invalid, "gate.baseline takes column %q, which the data does not have", name)
 		}
 		out.Inputs = append(out.Inputs, c.Field)
 		if c.Kind == frame.Text {

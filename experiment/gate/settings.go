@@ -23,8 +23,8 @@ type Policy struct {
 
 // Baseline is the floor model: what every version must beat, whatever is live.
 type Baseline struct {
-	With     string         `json:"with,omitempty"`     // builtin/constant (default) or builtin/linear
-	Settings map[string]any `json:"settings,omitempty"` // constant: by, a list of columns, gives group means
+	With     string         `json:"with,omitempty"`     // builtin/constant (default), builtin/linear or builtin/last
+	Settings map[string]any `json:"settings,omitempty"` // constant: by, a list of columns, gives group means; last: column, whose value it repeats
 }
 
 // Rule is one metric and what is asked of it.
@@ -73,9 +73,10 @@ func (b *Baseline) Forms() unit.Forms {
 		With     string         `json:"with,omitempty"`
 		Settings map[string]any `json:"settings,omitempty"`
 		By       []string       `json:"by,omitempty"`
+		Column   string         `json:"column,omitempty"`
 	}
 	return unit.Forms{
-		Map: &m, Words: []string{"builtin/constant", "builtin/linear"},
+		Map: &m, Words: []string{"builtin/constant", "builtin/linear", "builtin/last"},
 		Word: func(text string) error {
 			m.With = text
 			return nil
@@ -96,6 +97,15 @@ func (b *Baseline) Forms() unit.Forms {
 					m.Settings = map[string]any{}
 				}
 				m.Settings["by"] = by
+			}
+			if m.Column != "" {
+				if m.Settings["column"] != nil {
+					return fault.New(fault.Invalid, "column is given twice").Do("write it once, beside with or in settings")
+				}
+				if m.Settings == nil {
+					m.Settings = map[string]any{}
+				}
+				m.Settings["column"] = m.Column
 			}
 			*b = Baseline{With: m.With, Settings: m.Settings}
 			return nil
