@@ -147,9 +147,10 @@ func matrixFrame(x pipeline.Matrix) *frame.Frame {
 	return frame.WithRows(x.Rows, cols...)
 }
 
+// parquetOf is a table in the order of its columns: a model may know them by their places.
 func parquetOf(f *frame.Frame) ([]byte, error) {
 	var out bytes.Buffer
-	p, err := frame.NewParquetWriter(&out, f.Fields())
+	p, err := frame.NewOrderedParquetWriter(&out, f.Fields())
 	if err == nil {
 		err = p.Write(f)
 	}

@@ -26,7 +26,7 @@ var nan = math.NaN()
 type ParquetWriter struct {
 	out    *parquet.Writer //nolint:staticcheck // the generic writer that replaces it wants a Go type, and our columns are known only when running
 	fields []Field
-	order  []int         // file column of each field: a Parquet group sorts its columns by name
+	order  []int         // file column of each field: a Parquet group sorts its columns by name, unless it is ordered
 	buf    []parquet.Row // rows that wait for a full batch: page ends follow the batches
 	waits  int           // of buf
 }
@@ -34,8 +34,44 @@ type ParquetWriter struct {
 // batch is how many rows go to the file at once.
 const batch = 4096
 
-// NewParquetWriter begins a file on w. The caller closes the writer, then w.
+// NewParquetWriter begins a file on w, whose columns lie sorted by name; Flyball's own
+// reader gives them back in the order of fields. The caller closes the writer, then w.
 func NewParquetWriter(w io.Writer, fields []Field) (*ParquetWriter, error) {
+	return newParquetWriter(w, fields, false)
+}
+
+// NewOrderedParquetWriter is NewParquetWriter for files that other programs read: the
+// columns lie in the order of fields. A name that stands twice is an Invalid fault.
+func NewOrderedParquetWriter(w io.Writer, fields []Field) (*ParquetWriter, error) {
+	return newParquetWriter(w, fields, true)
+}
+
+// ordered is a group whose columns keep the order they are given in.
+type ordered struct {
+	parquet.Group
+	fields []parquet.Field
+}
+
+// Fields are the columns in order.
+func (o ordered) Fields() []parquet.Field { return o.fields }
+
+// keepOrder is the group with its columns in the order of fields.
+func keepOrder(group parquet.Group, fields []Field) (ordered, error) {
+	if len(group) != len(fields) {
+		return ordered{}, fault.New(fault.Invalid, "of %d columns only %d have names of their own", len(fields), len(group)).Do("give each column another name")
+	}
+	byName := map[string]parquet.Field{}
+	for _, f := range group.Fields() {
+		byName[f.Name()] = f
+	}
+	root := ordered{Group: group}
+	for _, f := range fields {
+		root.fields = append(root.fields, byName[f.Name])
+	}
+	return root, nil
+}
+
+func newParquetWriter(w io.Writer, fields []Field, keep bool) (*ParquetWriter, error) {
 	group := parquet.Group{}
 	for _, f := range fields {
 		switch f.Kind {
@@ -49,7 +85,15 @@ func NewParquetWriter(w io.Writer, fields []Field) (*ParquetWriter, error) {
 			return nil, fault.New(fault.Internal, "column %q has no kind", f.Name)
 		}
 	}
-	schema := parquet.NewSchema("rows", group)
+	var root parquet.Node = group
+	if keep {
+		in, err := keepOrder(group, fields)
+		if err != nil {
+			return nil, err
+		}
+		root = in
+	}
+	schema := parquet.NewSchema("rows", root)
 	p := &ParquetWriter{fields: slices.Clone(fields), order: make([]int, len(fields))}
 	for i, f := range fields {
 		leaf, ok := schema.Lookup(f.Name)
@@ -144,6 +188,7 @@ type parquetReader struct {
 	name    string
 	rows    *parquet.Reader //nolint:staticcheck // as ParquetWriter.out
 	closer  io.Closer
+	failed  error // of Next, from then on
 	fields  []Field
 	leaves  []leaf // by file column
 	at      []int  // field of each file column
@@ -350,8 +395,22 @@ func inOrder(order string, columns []leaf, kinds map[string]Field) []Field {
 	return out
 }
 
-// Next gives the next rows.
-func (p *parquetReader) Next() (f *Frame, err error) {
+// Next gives the next rows. After the last, and after an error, the file is closed.
+func (p *parquetReader) Next() (*Frame, error) {
+	if p.failed != nil {
+		return nil, p.failed
+	}
+	f, err := p.next()
+	if p.failed = err; err == nil || p.closer == nil {
+		return f, err
+	}
+	if closing := p.closer.Close(); closing != nil && errors.Is(err, io.EOF) {
+		p.failed = fault.Wrap(closing, fault.Unavailable, "%s cannot be closed", p.name)
+	}
+	return nil, p.failed
+}
+
+func (p *parquetReader) next() (f *Frame, err error) {
 	defer damaged(p.name, &err)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	cols := make([]Column, len(p.fields))
@@ -382,12 +441,6 @@ func (p *parquetReader) Next() (f *Frame, err error) {
 		}
 	}
 	if n == 0 && p.gave {
-		if p.closer != nil {
-			if err := p.closer.Close(); err != nil {
-				return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be closed", p.name)
-			}
-			p.closer = nil
-		}
 		return nil, io.EOF
 	}
 	p.gave = true

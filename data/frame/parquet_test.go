@@ -5,7 +5,9 @@ package frame
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -187,5 +189,36 @@ func TestOneWrongByteIsReadOrRefusedAndEndsNothing(t *testing.T) {
 	}
 	if refused < len(whole)/3 {
 		t.Errorf("%d of %d damaged files were refused", refused, len(whole))
+	}
+}
+
+func TestAnOrderedFileHasItsColumnsAsTheyWereGiven(t *testing.T) {
+	fields := []Field{{"z", Number}, {"a", Text}, {"m", Time}}
+	f := New(NumberColumn("z", []float64{1, nan}), TextColumn("a", []string{"x", "y"}, nil), TimeColumn("m", []int64{7, 8}))
+	var b bytes.Buffer
+	w, err := NewOrderedParquetWriter(&b, fields)
+	if err == nil {
+		err = errors.Join(w.Write(f), w.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := parquet.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, c := range file.Root().Columns() {
+		names = append(names, c.Name())
+	}
+	if got := strings.Join(names, " "); got != "z a m" {
+		t.Errorf("the columns lie as %s", got)
+	}
+	got, err := readParquet(b.Bytes())
+	if err != nil || !slices.Equal(got.Fields(), fields) || got.Column("a").Text[1] != "y" || got.Column("m").Time[0] != 7 || !got.Column("z").Missing(1) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if _, err := NewOrderedParquetWriter(&b, []Field{{"a", Number}, {"a", Text}}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a name that stands twice: %v", err)
 	}
 }
