@@ -63,3 +63,8 @@ fi
 if [ ! -x .cache/bin/grpcurl ] && ! CGO_ENABLED=0 GOBIN="$PWD/.cache/bin" go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4 >&2; then
 	echo "the test with grpcurl: it could not be built"
 fi
+
+# versitygw, an S3 server over a folder, from which the tests of sources read.
+if [ ! -x .cache/bin/versitygw ] && ! CGO_ENABLED=0 GOBIN="$PWD/.cache/bin" go install github.com/versity/versitygw/cmd/versitygw@v1.8.0 >&2; then
+	echo "sources in S3: versitygw could not be built"
+fi
