@@ -98,9 +98,9 @@ func Encode(m Model) ([]byte, error) {
 		classes = strconv.Itoa(m.Outputs)
 		objective["softmax_multiclass_param"] = map[string]string{"num_class": classes}
 	case "reg:quantileerror":
-		objective["quantile_loss_param"] = map[string]string{"quantile_alpha": "(" + strconv.FormatFloat(m.Quantile, 'g', -1, 32) + ")"}
+		objective["quantile_loss_param"] = map[string]string{"quantile_alpha": "[" + strconv.FormatFloat(m.Quantile, 'E', -1, 32) + "]"}
 	case "count:poisson":
-		objective["poisson_regression_param"] = map[string]string{"max_delta_step": "0.7"}
+		objective["poisson_regression_param"] = map[string]string{"max_delta_step": "0.699999988"}
 	case "reg:absoluteerror":
 	default:
 		objective["reg_loss_param"] = map[string]string{"scale_pos_weight": "1"}

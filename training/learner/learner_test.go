@@ -5,15 +5,10 @@ package learner
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -160,61 +155,6 @@ func TestLeastSquaresAreExact(t *testing.T) {
 	e.Score(pipeline.Matrix{Rows: 1, Cols: 2, Data: []float32{10, 4}}, out)
 	if math.Abs(out[0]-19) > 1e-4 {
 		t.Errorf("got %v, want 19", out[0])
-	}
-}
-
-func TestXGBoostGivesTheSameMargins(t *testing.T) {
-	python := os.Getenv("FLYBALL_PYTHON")
-	if python == "" {
-		python = "../../.cache/venv/bin/python"
-	}
-	if _, err := exec.LookPath(python); err != nil {
-		t.Skip("no Python with xgboost: set FLYBALL_PYTHON or run make test as root, which makes .cache/venv")
-	}
-	for _, kind := range kinds {
-		t.Run(string(kind), func(t *testing.T) {
-			f, e := fit(t, "builtin/gbdt", map[string]any{"trees": 30, "depth": 5, "learning_rate": 0.3}, made(kind, 5, 3000, 6), Options{Seed: 3})
-			test := made(kind, 6, 500, 6)
-			dir := t.TempDir()
-			var raw bytes.Buffer
-			if err := binary.Write(&raw, binary.LittleEndian, test.X.Data); err != nil {
-				t.Fatal(err)
-			}
-			modelFile, rowsFile := filepath.Join(dir, "model.json"), filepath.Join(dir, "rows.f32")
-			for name, b := range map[string][]byte{modelFile: f.Bytes, rowsFile: raw.Bytes()} {
-				if err := os.WriteFile(name, b, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			said, err := exec.Command(python, "testdata/margins.py", modelFile, rowsFile, "6").CombinedOutput()
-			if err != nil {
-				t.Fatalf("%v\n%s", err, said)
-			}
-			var want struct {
-				Margins []uint32
-				Rounds  int
-			}
-			if err := json.Unmarshal(said[bytes.IndexByte(said, '{'):], &want); err != nil {
-				t.Fatal(err)
-			}
-			k := e.Outputs()
-			if want.Rounds != 30 || len(want.Margins) != 500*k {
-				t.Fatalf("XGBoost sees %d rounds and gives %d margins", want.Rounds, len(want.Margins))
-			}
-			margins := e.(interface{ Margins(row, out []float32) })
-			out, differ := make([]float32, k), 0
-			for i := range 500 {
-				margins.Margins(test.X.Row(i), out)
-				for j, m := range out {
-					if math.Float32bits(m) != want.Margins[i*k+j] {
-						differ++
-					}
-				}
-			}
-			if differ > 0 {
-				t.Errorf("%d of %d margins differ", differ, 500*k)
-			}
-		})
 	}
 }
 
