@@ -20,7 +20,7 @@ packages() {
 boosting() {
 	scripts/setup.sh
 	if [ -x .cache/venv/bin/python ]; then
-		go run ./bench/boosting -python .cache/venv/bin/python
+		go run ./bench/training -python .cache/venv/bin/python
 	else
 		echo "boosting against XGBoost: left out, there is no .cache/venv"
 	fi

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command boosting trains the same rows with the built-in boosting and with XGBoost's
+// Command training trains the same rows with the built-in boosting and with XGBoost's
 // hist, one thread each, in turns in one run, and prints processor seconds, AUC on rows
 // that neither saw, and the ratios. It also scores those rows with both. Only the
 // ratios travel from one machine to another.
 //
-//	go run ./bench/boosting -python .cache/venv/bin/python
+//	go run ./bench/training -python .cache/venv/bin/python
 package main
 
 import (
@@ -58,7 +58,7 @@ func run() error {
 	depth := flag.Int("depth", 6, "depth of the trees")
 	turns := flag.Int("turns", 3, "times that each trains; the fastest counts")
 	python := flag.String("python", ".cache/venv/bin/python", "a Python with xgboost and numpy")
-	script := flag.String("script", "bench/boosting/hist.py", "the script that trains with XGBoost")
+	script := flag.String("script", "bench/training/hist.py", "the script that trains with XGBoost")
 	flag.Parse()
 
 	dir, err := os.MkdirTemp("", "boosting")
