@@ -221,7 +221,7 @@ func (a *App) build() {
 		Poke: a.worker.Poke, Logger: a.cfg.Logger, Sources: a.sources,
 	}
 	if a.executor != nil {
-		options.Executor = a.executor
+		options.Executor, options.Environment = a.executor, trainer.Environment
 	}
 	a.control = control.New(options)
 }

@@ -21,19 +21,28 @@ import (
 
 func exportCommand(e *env) *cobra.Command {
 	var all, noFiles bool
+	var data string
 	c := &cobra.Command{
-		Use: "export --all FOLDER", Short: "Write everything that is tracked and registered into a folder", Args: cobra.ExactArgs(1),
-		Long:    "Writes runs, params, tags and metrics as Parquet, the rest as JSON, and files as they are;\ndocs/formats/export.md tells it. `flyball import FOLDER` reads it back.",
-		Example: "  flyball export --all backup/\n  flyball export --all backup/ --no-artifacts",
+		Use: "export MODEL@VERSION FILE | --all FOLDER", Short: "Write a version as one archive, or everything that is tracked and registered",
+		Args: cobra.RangeArgs(1, 2),
+		Long: "Of a version: one archive with its data, code, environment and model, from which\nflyball reproduce --from makes it again anywhere; docs/formats/bundle-tar.md tells it.\n" +
+			"With --all: runs, params, tags and metrics as Parquet, the rest as JSON, and files as they are;\ndocs/formats/export.md tells it. `flyball import FOLDER` reads it back.",
+		Example: "  flyball export hotel-cancel@7 v7.tar\n  flyball export hotel-cancel v-live.tar --data digests\n  flyball export --all backup/\n  flyball export --all backup/ --no-artifacts",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !all {
-				return fault.New(fault.Invalid, "only everything can be exported for now").Do("write flyball export --all %s", args[0])
+			switch {
+			case all && len(args) != 1 || !all && len(args) != 2:
+				return fault.New(fault.Invalid, "name a version and a file, or --all and a folder").Do("flyball export hotel-cancel@7 v7.tar, or flyball export --all backup/")
+			case data != "whole" && data != "digests":
+				return fault.New(fault.Invalid, "--data is %q", data).Do("write whole or digests")
+			case !all:
+				return e.exportVersion(cmd.Context(), args[0], args[1], data == "digests")
 			}
 			t := &transfer{env: e, client: e.client(), noFiles: noFiles}
 			return t.takeOut(cmd.Context(), args[0])
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "everything")
+	c.Flags().StringVar(&data, "data", "whole", "of a version: whole, or only the digests of its data")
 	c.Flags().BoolVar(&noFiles, "no-artifacts", false, "leave files out")
 	return c
 }

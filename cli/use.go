@@ -15,7 +15,6 @@ import (
 
 	"flyball/api/wire"
 	"flyball/fault"
-	"flyball/ident"
 )
 
 // maxRows bounds what predict reads, in bytes.
@@ -139,46 +138,4 @@ func labelCommand(e *env) *cobra.Command {
 	c.Flags().StringVar(&at, "at", "", "when it became known; default now")
 	c.Flags().BoolVar(&byID, "id", false, "KEY is the prediction's id")
 	return c
-}
-
-func reproduceCommand(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use: "reproduce MODEL@VERSION", Short: "Make a version again and compare (exit 3: another)", Args: cobra.ExactArgs(1),
-		Example: "  flyball reproduce hotel-cancel@7",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			name, err := ident.ParseName(args[0])
-			if err != nil {
-				return err
-			}
-			if name.Version == 0 {
-				st, err := e.client().Status(cmd.Context(), name.Model)
-				if err != nil {
-					return err
-				}
-				name.Version = st.Aliases[name.Alias]
-			}
-			got, err := e.client().Reproduce(cmd.Context(), name.Model, name.Version)
-			if err != nil {
-				return err
-			}
-			t := table{head: []string{"what", "equal", "recorded", "again"}, short: 2}
-			for _, c := range got.Table {
-				t.add(c.What, fmt.Sprint(c.Equal), c.Recorded, c.Again)
-			}
-			if e.format == "table" || e.format == "wide" {
-				fmt.Fprintf(e.out, "%s: %s\n", got.Ref, grades[got.Grade])
-			}
-			if err := e.show(got, t); err != nil {
-				return err
-			}
-			if got.Grade == "R0" {
-				return errNo
-			}
-			return nil
-		},
-	}
-}
-
-var grades = map[string]string{
-	"R3": "R3, bytes equal", "R2": "R2, golden predictions equal", "R1": "R1, within tolerance", "R0": "R0, different",
 }

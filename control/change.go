@@ -9,11 +9,9 @@ import (
 	"flyball/event"
 	"flyball/fault"
 	"flyball/governance/audit"
-	"flyball/ident"
 	"flyball/loop"
 	"flyball/model/registry"
 	"flyball/serving/release"
-	"flyball/training"
 )
 
 // changes is how often a change by hand is tried when the row moves meanwhile.
@@ -141,35 +139,6 @@ func (s *Service) move(ctx context.Context, model, by string, decide func(releas
 		return Changed{Text: fmt.Sprintf("%s: v%d is in %s", model, next.Candidate, next.Phase)}, err
 	}
 	return Changed{}, fault.New(fault.Conflict, "%s changes too fast; nothing was done", model).Do("try again")
-}
-
-// Reproduce makes a version again from its record and says how equal it came out.
-func (s *Service) Reproduce(ctx context.Context, model string, version int) (Reproduced, error) {
-	ref := ident.Ref{Model: model, Version: version}
-	v, err := s.opts.Store.Version(ctx, ref)
-	if err != nil {
-		return Reproduced{}, err
-	}
-	if v.Source != "" {
-		return Reproduced{}, fault.New(fault.Refused, "%s was trained elsewhere, so it cannot be made again here", ref)
-	}
-	t := &training.Trainer{Blobs: s.opts.Blobs, Decoders: s.opts.Decoders, Logger: s.opts.Logger}
-	got, err := t.Reproduce(ctx, v, nil)
-	if err != nil {
-		return Reproduced{}, err
-	}
-	out := Reproduced{Ref: ref.String(), Grade: "R3"}
-	for _, c := range got {
-		out.Table = append(out.Table, Compared{What: c.What, Recorded: c.Recorded, Again: c.Again, Equal: c.Equal()})
-		switch {
-		case c.Equal():
-		case c.What == "golden.parquet" || c.What == "snapshot":
-			out.Grade = "R0"
-		case out.Grade == "R3":
-			out.Grade = "R2"
-		}
-	}
-	return out, nil
 }
 
 // File is the model with its file as it was applied last; a NotFound fault when there is

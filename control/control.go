@@ -37,6 +37,7 @@ type Store interface {
 	ApplyModel(ctx context.Context, m registry.Model, rec audit.Record, ev event.Event) (registry.Model, bool, error)
 	Model(ctx context.Context, name string) (registry.Model, error)
 	Models(ctx context.Context) ([]registry.Model, error)
+	AddReproduction(ctx context.Context, r registry.Reproduction, evs ...event.Event) error
 	AddPipeline(ctx context.Context, p registry.Pipeline) (registry.Pipeline, bool, error)
 	ApplyPipeline(ctx context.Context, p registry.Pipeline, models []registry.Applied) (registry.Pipeline, bool, []string, error)
 	Pipelines(ctx context.Context, name string) ([]registry.Pipeline, error)
@@ -63,6 +64,10 @@ type Options struct {
 	// Executor runs the commands of models that train by one: whoever may apply may then
 	// run code here. Nil: such models are refused.
 	Executor executor.Executor
+
+	// Environment makes the Python environment of a lock, and gives the folder of its
+	// programs; nil: a model with train.environment cannot be made again.
+	Environment func(ctx context.Context, lock []byte) (bin string, err error)
 }
 
 // Service answers what people ask. All methods may be called at once.

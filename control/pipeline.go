@@ -27,19 +27,19 @@ type PipelineUse struct {
 
 // PipelineChange is what a pipeline file would change, or did.
 type PipelineChange struct {
-	Name     string            `json:"name"`
-	Version  int               `json:"version"`            // that the file is, or would be
-	Changed  bool              `json:"changed"`            // the file, or a model
-	Models   []string          `json:"models,omitempty"`   // that take it up
+	Name     string                `json:"name"`
+	Version  int                   `json:"version"`            // that the file is, or would be
+	Changed  bool                  `json:"changed"`            // the file, or a model
+	Models   []string              `json:"models,omitempty"`   // that take it up
 	Changes  []pipeline.Difference `json:"changes,omitempty"`  // against the newest version
-	Features []ModelFeatures   `json:"features,omitempty"` // what it means for each model
-	Warnings []string          `json:"warnings,omitempty"`
+	Features []ModelFeatures       `json:"features,omitempty"` // what it means for each model
+	Warnings []string              `json:"warnings,omitempty"`
 }
 
 // ModelFeatures is what another pipeline means for a model that uses it.
 type ModelFeatures struct {
-	Model   string            `json:"model"`
-	Version int               `json:"version"` // of the pipeline that it has now; 0: a text that is no version
+	Model   string                `json:"model"`
+	Version int                   `json:"version"` // of the pipeline that it has now; 0: a text that is no version
 	Changes []pipeline.Difference `json:"changes,omitempty"`
 }
 

@@ -3,7 +3,6 @@
 package control
 
 import (
-	"encoding/json"
 
 	"flyball/event"
 	"flyball/monitoring"
@@ -42,14 +41,18 @@ type Cell struct {
 
 // Reproduced says how equal a version made again came out.
 type Reproduced struct {
-	Ref   string          `json:"ref"`
-	Grade string          `json:"grade" doc:"R3 bytes equal, R2 golden predictions equal, R1 within tolerance, R0 different"`
-	Table []Compared      `json:"table"`
-	Data  json.RawMessage `json:"data,omitempty"`
+	Ref      string     `json:"ref"`
+	Grade    string     `json:"grade" doc:"R3 bytes equal, R2 golden predictions equal, R1 within tolerance, R0 different"`
+	Expected string     `json:"expected" doc:"the grade that the model file asks for"`
+	Apart    *float64   `json:"apart,omitempty" doc:"the largest difference of two golden scores; absent: they cannot be compared"`
+	Seconds  float64    `json:"seconds"`
+	Table    []Compared `json:"table"`
 }
 
-// Compared is one output of a version, recorded and made again.
+// Compared is one input or output of a version, or a field of the machine, recorded and
+// made again.
 type Compared struct {
+	Part     string `json:"part" doc:"input, output or machine"`
 	What     string `json:"what"`
 	Recorded string `json:"recorded"`
 	Again    string `json:"again"`

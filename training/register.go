@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"flyball/event"
 	"flyball/fault"
@@ -117,39 +116,4 @@ func invalidRecord(err error) error {
 		return fault.New(fault.Invalid, "this record.json does not describe a training of this kind")
 	}
 	return fault.Wrap(err, fault.Invalid, "record.json cannot be read")
-}
-
-// Comparison is one output of a version, recorded and made again.
-type Comparison struct {
-	What     string
-	Recorded string
-	Again    string
-}
-
-// Equal reports whether the two are the same.
-func (c Comparison) Equal() bool { return c.Recorded == c.Again }
-
-// Reproduce makes a version again from its record alone and compares digests, file
-// by file of its bundle. It registers nothing.
-func (t *Trainer) Reproduce(ctx context.Context, v registry.Version, progress func(string)) ([]Comparison, error) {
-	raw, err := readBlob(ctx, t.Blobs, v.Record)
-	if err != nil {
-		return nil, err
-	}
-	r, live, err := Recorded(raw)
-	if err != nil {
-		return nil, err
-	}
-	began := time.Now()
-	res, err := t.Run(ctx, r, live, progress)
-	if err != nil {
-		return nil, err
-	}
-	t.Logger.Info("made a version again", "version", v.Ref.String(), "seconds", time.Since(began).Seconds())
-	out := []Comparison{
-		{"snapshot", string(v.Snapshot), string(res.Snapshot)},
-		{"judged bundle", string(v.Judged), string(res.Judged)},
-		{"bundle", string(v.Bundle), string(res.Bundle)},
-	}
-	return append(out, t.files(ctx, v.Bundle, res.Bundle)...), nil
 }

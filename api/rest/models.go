@@ -75,7 +75,7 @@ type OfVersion struct {
 func (f *face) versionRoutes() {
 	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/reproduce", "reproduce", "Make a version again and compare",
 		func(ctx context.Context, in *OfVersion) (*body[wire.Reproduced], error) {
-			return answer(f.Control.Reproduce(ctx, in.Model, in.Version))
+			return answer(f.Control.Reproduce(ctx, actor(ctx), in.Model, in.Version))
 		})
 	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/gate", "judge", "Have a registered version judged",
 		func(ctx context.Context, in *OfVersion) (*body[wire.Changed], error) {

@@ -33,6 +33,7 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"a model rises in generation only when something changed", models},
 		{"a pipeline has a version for each text, and its models move with it", pipelines},
+		{"each time that a version was made again is kept once", reproductions},
 		{"a snapshot is noted once for a model, and forgotten when nothing needs it", snapshots},
 		{"versions are numbered for each model, once for each key", versions},
 		{"registering at once gives each version its number", versionsAtOnce},

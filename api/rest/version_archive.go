@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rest
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"flyball/fault"
+)
+
+// exportVersion answers with a version as one archive. Its first byte comes when all that
+// belongs to it was found; what breaks off later ends the connection.
+func (f *face) exportVersion(w http.ResponseWriter, r *http.Request) {
+	model := r.PathValue("model")
+	version, err := strconv.Atoi(r.PathValue("version"))
+	if err != nil || version < 1 {
+		f.writeProblem(w, r, fault.New(fault.Invalid, "%q is not the number of a version", r.PathValue("version")))
+		return
+	}
+	data := r.URL.Query().Get("data")
+	if data != "" && data != "whole" && data != "digests" {
+		f.writeProblem(w, r, fault.New(fault.Invalid, "data is %q; it is whole or digests", data))
+		return
+	}
+	out := &late{w: w, name: fmt.Sprintf("%s-%d.tar", model, version)}
+	if err := f.Control.ExportVersion(r.Context(), out, model, version, data != "digests"); err != nil {
+		if !out.begun {
+			f.writeProblem(w, r, err)
+			return
+		}
+		panic(http.ErrAbortHandler) // the client must not take the part for the whole
+	}
+}
+
+// late writes the head of an archive's answer before its first byte.
+type late struct {
+	w     http.ResponseWriter
+	name  string
+	begun bool
+}
+
+// Write implements io.Writer.
+func (l *late) Write(b []byte) (int, error) {
+	if !l.begun {
+		l.begun = true
+		l.w.Header().Set("Content-Type", "application/x-tar")
+		l.w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", l.name))
+	}
+	return l.w.Write(b)
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"flyball/api/wire"
+	"flyball/blob"
+	"flyball/control"
+	"flyball/fault"
+	"flyball/ident"
+	"flyball/model/formats"
+	"flyball/model/worker"
+	"flyball/training"
+	"flyball/training/executor/local"
+)
+
+func reproduceCommand(e *env) *cobra.Command {
+	var from, executor, python string
+	c := &cobra.Command{
+		Use: "reproduce MODEL@VERSION | --from FILE", Short: "Make a version again and compare (exit 3: another)", Args: cobra.MaximumNArgs(1),
+		Long: "Makes a version again from its record alone, and says how equal it came out: R3 every byte,\n" +
+			"R2 the golden rows score the same to the last bit, R1 within the tolerance, R0 another model.\n" +
+			"With --from, from an archive of flyball export, on this machine, in a folder that is empty\n" +
+			"and removed afterwards; no server is asked.",
+		Example: "  flyball reproduce hotel-cancel@7\n  flyball reproduce hotel-cancel@7 -o json\n" +
+			"  flyball export hotel-cancel@7 v7.tar && flyball reproduce --from v7.tar",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if (from == "") == (len(args) == 0) {
+				return fault.New(fault.Invalid, "name a version, or an archive by --from, and not both")
+			}
+			if from != "" {
+				got, err := e.reproduceFrom(cmd.Context(), from, executor, python)
+				if err != nil {
+					return err
+				}
+				return e.showReproduced(got)
+			}
+			name, err := e.numbered(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			got, err := e.client().Reproduce(cmd.Context(), name.Model, name.Version)
+			if err != nil {
+				return err
+			}
+			return e.showReproduced(got)
+		},
+	}
+	c.Flags().StringVar(&from, "from", "", "an archive that flyball export wrote")
+	c.Flags().StringVar(&executor, "executor", "", "with --from: run the program of a version that was trained by a command: local")
+	c.Flags().StringVar(&python, "python", "", "with --from: the interpreter, or uv, for models that only Python scores")
+	return c
+}
+
+// numbered is a reference with its number: that of an alias (live, if none is named) is
+// asked for.
+func (e *env) numbered(ctx context.Context, text string) (ident.Name, error) {
+	name, err := ident.ParseName(text)
+	if err != nil || name.Version != 0 {
+		return name, err
+	}
+	st, err := e.client().Status(ctx, name.Model)
+	if err != nil {
+		return name, err
+	}
+	if name.Version = st.Aliases[name.Alias]; name.Version == 0 {
+		return name, fault.New(fault.NotFound, "%s has no version that is %s", name.Model, name.Alias)
+	}
+	return name, nil
+}
+
+// reproduceFrom makes the version of an archive again in a folder of its own.
+func (e *env) reproduceFrom(ctx context.Context, file, executor, python string) (_ wire.Reproduced, err error) {
+	in, err := os.Open(file)
+	if err != nil {
+		return wire.Reproduced{}, fault.Wrap(err, fault.NotFound, "%s cannot be read", file)
+	}
+	defer in.Close()
+	dir, err := os.MkdirTemp("", "flyball-reproduce-")
+	if err != nil {
+		return wire.Reproduced{}, fault.Wrap(err, fault.Unavailable, "there is no room to make it again")
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	blobs, err := blob.OpenDir(filepath.Join(dir, "blobs"))
+	if err != nil {
+		return wire.Reproduced{}, err
+	}
+	defer blobs.Close()
+	v, err := training.ReadTar(ctx, in, blobs)
+	if err != nil {
+		return wire.Reproduced{}, fmt.Errorf("%s: %w", file, err)
+	}
+	t := &training.Trainer{Blobs: blobs, Decoders: formats.Decoders(nil), Logger: slog.New(slog.DiscardHandler)}
+	if python != "" {
+		host := worker.New(worker.Options{Python: python, Dir: filepath.Join(dir, "python"), Logger: t.Logger})
+		defer func() { err = errors.Join(err, host.Close()) }()
+		t.Decoders = formats.Decoders(host)
+	}
+	switch executor {
+	case "":
+	case "local":
+		if t.Executor, err = local.New(local.Options{Dir: filepath.Join(dir, "work")}); err != nil {
+			return wire.Reproduced{}, err
+		}
+	default:
+		return wire.Reproduced{}, fault.New(fault.Invalid, "%q is no executor of this version", executor).Do("write --executor local")
+	}
+	got, err := t.Reproduce(ctx, v, e.progress())
+	if fault.Is(err, fault.Refused) && executor == "" && usesCommand(ctx, blobs, v.Record) {
+		err = fault.New(fault.Refused, "%s was trained by a program, which the archive holds", v.Ref).Do("to run it here, add --executor local")
+	}
+	if err != nil {
+		return wire.Reproduced{}, err
+	}
+	return control.ReproducedOf(v.Ref, got), nil
+}
+
+// usesCommand reports whether a record is that of a training by a command.
+func usesCommand(ctx context.Context, blobs blob.Store, record blob.Digest) bool {
+	raw, err := blob.ReadAll(ctx, blobs, record, 64<<20)
+	if err != nil {
+		return false
+	}
+	r, _, err := training.Recorded(raw)
+	return err == nil && r.Recipe.Train.With == training.Command
+}
+
+func (e *env) showReproduced(got wire.Reproduced) error {
+	t := table{head: []string{"part", "what", "equal", "recorded", "again"}, short: 3}
+	for _, c := range got.Table {
+		t.add(c.Part, c.What, map[bool]string{true: "yes", false: "no"}[c.Equal], c.Recorded, c.Again)
+	}
+	if e.format == "table" || e.format == "wide" {
+		fmt.Fprintf(e.out, "%s: %s, %s expected; %.1f s\n", got.Ref, gradeWords(got), got.Expected, got.Seconds)
+		for _, c := range got.Table {
+			if c.Part == "machine" && !c.Equal {
+				fmt.Fprintf(e.out, "another %s: was %s, is %s\n", c.What, dash(c.Recorded), dash(c.Again))
+			}
+		}
+	}
+	if err := e.show(got, t); err != nil {
+		return err
+	}
+	if got.Grade < got.Expected || got.Grade == training.R0 {
+		return errNo
+	}
+	return nil
+}
+
+// gradeWords is a grade with what it means.
+func gradeWords(got wire.Reproduced) string {
+	switch got.Grade {
+	case training.R3:
+		return "R3, bytes equal"
+	case training.R2:
+		return "R2, golden predictions equal"
+	case training.R1:
+		return fmt.Sprintf("R1, golden predictions within %.1e", *got.Apart)
+	}
+	if got.Apart != nil {
+		return fmt.Sprintf("R0, different: golden predictions lie up to %.3g apart", *got.Apart)
+	}
+	return "R0, different: it gives other scores, or takes other columns"
+}
+
+// exportVersion writes a version as one archive into a file that is not there yet; one
+// that fails leaves none.
+func (e *env) exportVersion(ctx context.Context, ref, file string, digests bool) (err error) {
+	name, err := e.numbered(ctx, ref)
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // it holds rows
+	if errors.Is(err, os.ErrExist) {
+		return fault.New(fault.Conflict, "%s is there already", file).Do("name another file, or remove it")
+	}
+	if err != nil {
+		return fault.Wrap(err, fault.Invalid, "%s cannot be written", file)
+	}
+	err = e.client().ExportVersion(ctx, name.Model, name.Version, digests, out)
+	if err == nil {
+		err = out.Sync()
+	}
+	n, _ := out.Seek(0, io.SeekCurrent) // of a file that was written
+	if err = errors.Join(err, out.Close()); err != nil {
+		return errors.Join(err, os.Remove(file))
+	}
+	e.say("%s@%d in %s, %.1f MB", name.Model, name.Version, file, float64(n)/1e6)
+	return nil
+}
