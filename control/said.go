@@ -3,7 +3,6 @@
 package control
 
 import (
-
 	"flyball/event"
 	"flyball/monitoring"
 	"flyball/serving/release"
