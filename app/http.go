@@ -32,7 +32,7 @@ func (a *App) handler() http.Handler {
 		Control: a.control, Serving: a.serving, Store: a.store, Log: a.log, Blobs: a.blobs, Now: a.clock.now,
 		Kept: a.store, Importer: &archive.Importer{Store: a.store, Now: a.clock.now},
 		Collector: a.collector, Retention: a.retention(),
-		Compare: a.finder(),
+		Compare: a.finder(), Commands: a.commands(),
 		Advance: advance, Version: a.cfg.Version, Logger: a.cfg.Logger,
 	})
 	if err := web.New(mux, web.Options{

@@ -80,14 +80,14 @@ func (t trials) finish(ctx context.Context, r experiment.Run) error {
 		return err
 	}
 	begun := slices.ContainsFunc(have.Tags, func(tag experiment.Tag) bool { return tag.Key == training.JobTag })
-	ended := slices.ContainsFunc(have.Tags, func(tag experiment.Tag) bool { return tag.Key == endedTag })
+	ended := slices.ContainsFunc(have.Tags, func(tag experiment.Tag) bool { return tag.Key == training.EndedTag })
 	if !begun || ended {
 		return nil // logged before
 	}
 	params := slices.DeleteFunc(slices.Clone(r.Params), func(p experiment.Param) bool {
 		return slices.ContainsFunc(have.Params, func(h experiment.Param) bool { return h.Key == p.Key })
 	})
-	b := experiment.Batch{Run: r.ID, Metrics: r.Metrics, Params: params, Tags: append(slices.Clone(r.Tags), experiment.Tag{Key: endedTag, Value: string(r.Status)})}
+	b := experiment.Batch{Run: r.ID, Metrics: r.Metrics, Params: params, Tags: append(slices.Clone(r.Tags), experiment.Tag{Key: training.EndedTag, Value: string(r.Status)})}
 	if err := t.tracker.Runs.Log(ctx, b, false); err != nil {
 		return err
 	}
@@ -99,6 +99,3 @@ func (t trials) finish(ctx context.Context, r experiment.Run) error {
 	_, err = t.tracker.Runs.UpdateRun(ctx, r.ID, experiment.RunChange{Status: &r.Status, End: &r.End, Name: &r.Name})
 	return err
 }
-
-// endedTag says that the server itself ended a run.
-const endedTag = "flyball.ended"

@@ -60,7 +60,7 @@ func runsCommand(e *env) *cobra.Command {
 	f.StringVar(&since, "since", "", "begun in the last 1d, 6h, 2w")
 	f.IntVar(&ask.MaxResults, "limit", 100, "so many, at most 1000")
 	f.StringVar(&ask.PageToken, "page", "", "the page after this token")
-	c.AddCommand(showRunCommand(e))
+	c.AddCommand(showRunCommand(e), runLogsCommand(e), cancelRunCommand(e))
 	return c
 }
 

@@ -61,6 +61,7 @@ type Options struct {
 	Kept      archive.Kept      // what an export reads
 	Importer  *archive.Importer // what an import goes through
 	Compare   *compare.Finder   // finds and compares runs
+	Commands  Commands          // of trainings
 	Collector *retention.Collector
 	Retention retention.Policy // what a collection keeps when its caller says nothing
 	Now       func() time.Time
@@ -95,6 +96,7 @@ func New(mux *http.ServeMux, opts Options) {
 	f.dataRoutes()
 	f.recordRoutes()
 	f.runRoutes()
+	f.commandRoutes(mux)
 	raw(mux, api.Apply, "POST /v1/data", f.upload)
 	raw(mux, api.Read, "GET /v1/events", f.events)
 	raw(mux, api.Track, "POST /v1/import", f.bringIn)
