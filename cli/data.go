@@ -72,7 +72,7 @@ func showDataCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e.say("%s: %d rows, %d with a label, %d files, %s", s.ID[:min(12, len(s.ID))], s.Count, s.Labelled, len(s.Files), size(s.Bytes))
+			e.say("%s: %d rows, %d with a label, %s in files: %d", s.ID[:min(12, len(s.ID))], s.Count, s.Labelled, size(s.Bytes), len(s.Files))
 			t := table{head: []string{"column", "kind", "missing", "distinct", "from", "median", "to"}}
 			for i, c := range s.Columns {
 				kind, from, middle, to := "", "", "", ""

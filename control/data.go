@@ -10,6 +10,8 @@ import (
 	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/fault"
+	"flyball/ident"
+	"flyball/model/registry"
 )
 
 // SnapshotUse is a snapshot of a model's data, and the versions that were made from it.
@@ -102,10 +104,35 @@ func (s *Service) CheckSnapshot(ctx context.Context, model, id string) ([]datase
 		return nil, err
 	}
 	g := dataset.Given{Now: s.opts.Now()}
+	if g.Before, err = s.rowsOfLive(ctx, model); err != nil {
+		return nil, err
+	}
 	for _, f := range m.Recipe.Pipeline.Inputs {
 		g.Inputs = append(g.Inputs, f.Name)
 	}
 	return dataset.Run(m.Recipe.Data.Checks, m.Recipe.Task, rows, g)
+}
+
+// rowsOfLive is how many rows the snapshot has that the live version was made from; 0:
+// there is none, or its data is not kept here.
+func (s *Service) rowsOfLive(ctx context.Context, model string) (int, error) {
+	rel, found, err := s.opts.Store.Release(ctx, model)
+	if err != nil || !found {
+		return 0, err
+	}
+	live := rel.Aliases()[registry.Live]
+	if live == 0 {
+		return 0, nil
+	}
+	v, err := s.opts.Store.Version(ctx, ident.Ref{Model: model, Version: live})
+	if err != nil || v.Snapshot == "" {
+		return 0, err
+	}
+	d, err := dataset.Open(ctx, s.opts.Blobs, v.Snapshot)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Invalid) {
+		return 0, nil
+	}
+	return d.Count, err
 }
 
 // SuggestChecks writes checks for the model file, learned from a snapshot.

@@ -17,7 +17,7 @@ import (
 
 // verbs are the commands that a user is told of.
 var verbs = []string{
-	"alerts", "apply", "audit", "compare", "completion", "demo", "diff", "doctor", "drift", "events", "explain", "export", "gate", "gc", "hold", "import", "init", "label", "pipelines",
+	"alerts", "apply", "audit", "compare", "completion", "data", "demo", "diff", "doctor", "drift", "events", "explain", "export", "gate", "gc", "hold", "import", "init", "label", "pipelines",
 	"predict", "predictions", "promote", "releases", "reproduce", "resume", "retrain", "rollback", "runs", "schema", "score", "serve", "status",
 	"train", "version", "versions", "watch",
 }

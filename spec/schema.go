@@ -151,6 +151,11 @@ func textSchema(t reflect.Type) *jsonschema.Schema {
 			{Type: "string", Pattern: `^\s*[0-9.eE+-]+\s*%?\s*$`, Examples: []any{"5%"}},
 			{Type: "number", Minimum: "0", Maximum: "1"},
 		}}
+	case reflect.TypeFor[unit.Factor]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+			{Type: "string", Pattern: `^\s*[0-9.eE+-]+\s*%?\s*$`, Examples: []any{"90%", "300%"}},
+			{Type: "number", Minimum: "0"},
+		}}
 	case reflect.TypeFor[unit.Bytes]():
 		return &jsonschema.Schema{Type: "string", Pattern: `^\s*[0-9.]+\s*([KMG]iB|[kKMGT]?B)\s*$`, Examples: []any{"500MB", "4GB"}}
 	case reflect.TypeFor[frame.Kind]():

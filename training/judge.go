@@ -84,6 +84,9 @@ func (t *Judge) Handler(reg JudgeRegistry) func(context.Context, job.Job, func(s
 			return nil, err
 		}
 		res, err := t.Run(ctx, r, live, progress)
+		if noted := t.note(ctx, r.Request, res.Snapshot, "judging"); noted != nil {
+			t.Logger.Warn("the snapshot of a judging was not noted", "model", r.Recipe.Model, "snapshot", res.Snapshot, "error", noted)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 
+	"flyball/blob"
 	"flyball/data/dataset"
 	"flyball/event"
 	"flyball/fault"
@@ -52,13 +53,21 @@ func (t *Trainer) keep(ctx context.Context, r Request, res Result) {
 	if t.Keeper == nil || res.Snapshot == "" {
 		return
 	}
-	s, err := dataset.Open(ctx, t.Blobs, res.Snapshot)
-	if err == nil {
-		err = t.Keeper.AddSnapshot(ctx, dataset.Made{Model: r.Recipe.Model, ID: s.ID, At: r.Now, Rows: s.Count, Bytes: s.Bytes, Cause: r.Cause})
-	}
-	if err = errors.Join(err, t.tell(ctx, r, res)); err != nil {
+	if err := errors.Join(t.note(ctx, r, res.Snapshot, r.Cause), t.tell(ctx, r, res)); err != nil {
 		t.Logger.Warn("what a training said of its data was not kept", "model", r.Recipe.Model, "snapshot", res.Snapshot, "error", err)
 	}
+}
+
+// note notes the snapshot of a training or a judging.
+func (t *Trainer) note(ctx context.Context, r Request, id blob.Digest, cause string) error {
+	if t.Keeper == nil || id == "" {
+		return nil
+	}
+	s, err := dataset.Open(ctx, t.Blobs, id)
+	if err != nil {
+		return err
+	}
+	return t.Keeper.AddSnapshot(ctx, dataset.Made{Model: r.Recipe.Model, ID: s.ID, At: r.Now, Rows: s.Count, Bytes: s.Bytes, Cause: cause})
 }
 
 // tell opens a finding for each check that stops, and closes those of checks that the

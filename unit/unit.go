@@ -159,6 +159,38 @@ func (s *Share) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
+// Factor is how many times as much: 90% and 0.9, 300% and 3 read the same. It is 0 or more,
+// at most a million.
+type Factor float64
+
+// maxFactor bounds a Factor: more is a slip.
+const maxFactor = 1e6
+
+// ParseFactor reads 300% or 3. The error is an Invalid fault.
+func ParseFactor(s string) (Factor, error) {
+	number, percent := strings.CutSuffix(strings.TrimSpace(s), "%")
+	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if percent {
+		x /= 100
+	}
+	if err != nil || !(x >= 0 && x <= maxFactor) {
+		return 0, fault.New(fault.Invalid, "%q is not a factor", s).Do("write 90%%, 300%% or 3; a factor is not negative")
+	}
+	return Factor(x), nil
+}
+
+// String writes 300%, or the number where no percentage is exact.
+func (f Factor) String() string { return Share(f).String() }
+
+// MarshalText writes String.
+func (f Factor) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// UnmarshalText reads what ParseFactor reads.
+func (f *Factor) UnmarshalText(b []byte) (err error) {
+	*f, err = ParseFactor(string(b))
+	return err
+}
+
 // Bytes is a size; a model file writes 4GB (powers of 1000) or 4GiB (of 1024).
 type Bytes int64
 

@@ -173,3 +173,19 @@ func FuzzQuantities(f *testing.F) {
 		}
 	})
 }
+
+func TestAFactorMayBeAboveOne(t *testing.T) {
+	for text, want := range map[string]unit.Factor{"300%": 3, "90%": 0.9, "2.5": 2.5, "0": 0} {
+		if got, err := unit.ParseFactor(text); err != nil || got != want {
+			t.Errorf("%s: got %v, %v", text, got, err)
+		}
+	}
+	if got := unit.Factor(3).String(); got != "300%" {
+		t.Errorf("got %s", got)
+	}
+	for _, text := range []string{"", "-1", "NaN", "Inf", "2e6", "much"} {
+		if _, err := unit.ParseFactor(text); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}

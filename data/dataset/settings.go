@@ -142,10 +142,10 @@ type LeakCheck struct {
 }
 
 // Growth bounds the number of rows by that of the snapshot before, which the live
-// version was made from: a share of it.
+// version was made from: how many times as many there are.
 type Growth struct {
-	AtLeast unit.Share `json:"at_least,omitempty"` // such as 90%
-	AtMost  unit.Share `json:"at_most,omitempty"`  // such as 300%
+	AtLeast unit.Factor `json:"at_least,omitempty"` // such as 90%
+	AtMost  unit.Factor `json:"at_most,omitempty"`  // such as 300%
 }
 
 // Values are values in their text; a model file may write numbers among them.

@@ -69,5 +69,23 @@ func bounds(c ColumnProfile, kind frame.Kind, rows int) (out []string) {
 	return out
 }
 
-// quoted is a text as YAML reads it back whatever it is: JSON is YAML.
-func quoted(s string) string { return strconv.Quote(s) }
+// quoted is a text as YAML reads it back whatever it is: JSON is YAML, once the characters
+// from 7F to 9F, which it leaves as they are, are escaped too. Bytes that are no UTF-8
+// become U+FFFD.
+func quoted(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r < ' ' || 0x7f <= r && r <= 0x9f || r == 0x2028 || r == 0x2029 || r == 0xfeff:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

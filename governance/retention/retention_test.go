@@ -15,6 +15,7 @@ import (
 
 	"flyball/blob"
 	"flyball/blob/artifact"
+	"flyball/data/dataset"
 	"flyball/event"
 	"flyball/experiment"
 	"flyball/fault"
@@ -336,5 +337,53 @@ func TestOneCollectionRunsAtATime(t *testing.T) {
 	}
 	if _, err := c.Collect(t.Context(), "ana", retention.Policy{Keep: -1}, false, nil); !fault.Is(err, fault.Invalid) {
 		t.Errorf("got %v, want invalid", err)
+	}
+}
+
+// noted notes that a snapshot was made for a model.
+func (h *house) noted(name string, id blob.Digest, at time.Time) {
+	h.t.Helper()
+	h.check(h.db.AddSnapshot(h.t.Context(), dataset.Made{Model: name, ID: id, At: at, Rows: 1, Bytes: 1, Cause: "drift"}))
+}
+
+func TestANeedlessSnapshotGoesAndNoneThatAVersionWasMadeFrom(t *testing.T) {
+	h := build(t)
+	needed := h.version("hotel")
+	v, err := h.db.Version(t.Context(), ident.Ref{Model: "hotel", Version: 1})
+	h.check(err)
+	snapshot := func(files ...string) (blob.Digest, string) {
+		var list []string
+		for _, text := range files {
+			list = append(list, fmt.Sprintf(`{"data":%q,"rows":1,"bytes":1}`, h.bytes(text)))
+		}
+		manifest := fmt.Sprintf(`{"format":"flyball.snapshot/v2","rows":%d,"files":[%s]}`, len(files), strings.Join(list, ","))
+		return h.bytes(manifest), manifest
+	}
+	refused, one := snapshot("PAR1 rows hotel", "PAR1 rows that failed a check")
+	newest, two := snapshot("PAR1 rows hotel", "PAR1 the newest rows")
+	day := 24 * time.Hour
+	h.noted("hotel", v.Snapshot, now.Add(-60*day))
+	h.noted("hotel", refused, now.Add(-50*day))
+	h.noted("hotel", newest, now.Add(-40*day))
+	h.age()
+	if r := h.collect(month, true); r.Snapshots != 1 || !h.onDisk(one) {
+		t.Errorf("a dry run: got %+v", r)
+	}
+	if r := h.collect(month, false); r.Snapshots != 1 || r.Blobs.Number != 2 {
+		t.Errorf("got %+v", r)
+	}
+	for _, text := range append(needed, two, "PAR1 the newest rows") {
+		if !h.onDisk(text) {
+			t.Errorf("%q is gone", text)
+		}
+	}
+	for _, text := range []string{one, "PAR1 rows that failed a check"} {
+		if h.onDisk(text) {
+			t.Errorf("%q is still on the disk", text)
+		}
+	}
+	left, err := h.db.Snapshots(t.Context(), "hotel")
+	if err != nil || len(left) != 2 || left[0].ID != newest || left[1].ID != v.Snapshot {
+		t.Errorf("got %+v, %v", left, err)
 	}
 }
