@@ -23,7 +23,7 @@ func BenchmarkWorker(b *testing.B) {
 		columns            int
 	}{
 		{"nothing", "testdata/odd.py", plainPython(b), 1},
-		{"logistic", "testdata/logistic.py", environment(b, "venv"), 30},
+		{"logistic", "testdata/logistic.py", pythonOf(b, "venv"), 30},
 	} {
 		for _, most := range []int{1, 256} {
 			b.Run(fmt.Sprintf("%s/batch=%d", m.name, most), func(b *testing.B) {

@@ -16,7 +16,7 @@ func TestAModelOfScikitLearnIsWrittenAsONNX(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it trains models")
 	}
-	python, dir := environment(t, "onnx"), t.TempDir()
+	python, dir := pythonOf(t, "onnx"), t.TempDir()
 	if out, err := exec.CommandContext(t.Context(), python, "testdata/pickles.py", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

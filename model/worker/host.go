@@ -62,8 +62,9 @@ type Host struct {
 	mu     sync.Mutex
 	open   map[*Scorer]struct{}
 	closed bool
-	making map[string]*making // environments, by key
-	used   map[string]int     // how many use a model's folder, by key
+	used   map[string]int // how many use a model's folder, by key
+
+	operator lookup
 }
 
 // New makes a host. It starts nothing: a model's process starts when it is first asked.
@@ -85,7 +86,7 @@ func New(opts Options) *Host {
 	}
 	return &Host{
 		opts: opts, metrics: newMetrics(opts.Metrics), policy: defaults(),
-		open: map[*Scorer]struct{}{}, making: map[string]*making{}, used: map[string]int{},
+		open: map[*Scorer]struct{}{}, used: map[string]int{},
 	}
 }
 

@@ -21,8 +21,8 @@ import (
 	"flyball/model"
 )
 
-// environment is the interpreter of one of the environments that scripts/setup.sh makes.
-func environment(t testing.TB, name string) string {
+// pythonOf is the interpreter of one of the environments that scripts/setup.sh makes.
+func pythonOf(t testing.TB, name string) string {
 	t.Helper()
 	path, err := filepath.Abs("../../.cache/" + name + "/bin/python")
 	if err == nil {
@@ -49,7 +49,7 @@ type mlflowCase struct {
 
 func mlflowCases(t *testing.T) []mlflowCase {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), environment(t, "mlflow3"), "testdata/folders.py", t.TempDir())
+	cmd := exec.CommandContext(t.Context(), pythonOf(t, "mlflow3"), "testdata/folders.py", t.TempDir())
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()
@@ -139,11 +139,11 @@ func TestAModelOfMLflowAnswersAsPyfuncDoes(t *testing.T) {
 		few := []string{"logistic", "pipe", "xgbclassifier", "own", "tensor"}
 		cases = slices.DeleteFunc(cases, func(c mlflowCase) bool { return !slices.Contains(few, c.Name) })
 	}
-	h := host(t, Options{Python: environment(t, "mlflow3")})
+	h := host(t, Options{Python: pythonOf(t, "mlflow3")})
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) { sameAsMLflow(t, h, c, "") })
 	}
-	alone := host(t, Options{Python: environment(t, "venv")})
+	alone := host(t, Options{Python: pythonOf(t, "venv")})
 	for _, c := range cases {
 		if c.Lone {
 			t.Run(c.Name+" without MLflow and pandas", func(t *testing.T) { sameAsMLflow(t, alone, c, "sklearn") })
