@@ -21,6 +21,8 @@ import (
 	"flyball/model"
 	"flyball/model/lightgbm"
 	"flyball/model/mlmodel"
+	"flyball/model/onnx"
+	"flyball/model/xgboost"
 	"flyball/training/executor"
 )
 
@@ -204,23 +206,60 @@ func (w *work) read(ctx context.Context, from made, fitted *pipeline.Fitted) (mo
 	return parts, w.named(m, names)
 }
 
-// named refuses a model that names other features than the pipeline makes, or has them in
-// another order, where places are what counts.
+// named refuses a model that was trained on other features than the pipeline makes, or
+// has them in another order where places are what counts. A model without names of its
+// own (it was trained on a matrix) has them by their places.
 func (w *work) named(m mlmodel.Model, names []string) error {
-	if !m.Behind && m.File.Name != lightgbm.File {
-		return nil // its columns are found by their names
+	own, err := ownNames(m)
+	if err != nil {
+		return err
 	}
-	if len(m.Inputs) != len(names) {
-		return fault.New(fault.Refused, "the model takes %d features, and the pipeline makes %d", len(m.Inputs), len(names)).
-			Do("train it on all columns of FLYBALL_TRAIN but the label, in their order")
+	const how = "train it on all columns of FLYBALL_TRAIN but the label, in their order"
+	if len(m.Inputs) != len(names) && m.File.Name != onnx.File || len(own) > 0 && len(own) != len(names) {
+		return fault.New(fault.Refused, "the model takes %d features, and the pipeline makes %d", max(len(own), len(m.Inputs)), len(names)).Do(how)
 	}
-	for i, in := range m.Inputs {
-		if in.Name != names[i] {
-			return fault.New(fault.Refused, "feature %d of the model is %q, and that of the pipeline %q", i+1, in.Name, names[i]).
-				Do("train it on all columns of FLYBALL_TRAIN but the label, in their order")
+	for i, name := range own {
+		want := names[i]
+		if m.File.Name == lightgbm.File {
+			want = strings.ReplaceAll(want, " ", "_") // as LightGBM's Python package has it
+		}
+		if name != want {
+			return fault.New(fault.Refused, "feature %d of the model is %q, and that of the pipeline %q", i+1, name, names[i]).Do(how)
 		}
 	}
 	return nil
+}
+
+// ownNames are the names in a model's own file, in the order in which it takes its
+// features; none where it has no names but places, or finds its columns by their names.
+func ownNames(m mlmodel.Model) ([]string, error) {
+	switch m.File.Name {
+	case lightgbm.File:
+		_, rest, _ := bytes.Cut(m.File.Bytes, []byte("\nfeature_names="))
+		line, _, _ := bytes.Cut(rest, []byte("\n"))
+		names := strings.Fields(string(line))
+		for i, name := range names {
+			if name != fmt.Sprintf("Column_%d", i) {
+				return names, nil
+			}
+		}
+		return nil, nil
+	case onnx.File:
+		about, err := onnx.Describe(m.File.Bytes)
+		if err != nil || len(about.Inputs) < 2 {
+			return nil, err
+		}
+		names := make([]string, len(about.Inputs))
+		for i, in := range about.Inputs {
+			names[i] = in.Name
+		}
+		return names, nil
+	}
+	if !m.Behind {
+		return nil, nil
+	}
+	about, err := xgboost.ReadAbout(m.File.Bytes)
+	return about.Features, err
 }
 
 // sameAs reports whether making the candidate again came to the same: to the same bytes
