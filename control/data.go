@@ -22,6 +22,9 @@ type SnapshotUse struct {
 
 // Snapshots are a model's snapshots, the newest first.
 func (s *Service) Snapshots(ctx context.Context, model string) ([]SnapshotUse, error) {
+	if err := s.Known(ctx, model); err != nil {
+		return nil, err
+	}
 	made, err := s.opts.Store.Snapshots(ctx, model)
 	if err != nil {
 		return nil, err

@@ -292,7 +292,7 @@ func (d *decoder) structure(n *node, v reflect.Value, p path) {
 		}
 		seen[k.name] = k.place
 		at := slices.Index(names, k.name)
-		if reason, ok := laterKey(p.key(k.name).rule, n.items[i]); ok {
+		if reason, ok := laterKey(p.key(k.name).rule); ok {
 			if reason != "" {
 				d.add(k.place, "%s", reason)
 			}

@@ -94,7 +94,7 @@ func metrics() []string { return append(scores(), speeds()...) }
 // laterKey says whether a key belongs to what this version does not do, and why the
 // file is refused; with an empty reason the key may stand, since its value is what
 // happens anyway.
-func laterKey(rule string, v *node) (reason string, ok bool) {
+func laterKey(rule string) (reason string, ok bool) {
 	const not = " in this version"
 	switch rule {
 	case "train.expect", "train.tolerance":

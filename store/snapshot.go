@@ -9,12 +9,12 @@ import (
 	"flyball/data/dataset"
 )
 
-// AddSnapshot notes that a snapshot was made for a model. One that is noted already stays
-// as it is: its time is that of the first.
+// AddSnapshot notes that a snapshot was made for a model. One that is noted already is as
+// new as the newest run that made it.
 func (db *DB) AddSnapshot(ctx context.Context, s dataset.Made) error {
 	return db.atomic(ctx, "the snapshot was not noted", func(t *tx) error {
 		_, err := t.exec(ctx, `INSERT INTO snapshots (model, id, made_at, rows, bytes, cause) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (model, id) DO NOTHING`, s.Model, string(s.ID), s.At.UnixMicro(), s.Rows, s.Bytes, s.Cause)
+			ON CONFLICT (model, id) DO UPDATE SET made_at = excluded.made_at, cause = excluded.cause WHERE excluded.made_at > snapshots.made_at`, s.Model, string(s.ID), s.At.UnixMicro(), s.Rows, s.Bytes, s.Cause)
 		return err
 	})
 }

@@ -349,8 +349,11 @@ func (w *work) begin(ctx context.Context, f fit) {
 	r := w.request
 	run := experiment.Run{ID: fitRun(r, f.number), Name: "training", User: r.By, Status: experiment.Running, Start: r.Now.UnixMilli()}
 	run.Tags = []experiment.Tag{
-		{Key: "flyball.model", Value: r.Recipe.Model}, {Key: "flyball.cause", Value: r.Cause}, {Key: "mlflow.source.type", Value: "JOB"},
-		{Key: "mlflow.source.name", Value: joinedWith(r.Recipe.Train.Command, " ")}, {Key: "mlflow.user", Value: r.By},
+		{Key: "flyball.model", Value: r.Recipe.Model},
+		{Key: "flyball.cause", Value: r.Cause},
+		{Key: "mlflow.source.type", Value: "JOB"},
+		{Key: "mlflow.source.name", Value: joinedWith(r.Recipe.Train.Command, " ")},
+		{Key: "mlflow.user", Value: r.By},
 		{Key: JobTag, Value: string(f.handle)},
 	}
 	if f.number > 1 {

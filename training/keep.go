@@ -20,7 +20,7 @@ import (
 // Package store implements it.
 type Keeper interface {
 	// AddSnapshot notes that a snapshot was made for a model. One that is noted already
-	// stays as it is.
+	// is as new as the newest run that made it.
 	AddSnapshot(ctx context.Context, s dataset.Made) error
 
 	Findings(ctx context.Context, model string, openOnly bool) ([]monitoring.Finding, error)

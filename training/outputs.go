@@ -325,8 +325,10 @@ func (r Result) used() []experiment.Metric {
 		return nil
 	}
 	return []experiment.Metric{
-		{Key: "command.cpu_seconds", Value: u.CPU}, {Key: "command.memory_bytes", Value: float64(u.Memory)},
-		{Key: "command.runs", Value: float64(len(r.fits))}, {Key: "command.seconds", Value: u.Seconds},
+		{Key: "command.cpu_seconds", Value: u.CPU},
+		{Key: "command.memory_bytes", Value: float64(u.Memory)},
+		{Key: "command.runs", Value: float64(len(r.fits))},
+		{Key: "command.seconds", Value: u.Seconds},
 	}
 }
 

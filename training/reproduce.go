@@ -190,8 +190,10 @@ func machines(record []byte) []Comparison {
 	}
 	was, builder := s.Predicate.BuildDefinition.InternalParameters, s.Predicate.RunDetails.Builder.Version
 	return []Comparison{
-		{"os", fmt.Sprint(was["os"]), runtime.GOOS}, {"architecture", fmt.Sprint(was["arch"]), runtime.GOARCH},
-		{"processors", fmt.Sprint(was["cpus"]), fmt.Sprint(runtime.NumCPU())}, {"go", builder["go"], runtime.Version()},
+		{"os", fmt.Sprint(was["os"]), runtime.GOOS},
+		{"architecture", fmt.Sprint(was["arch"]), runtime.GOARCH},
+		{"processors", fmt.Sprint(was["cpus"]), fmt.Sprint(runtime.NumCPU())},
+		{"go", builder["go"], runtime.Version()},
 		{"flyball", builder["flyball"], builderVersion()["flyball"]},
 	}
 }

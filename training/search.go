@@ -48,7 +48,6 @@ type search struct {
 	metric string
 	valid  []int // rows kept out, the newest of the training rows
 	fit    []int // the others, oldest first
-	trees  float64
 	trials []Trial
 }
 

@@ -170,9 +170,12 @@ func childRun(r Request, res Result, t Trial) experiment.Run {
 			experiment.Metric{Key: "search.share", Value: rung.Share, Timestamp: at, Step: int64(step)})
 	}
 	run.Tags = []experiment.Tag{
-		{Key: "flyball.model", Value: r.Recipe.Model}, {Key: "flyball.picked", Value: fmt.Sprint(t.Picked)},
-		{Key: "mlflow.parentRunId", Value: string(RunOf(r.Key))}, {Key: experiment.NameTag, Value: run.Name},
-		{Key: "mlflow.source.type", Value: "JOB"}, {Key: "mlflow.user", Value: r.By},
+		{Key: "flyball.model", Value: r.Recipe.Model},
+		{Key: "flyball.picked", Value: fmt.Sprint(t.Picked)},
+		{Key: "mlflow.parentRunId", Value: string(RunOf(r.Key))},
+		{Key: experiment.NameTag, Value: run.Name},
+		{Key: "mlflow.source.type", Value: "JOB"},
+		{Key: "mlflow.user", Value: r.By},
 	}
 	return run
 }

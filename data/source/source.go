@@ -31,18 +31,18 @@ type Part struct {
 
 // File is a part that is a file.
 func File(name string, file frame.Source, opts frame.CSVOptions) Part {
-	with := func(ctx context.Context, kinds map[string]frame.Kind) frame.CSVOptions {
+	with := func(kinds map[string]frame.Kind) frame.CSVOptions {
 		out := opts
 		out.Kinds = kinds
 		return out
 	}
 	return Part{
 		Name: name, Keys: keysOf(name),
-		Inspect: func(ctx context.Context, kinds map[string]frame.Kind) ([]frame.Seen, error) {
-			return frame.Inspect(file, with(ctx, kinds))
+		Inspect: func(_ context.Context, kinds map[string]frame.Kind) ([]frame.Seen, error) {
+			return frame.Inspect(file, with(kinds))
 		},
-		Open: func(ctx context.Context, kinds map[string]frame.Kind) (frame.Reader, error) {
-			return frame.Open(file, with(ctx, kinds))
+		Open: func(_ context.Context, kinds map[string]frame.Kind) (frame.Reader, error) {
+			return frame.Open(file, with(kinds))
 		},
 	}
 }

@@ -30,7 +30,7 @@ func Here() Machine {
 	m.System = strings.Trim(field("/etc/os-release", "=", "PRETTY_NAME"), `"`)
 	m.CPU = field("/proc/cpuinfo", ":", "model name")
 	chosenBy := []string{"asimd", "avx", "avx2", "avx512bw", "avx512f", "avx512vl", "f16c", "fma", "sse4_2", "sve"} // by NumPy, BLAS and the like
-	for _, f := range strings.Fields(field("/proc/cpuinfo", ":", "flags", "Features")) {
+	for f := range strings.FieldsSeq(field("/proc/cpuinfo", ":", "flags", "Features")) {
 		if slices.Contains(chosenBy, f) {
 			m.Features = append(m.Features, f)
 		}

@@ -85,9 +85,6 @@ func (b *binned) categories(x pipeline.Matrix, f int, words []uint32) error {
 	return nil
 }
 
-// bin is the bin of a feature at a row.
-func (b *binned) bin(f int, row int32) uint8 { return uint8(b.quads[f/4][row] >> (8 * (f % 4))) }
-
 // sortable are the bits of a number in an order that is the numbers' own; both zeros
 // are one.
 func sortable(e float32) uint32 {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -94,9 +95,7 @@ func TestXGBoostGivesTheSameMargins(t *testing.T) {
 				}
 			}
 			settings := map[string]any{"trees": 30, "depth": 5, "learning_rate": 0.3}
-			for k, v := range c.settings {
-				settings[k] = v
-			}
+			maps.Copy(settings, c.settings)
 			f, e := fit(t, "builtin/gbdt", settings, train, Options{Seed: 3})
 			want := marginsOf(t, python, f.Bytes, test)
 			k := e.Outputs()

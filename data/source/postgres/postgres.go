@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -83,12 +84,10 @@ func (q *query) open(ctx context.Context, kinds map[string]frame.Kind) (out *row
 		}
 	}
 	// The names of startup parameters, with which every value has one form.
-	for name, value := range map[string]string{
+	maps.Copy(cfg.RuntimeParams, map[string]string{
 		"datestyle": "ISO, YMD", "timezone": "UTC", "extra_float_digits": "1", "application_name": "flyball",
 		"default_transaction_read_only": "on", "client_encoding": "UTF8",
-	} {
-		cfg.RuntimeParams[name] = value
-	}
+	})
 	if r.conn, err = pgx.ConnectConfig(ctx, cfg); err != nil {
 		return nil, q.problem(err, 0)
 	}

@@ -21,7 +21,7 @@ CREATE TABLE pipelines (
 CREATE TABLE snapshots (
 	model    TEXT COLLATE "C" NOT NULL,
 	id       TEXT COLLATE "C" NOT NULL, -- digest of the manifest
-	made_at  BIGINT NOT NULL, -- first, by the time of its run
+	made_at  BIGINT NOT NULL, -- last, by the time of its run
 	rows     BIGINT NOT NULL,
 	bytes    BIGINT NOT NULL, -- of its files, those shared with others too
 	cause    TEXT COLLATE "C" NOT NULL, -- of the run that made it

@@ -21,7 +21,7 @@ CREATE TABLE pipelines (
 CREATE TABLE snapshots (
 	model    TEXT NOT NULL,
 	id       TEXT NOT NULL, -- digest of the manifest
-	made_at  INTEGER NOT NULL, -- first, by the time of its run
+	made_at  INTEGER NOT NULL, -- last, by the time of its run
 	rows     INTEGER NOT NULL,
 	bytes    INTEGER NOT NULL, -- of its files, those shared with others too
 	cause    TEXT NOT NULL, -- of the run that made it
