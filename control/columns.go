@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"slices"
@@ -48,7 +49,23 @@ func (s *Service) pin(ctx context.Context, r training.Recipe, rm registry.Model,
 		return nil, nil, err
 	}
 	columns, warnings, err := columnsOf(ctx, set, r, old, repin)
+	if err == nil {
+		err = readable(ctx, set, columns)
+	}
 	return columns, warnings, errors.Join(err, set.Close())
+}
+
+// readable reads all rows as the columns say, so that a value that is not of its column's
+// kind is told now, with its place, and not by the next training.
+func readable(ctx context.Context, set *source.Set, columns []frame.Field) error {
+	rows, err := set.Read(ctx, columns, func(string) {})
+	for err == nil {
+		_, err = rows.Next()
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 // reads are the columns of a source, over all its rows. Package data/source gives them.
