@@ -48,6 +48,7 @@ func Check(m Model, p *Pipeline) []Problem {
 	c.command()
 	c.weights()
 	c.search()
+	c.again()
 	c.gate()
 	c.release()
 	c.watch()

@@ -99,6 +99,20 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 		},
 		{"a delimiter of two", swap("a.csv", `a.csv, csv: {delimiter: "::"}`), `data.csv: "::" is not a delimiter; write one character, such as ; or |, or tab`},
 		{"a zone of nowhere", swap("a.csv", `a.csv, csv: {zone: Europe/Atlantis}`), `data.csv: "Europe/Atlantis" is not a time zone; write a name such as Europe/Berlin`},
+		{"a command that is none", swap("{source: a.csv}", "{source: a.csv}\ntrain: {with: command}"), "train.command: there is none; write the program and its arguments, as in [python, train.py]"},
+		{
+			"code from elsewhere", swap("{source: a.csv}", "{source: a.csv}\ntrain: {with: command, command: [sh, a.sh], code: [../a.sh]}"),
+			`train.code[0]: "../a.sh" does not lie beside the model file; code is named from there, with /`,
+		},
+		{
+			"code by another system's path", swap("{source: a.csv}", "{source: a.csv}\ntrain: {with: command, command: [sh, a.sh], code: ['b\\a.sh']}"),
+			`train.code[0]: "b\\a.sh" does not lie beside the model file; code is named from there, with /`,
+		},
+		{
+			"code of a built-in trainer", swap("{source: a.csv}", "{source: a.csv}\ntrain: {code: [a.py]}"),
+			"train.code: it is of a program of your own, and train.with is builtin/gbdt; write with: command",
+		},
+		{"a tolerance below nothing", swap("{source: a.csv}", "{source: a.csv}\ntrain: {expect: R1, tolerance: -1}"), "train.tolerance: how far two predictions may lie apart is a number from 0 on"},
 		{"a search of nothing", swap("{source: a.csv}", "{source: a.csv}\ntrain: {trials: 5}"), "train.trials: there is nothing to try; give train.search"},
 		{"too many trials", swap("{source: a.csv}", "{source: a.csv}\ntrain: {search: {depth: [3, 4]}, trials: 1001}"), "train.trials: a search has from 1 to 1000 trials"},
 		{"a search without values", swap("{source: a.csv}", "{source: a.csv}\ntrain: {search: {depth: []}}"), "train.search.depth: the list is empty"},

@@ -22,7 +22,7 @@ func (c *checker) command() {
 			c.add("train.command", "there is none; write the program and its arguments, as in [python, train.py]")
 		}
 		for i, name := range t.Code {
-			if !filepath.IsLocal(name) || strings.Contains(name, `\\`) {
+			if !filepath.IsLocal(name) || strings.Contains(name, `\`) {
 				c.add(fmt.Sprintf("train.code[%d]", i), "%q does not lie beside the model file; code is named from there, with /", name)
 			}
 		}
@@ -78,6 +78,18 @@ func (c *checker) last(at string, settings map[string]any) {
 		c.add(at, "%s stands under predict.never", name)
 	case c.known && !c.isInput(name):
 		c.warn(at, "%s is no input; a request without it gets the mean", name)
+	}
+}
+
+// again checks what is asked of making a version again.
+func (c *checker) again() {
+	t := c.m.Train
+	c.word("train.expect", "train.expect", t.Expect)
+	if !(t.Tolerance >= 0) || !finite(t.Tolerance) {
+		c.add("train.tolerance", "how far two predictions may lie apart is a number from 0 on")
+	}
+	if t.Tolerance > 0 && (t.Expect == "R2" || t.Expect == "R3" || t.Expect == "" && t.With != training.Command) {
+		c.warn("train.tolerance", "it is for train.expect: R1, and more is expected")
 	}
 }
 
