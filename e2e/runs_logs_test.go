@@ -29,6 +29,12 @@ cp ready.json "$FLYBALL_OUT/model.json"
 // applyPrinting applies the example's model with such a command, and has it train.
 func applyPrinting(t *testing.T, s *server, past []hour, lines int) (trained chan error) {
 	t.Helper()
+	return applyScript(t, s, past, fmt.Sprintf(prints, lines))
+}
+
+// applyScript is applyPrinting for any script of a shell. ready.json beside it is a model.
+func applyScript(t *testing.T, s *server, past []hour, script string) (trained chan error) {
+	t.Helper()
 	tree := xgboost.Tree{}
 	tree.Leaf(tree.Add(-1), 0.5, 1)
 	model, err := xgboost.Encode(xgboost.Model{Objective: "reg:squarederror", Features: inputs, Base: 100, Outputs: 1, Trees: []xgboost.Tree{tree}})
@@ -43,7 +49,7 @@ func applyPrinting(t *testing.T, s *server, past []hour, lines int) (trained cha
 		to   map[string]registry.DataFile
 		name string
 		raw  []byte
-	}{{a.Data, source, csvFile(past)}, {a.Code, "train.sh", fmt.Appendf(nil, prints, lines)}, {a.Code, "ready.json", model}} {
+	}{{a.Data, source, csvFile(past)}, {a.Code, "train.sh", []byte(script)}, {a.Code, "ready.json", model}} {
 		up, err := s.Upload(t.Context(), bytes.NewReader(f.raw))
 		if err != nil {
 			t.Fatal(err)
