@@ -286,7 +286,7 @@ func scoreCommand(e *env) *cobra.Command {
 }
 
 func alertsCommand(e *env) *cobra.Command {
-	return findings(e, "alerts", "All that monitoring found (exit 3: some)", monitoring.Quality, monitoring.Drift, monitoring.Score, monitoring.Skew)
+	return findings(e, "alerts", "All that monitoring found (exit 3: some)", monitoring.Quality, monitoring.Drift, monitoring.Score, monitoring.Skew, monitoring.Reproduction)
 }
 
 func auditCommand(e *env) *cobra.Command {

@@ -99,7 +99,8 @@ func (l *Loop) saveWatch(ctx context.Context, name string, w watched, findings [
 }
 
 // beginWatch starts the watch of a version and closes what was open of the one
-// before: it answers no more, and the new one has a reference of its own.
+// before: it answers no more, and the new one has a reference of its own. That a version
+// does not come out again as it was stays open.
 func (l *Loop) beginWatch(ctx context.Context, m *Model, w watched, now time.Time) error {
 	open, err := l.opts.Store.Findings(ctx, m.Name, true)
 	if err != nil {
@@ -107,7 +108,7 @@ func (l *Loop) beginWatch(ctx context.Context, m *Model, w watched, now time.Tim
 	}
 	var over []monitoring.Finding
 	for _, f := range open {
-		if f.Version != w.Version {
+		if f.Version != w.Version && f.Kind != monitoring.Reproduction {
 			f.Closed = now
 			over = append(over, f)
 		}

@@ -7,13 +7,17 @@ import (
 	"time"
 )
 
-// The kinds of finding. Each goes to one duty: quality to feed, the others to
-// monitor.
+// The kinds of finding. Each goes to one duty: quality to feed, reproduction to fix, the
+// others to monitor.
 const (
 	Quality = "quality" // missing, unseen, out of range, volume: never a reason to retrain
 	Drift   = "drift"   // the inputs or the predictions are not distributed as at training
 	Score   = "score"   // bias or performance on due rows
 	Skew    = "skew"    // the features of a row, made again, are not those that it was scored by
+
+	// Reproduction is a version that came out less equal than expected when it was made
+	// again. It is about that version, live or not, and over when it comes out so again.
+	Reproduction = "reproduction"
 )
 
 // Finding is a state with a beginning and an end, told once: something is not as it
@@ -23,10 +27,10 @@ type Finding struct {
 	Model    string          `json:"model"`
 	Version  int             `json:"version"`
 	Kind     string          `json:"kind"`
-	Subject  string          `json:"subject"`  // the column or the metric
+	Subject  string          `json:"subject"`  // the column or the metric; of a reproduction the version
 	Severity string          `json:"severity"` // note, warn or page
 	Trigger  bool            `json:"trigger"`  // may cause a retraining
-	Duty     string          `json:"duty"`     // whose it is: feed or monitor
+	Duty     string          `json:"duty"`     // whose it is: feed, monitor or fix
 	Opened   time.Time       `json:"opened"`
 	Closed   time.Time       `json:"closed,omitzero"` // zero: open
 	Text     string          `json:"text"`            // one sentence with its figures

@@ -66,13 +66,13 @@ func pipelines(t *testing.T, open Open) {
 func reproductions(t *testing.T, open Open) {
 	db, _ := open(t)
 	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	r := registry.Reproduction{Ref: ident.Ref{Model: "m", Version: 2}, At: at, By: "dara", Grade: "R3", Report: []byte(`{"grade":"R3"}`)}
+	r := registry.Reproduction{Ref: ident.Ref{Model: "m", Version: 2}, ID: "j1", At: at, By: "dara", Grade: "R3", Report: []byte(`{"grade":"R3"}`)}
 	ev := event.Event{At: at, Model: "m", Kind: "reproduced", Text: "v2 made again"}
 	for range 2 {
 		check(t, db.AddReproduction(t.Context(), r, ev))
 	}
 	later := r
-	later.At, later.Grade = at.Add(time.Hour), "R0"
+	later.ID, later.At, later.Grade = "j2", at.Add(time.Hour), "R0"
 	check(t, db.AddReproduction(t.Context(), later, ev))
 	got := must(db.Reproductions(t.Context(), "m", 2))(t)
 	equal(t, "the times, the newest first", got, []registry.Reproduction{later, r})
