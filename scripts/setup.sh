@@ -57,6 +57,7 @@ if python3 -c 'import ensurepip, venv' 2>/dev/null; then
 	environment onnx requirements/onnx.txt
 	environment data requirements/data.txt
 	environment oip requirements/oip.txt
+	environment boosting requirements/boosting.txt
 fi
 
 # grpcurl, which asks the gRPC server with what that tells of itself.
