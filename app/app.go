@@ -6,6 +6,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
@@ -108,6 +109,7 @@ type App struct {
 	loop      *loop.Loop
 	control   *control.Service
 	worker    *job.Worker
+	again     *job.Worker     // makes versions again: no training waits for that
 	workers   *worker.Host    // of models that need Python; nil: none
 	executor  *local.Executor // of commands; nil: none
 	sources   *remote.Sources
@@ -212,13 +214,19 @@ func (a *App) build() {
 		Handlers: map[string]job.Handler{training.JobKind: trainer.Handler(a.store), training.JudgeKind: judge.Handler(a.store)},
 	})
 	models := func(ctx context.Context) ([]loop.Model, error) { return a.control.Models(ctx) }
+	a.again = job.New(job.Options{
+		Store: a.store, Now: a.clock.now, Logger: a.cfg.Logger,
+		Handlers: map[string]job.Handler{control.ReproduceKind: func(ctx context.Context, j job.Job, progress func(string)) (json.RawMessage, error) {
+			return a.control.MakeAgain(ctx, j, progress)
+		}},
+	})
 	a.loop = loop.New(loop.Options{
 		Store: a.store, Blobs: a.blobs, Decoders: decoders, Log: a.log, Serving: a.serving, Models: models,
 		Now: a.clock.now, Poke: a.worker.Poke, Every: a.cfg.Every, Logger: a.cfg.Logger, Replay: a.cfg.Manual,
 	})
 	options := control.Options{
 		Store: a.store, Blobs: a.blobs, Log: a.log, Serving: a.serving, Loop: a.loop, Decoders: decoders, Now: a.clock.now,
-		Poke: a.worker.Poke, Logger: a.cfg.Logger, Sources: a.sources,
+		Poke: func() { a.worker.Poke(); a.again.Poke() }, Logger: a.cfg.Logger, Sources: a.sources,
 	}
 	if a.executor != nil {
 		options.Executor, options.Environment = a.executor, trainer.Environment
@@ -282,6 +290,7 @@ func (a *App) work(ctx context.Context) error {
 		return server.Shutdown(grace)
 	})
 	a.serveGRPC(faces, g, 10*time.Second)
+	g.Go(func() error { return a.again.Run(ctx) }) // on a manual clock too: it moves no model
 	if !a.cfg.Manual {
 		g.Go(func() error { return a.loop.Run(ctx) })
 		g.Go(func() error { return a.worker.Run(ctx) })

@@ -3,7 +3,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +20,7 @@ import (
 	"flyball/control"
 	"flyball/fault"
 	"flyball/ident"
+	"flyball/job"
 	"flyball/model/formats"
 	"flyball/model/worker"
 	"flyball/training"
@@ -25,21 +28,22 @@ import (
 )
 
 func reproduceCommand(e *env) *cobra.Command {
-	var from, executor, python string
+	var o again
 	c := &cobra.Command{
 		Use: "reproduce MODEL@VERSION | --from FILE", Short: "Make a version again and compare (exit 3: another)", Args: cobra.MaximumNArgs(1),
 		Long: "Makes a version again from its record alone, and says how equal it came out: R3 every byte,\n" +
 			"R2 the golden rows score the same to the last bit, R1 within the tolerance, R0 another model.\n" +
+			"The server does it in a job: this waits for it, and where this is interrupted it goes on.\n" +
 			"With --from, from an archive of flyball export, on this machine, in a folder that is empty\n" +
 			"and removed afterwards; no server is asked.",
-		Example: "  flyball reproduce hotel-cancel@7\n  flyball reproduce hotel-cancel@7 -o json\n" +
+		Example: "  flyball reproduce hotel-cancel@7\n  flyball reproduce hotel-cancel@7 --no-wait\n  flyball reproduce hotel-cancel@7 --last -o json\n" +
 			"  flyball export hotel-cancel@7 v7.tar && flyball reproduce --from v7.tar",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if (from == "") == (len(args) == 0) {
+			if (o.from == "") == (len(args) == 0) {
 				return fault.New(fault.Invalid, "name a version, or an archive by --from, and not both")
 			}
-			if from != "" {
-				got, err := e.reproduceFrom(cmd.Context(), from, executor, python)
+			if o.from != "" {
+				got, err := e.reproduceFrom(cmd.Context(), o.from, o.executor, o.python)
 				if err != nil {
 					return err
 				}
@@ -49,17 +53,99 @@ func reproduceCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			got, err := e.client().Reproduce(cmd.Context(), name.Model, name.Version)
-			if err != nil {
-				return err
-			}
-			return e.showReproduced(got)
+			return e.reproduce(cmd.Context(), name, o)
 		},
 	}
-	c.Flags().StringVar(&from, "from", "", "an archive that flyball export wrote")
-	c.Flags().StringVar(&executor, "executor", "", "with --from: run the program of a version that was trained by a command: local")
-	c.Flags().StringVar(&python, "python", "", "with --from: the interpreter, or uv, for models that only Python scores")
+	c.Flags().BoolVar(&o.noWait, "no-wait", false, "do not wait for what comes of it")
+	c.Flags().BoolVar(&o.last, "last", false, "show what came of it last, and make nothing")
+	c.Flags().BoolVar(&o.cancel, "cancel", false, "end the job that makes it again")
+	c.Flags().StringVar(&o.why, "why", "", "with --cancel: the reason, for the record")
+	c.Flags().StringVar(&o.from, "from", "", "an archive that flyball export wrote")
+	c.Flags().StringVar(&o.executor, "executor", "", "with --from: run the program of a version that was trained by a command: local")
+	c.Flags().StringVar(&o.python, "python", "", "with --from: the interpreter, or uv, for models that only Python scores")
+	c.MarkFlagsMutuallyExclusive("no-wait", "last", "cancel", "from")
 	return c
+}
+
+// again is how a version is made again.
+type again struct {
+	noWait, last, cancel        bool
+	why, from, executor, python string
+}
+
+// reproduce has the server make a version again, and waits for what comes of it.
+func (e *env) reproduce(ctx context.Context, name ident.Name, o again) error {
+	switch {
+	case o.last:
+		return e.lastReproduced(ctx, name)
+	case o.cancel:
+		got, err := e.client().CancelReproduction(ctx, name.Model, name.Version, o.why)
+		if err == nil {
+			_, err = fmt.Fprintln(e.out, got.Text)
+		}
+		return err
+	}
+	got, err := e.client().Reproduce(ctx, name.Model, name.Version)
+	if err != nil {
+		return err
+	}
+	look := fmt.Sprintf("flyball reproduce %s@%d --last", name.Model, name.Version)
+	if o.noWait {
+		_, err = fmt.Fprintf(e.out, "%s; see what comes of it with %s\n", got.Text, look)
+		return err
+	}
+	tell := e.progress()
+	j, err := e.client().Await(ctx, got.Job, tell)
+	tell("")
+	switch {
+	case err != nil:
+		e.say("it goes on: see what comes of it with %s", look)
+		return err
+	case j.State != job.Done:
+		return fault.New(fault.Invalid, "%s@%d was not made again: %s", name.Model, name.Version, cmp.Or(j.Error, string(j.State)))
+	}
+	return e.showReport(j.Result)
+}
+
+// lastReproduced shows what came of it when a version was made again last, and says where
+// one stands that is under way.
+func (e *env) lastReproduced(ctx context.Context, name ident.Name) error {
+	jobs, err := e.client().Jobs(ctx, name.Model)
+	if err != nil {
+		return err
+	}
+	going := false
+	for _, j := range jobs {
+		var of struct{ Version int }
+		if j.Kind != control.ReproduceKind || json.Unmarshal(j.Input, &of) != nil || of.Version != name.Version {
+			continue
+		}
+		if going = j.State == job.Queued || j.State == job.Running; going {
+			e.say("it is made again now: %s", cmp.Or(j.Progress, string(j.State)))
+		} else if j.State != job.Done {
+			e.say("it was not made again: %s", cmp.Or(j.Error, string(j.State)))
+		}
+		break // the newest
+	}
+	all, err := e.client().Reproductions(ctx, name.Model, name.Version)
+	switch {
+	case err != nil:
+		return err
+	case len(all) > 0:
+		return e.showReport(all[0].Report)
+	case going:
+		return errGoing
+	}
+	return fault.New(fault.NotFound, "%s@%d was never made again", name.Model, name.Version).Do("leave --last out")
+}
+
+// showReport shows what came of a reproduction on the server.
+func (e *env) showReport(report json.RawMessage) error {
+	var got wire.Reproduced
+	if err := json.Unmarshal(report, &got); err != nil {
+		return fault.Wrap(err, fault.Internal, "what came of it cannot be read")
+	}
+	return e.showReproduced(got)
 }
 
 // numbered is a reference with its number: that of an alias (live, if none is named) is
@@ -115,7 +201,9 @@ func (e *env) reproduceFrom(ctx context.Context, file, executor, python string) 
 	default:
 		return wire.Reproduced{}, fault.New(fault.Invalid, "%q is no executor of this version", executor).Do("write --executor local")
 	}
-	got, err := t.Reproduce(ctx, v, e.progress())
+	tell := e.progress()
+	got, err := t.Reproduce(ctx, v, tell)
+	tell("")
 	if fault.Is(err, fault.Refused) && executor == "" && usesCommand(ctx, blobs, v.Record) {
 		err = fault.New(fault.Refused, "%s was trained by a program, which the archive holds", v.Ref).Do("to run it here, add --executor local")
 	}

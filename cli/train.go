@@ -139,10 +139,10 @@ func (e *env) trainFile(ctx context.Context, path, at, out string) error {
 	return e.showTraining(m.Name, out, res)
 }
 
-// progress shows where a work is, on a terminal only.
+// progress shows where a work is, on a terminal only; an empty text takes it away.
 func (e *env) progress() func(string) {
 	if !e.terminal {
-		return nil
+		return func(string) {}
 	}
 	return func(text string) { fmt.Fprintf(e.err, "\r\x1b[K%s", text) }
 }
@@ -191,20 +191,11 @@ func (e *env) showVerdict(v gate.Verdict) error {
 func (e *env) waitJob(ctx context.Context, id string, limit time.Duration) (job.Job, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	tick := time.NewTicker(300 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		j, err := e.client().Job(ctx, id)
-		if err == nil && j.State != job.Queued && j.State != job.Running {
-			return j, true, nil
-		}
-		if err != nil && ctx.Err() == nil {
-			return j, false, err
-		}
-		select {
-		case <-ctx.Done():
-			return j, false, nil
-		case <-tick.C:
-		}
+	tell := e.progress()
+	j, err := e.client().Await(ctx, id, tell)
+	tell("")
+	if ctx.Err() != nil {
+		return j, false, nil
 	}
+	return j, err == nil, err
 }

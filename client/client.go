@@ -226,9 +226,49 @@ func (c *Client) PredictionsBetween(ctx context.Context, model string, from, to 
 	return out, c.do(ctx, http.MethodGet, of(model, "/predictions?"+q.Encode()), nil, &out)
 }
 
-// Reproduce makes a version again on the server and says how equal it came out.
-func (c *Client) Reproduce(ctx context.Context, model string, version int) (out wire.Reproduced, err error) {
+// Reproduce has a version made again on the server: the answer names the job, whose
+// result is a wire.Reproduced. While one is under way, it is that one.
+func (c *Client) Reproduce(ctx context.Context, model string, version int) (out wire.Changed, err error) {
 	return out, c.do(ctx, http.MethodPost, of(model, fmt.Sprintf("/versions/%d/reproduce", version)), nil, &out)
+}
+
+// CancelReproduction ends what makes a version again.
+func (c *Client) CancelReproduction(ctx context.Context, model string, version int, why string) (out wire.Changed, err error) {
+	return out, c.do(ctx, http.MethodPost, of(model, fmt.Sprintf("/versions/%d/reproduce/cancel", version)), wire.Change{Why: why}, &out)
+}
+
+// Reproductions are the times that a version was made again, the newest first. The report
+// of each is a wire.Reproduced.
+func (c *Client) Reproductions(ctx context.Context, model string, version int) (out []registry.Reproduction, err error) {
+	return out, c.do(ctx, http.MethodGet, of(model, fmt.Sprintf("/versions/%d/reproductions", version)), nil, &out)
+}
+
+// Await returns a job when it has ended, and tells its progress meanwhile; told may be
+// nil. A server that is away for less than a minute is waited for: jobs survive it.
+func (c *Client) Await(ctx context.Context, id string, told func(progress string)) (job.Job, error) {
+	tick := time.NewTicker(300 * time.Millisecond)
+	defer tick.Stop()
+	here := time.Now()
+	for {
+		j, err := c.Job(ctx, id)
+		switch {
+		case ctx.Err() != nil:
+			return j, ctx.Err()
+		case err == nil && j.State != job.Queued && j.State != job.Running:
+			return j, nil
+		case err == nil:
+			if here = time.Now(); told != nil {
+				told(j.Progress)
+			}
+		case !Unreachable(err) || time.Since(here) > time.Minute:
+			return j, err
+		}
+		select {
+		case <-ctx.Done():
+			return j, ctx.Err()
+		case <-tick.C:
+		}
+	}
 }
 
 // Job is one piece of background work.

@@ -38,6 +38,8 @@ type Store interface {
 	Model(ctx context.Context, name string) (registry.Model, error)
 	Models(ctx context.Context) ([]registry.Model, error)
 	AddReproduction(ctx context.Context, r registry.Reproduction, evs ...event.Event) error
+	Reproductions(ctx context.Context, model string, version int) ([]registry.Reproduction, error)
+	CancelJob(ctx context.Context, id string, now time.Time, rec *audit.Record, evs ...event.Event) error
 	AddPipeline(ctx context.Context, p registry.Pipeline) (registry.Pipeline, bool, error)
 	ApplyPipeline(ctx context.Context, p registry.Pipeline, models []registry.Applied) (registry.Pipeline, bool, []string, error)
 	Pipelines(ctx context.Context, name string) ([]registry.Pipeline, error)

@@ -67,7 +67,7 @@ func (s *Service) Judge(ctx context.Context, name string, version int, by string
 	} else if any {
 		r.Live = rel.Aliases()[registry.Live]
 	}
-	if r.Key, err = s.judgeKey(ctx, ref); err != nil {
+	if r.Key, err = s.nextKey(ctx, training.JudgeKind, ref); err != nil {
 		return Changed{}, err
 	}
 	input, err := json.Marshal(r)
@@ -125,25 +125,25 @@ func (s *Service) snapshotsOf(ctx context.Context, id ident.RunID) ([]blob.Diges
 	return out, err
 }
 
-// judgeJobs is how many of a model's newest jobs are looked at for those that judged
-// one of its versions before.
-const judgeJobs = 10_000
+// newestJobs is how many of a model's newest jobs are looked at for those of one of its
+// versions.
+const newestJobs = 10_000
 
-// judgeKey is the key of the next judging of a version: the same while one is under
-// way, and a new one after it failed.
-func (s *Service) judgeKey(ctx context.Context, ref ident.Ref) (string, error) {
-	jobs, err := s.opts.Store.Jobs(ctx, ref.Model, judgeJobs)
+// nextKey is the key of the next job of a kind for a version: the same while one is under
+// way, and a new one after it ended.
+func (s *Service) nextKey(ctx context.Context, kind string, ref ident.Ref) (string, error) {
+	jobs, err := s.opts.Store.Jobs(ctx, ref.Model, newestJobs)
 	if err != nil {
 		return "", err
 	}
 	ended := map[string]bool{}
 	for _, j := range jobs {
-		if j.Kind == training.JudgeKind {
+		if j.Kind == kind {
 			ended[j.Key] = j.State != job.Queued && j.State != job.Running
 		}
 	}
 	for n := 1; ; n++ {
-		key := fmt.Sprintf("judge %s/%d", ref, n)
+		key := fmt.Sprintf("%s %s/%d", kind, ref, n)
 		if over, there := ended[key]; !there || !over {
 			return key, nil
 		}

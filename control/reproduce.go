@@ -4,48 +4,14 @@ package control
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"math"
 
-	"flyball/event"
 	"flyball/fault"
 	"flyball/ident"
 	"flyball/model/registry"
 	"flyball/training"
 )
-
-// Reproduce makes a version again from its record, says how equal it came out, and keeps
-// what came of it. A grade below the one that is expected is an event.
-func (s *Service) Reproduce(ctx context.Context, by, model string, version int) (Reproduced, error) {
-	v, err := s.made(ctx, model, version)
-	if err != nil {
-		return Reproduced{}, err
-	}
-	t := &training.Trainer{
-		Blobs: s.opts.Blobs, Decoders: s.opts.Decoders, Logger: s.opts.Logger, Executor: s.opts.Executor, Environment: s.opts.Environment,
-	}
-	got, err := t.Reproduce(ctx, v, nil)
-	if err != nil {
-		return Reproduced{}, err
-	}
-	out := ReproducedOf(v.Ref, got)
-	report, err := json.Marshal(out)
-	if err != nil {
-		return Reproduced{}, fmt.Errorf("encode the report: %w", err)
-	}
-	now := s.opts.Now()
-	ev := event.Event{
-		At: now, Model: model, By: by, Mark: event.OK, Kind: "reproduced", Data: report, Command: "flyball reproduce " + v.Ref.String(),
-		Text: fmt.Sprintf("v%d made again: %s, expected %s", version, got.Grade, got.Expected),
-	}
-	if got.Fallen() {
-		ev.Mark = event.Stop
-	}
-	r := registry.Reproduction{Ref: v.Ref, At: now, By: by, Grade: got.Grade, Report: report}
-	return out, s.opts.Store.AddReproduction(ctx, r, ev)
-}
 
 // made is a version that was trained here.
 func (s *Service) made(ctx context.Context, model string, version int) (registry.Version, error) {

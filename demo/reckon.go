@@ -9,10 +9,13 @@ import (
 	"strconv"
 	"time"
 
+	"flyball/api/wire"
 	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
+	"flyball/fault"
+	"flyball/job"
 	"flyball/model"
 	"flyball/serving/prediction"
 	"flyball/training/learner"
@@ -85,7 +88,7 @@ func (r *run) proof(ctx context.Context, now time.Time) error {
 		r.tell(now, "✓", "the audit chain holds: "+strconv.FormatInt(chain.Records, 10)+" records", "flyball audit --verify")
 	}
 	r.claimed(err == nil, "the audit chain was verified: %d records", chain.Records)
-	again, err := r.client.Reproduce(ctx, name, 1)
+	again, err := r.again(ctx)
 	if err != nil {
 		return err
 	}
@@ -94,6 +97,22 @@ func (r *run) proof(ctx context.Context, now time.Time) error {
 	}
 	r.claimed(again.Grade == "R3", "version 1 was made again bit for bit (%s)", again.Grade)
 	return nil
+}
+
+// again is version 1, made again.
+func (r *run) again(ctx context.Context) (out wire.Reproduced, err error) {
+	got, err := r.client.Reproduce(ctx, name, 1)
+	if err != nil {
+		return out, err
+	}
+	j, err := r.client.Await(ctx, got.Job, nil)
+	if err == nil && j.State != job.Done {
+		err = fault.New(fault.Unavailable, "version 1 was not made again: it %s: %s", j.State, j.Error)
+	}
+	if err != nil {
+		return out, err
+	}
+	return out, json.Unmarshal(j.Result, &out)
 }
 
 // againstNever compares, hour by hour, what was served with what version 1 would

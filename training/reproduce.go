@@ -46,6 +46,8 @@ type Reproduction struct {
 	Outputs  []Comparison `json:"outputs"`  // what came out
 	Machine  []Comparison `json:"machine"`  // where it was made, and where again
 	Seconds  float64      `json:"seconds"`
+
+	fits []fit // of a command
 }
 
 // Fallen reports whether the grade is below the one that is expected.
@@ -70,10 +72,35 @@ func (s Settings) tolerance() float64 {
 	return apartAtMost
 }
 
-// Reproduce makes a version again from its record alone and grades it. It registers
-// nothing. A version whose data or code is not kept any more is a NotFound fault that
-// says which.
+// Reproduce is ReproduceAs once and for all: of a command nothing stays.
 func (t *Trainer) Reproduce(ctx context.Context, v registry.Version, progress func(string)) (Reproduction, error) {
+	out, err := t.ReproduceAs(ctx, v, fmt.Sprint(time.Now().UnixNano()), progress)
+	t.Drop(context.WithoutCancel(ctx), out)
+	return out, err
+}
+
+// Drop ends what still runs of a reproduction's command, and removes what is kept of it.
+// It takes what ReproduceAs returned, with an error or without.
+func (t *Trainer) Drop(ctx context.Context, r Reproduction) {
+	if len(r.fits) == 0 {
+		return
+	}
+	ctx, stop := context.WithTimeout(ctx, canceling)
+	defer stop()
+	for _, f := range r.fits {
+		if err := t.Executor.Cancel(ctx, f.handle); err != nil && !fault.Is(err, fault.NotFound) {
+			t.Logger.Warn("a command goes on that nobody wants", "job", f.handle, "error", err)
+		}
+	}
+	t.Forget(ctx, Result{fits: r.fits})
+}
+
+// ReproduceAs makes a version again from its record alone and grades it. It registers
+// nothing. name is of this time: when a command was cut off from here, calling it again
+// under the same name finds the run that goes on, or that ended; Drop when that is not
+// wanted any more. A version whose data or code is not kept any more is a NotFound fault
+// that says which.
+func (t *Trainer) ReproduceAs(ctx context.Context, v registry.Version, name string, progress func(string)) (Reproduction, error) {
 	raw, err := readBlob(ctx, t.Blobs, v.Record)
 	if err != nil {
 		return Reproduction{}, err
@@ -83,21 +110,19 @@ func (t *Trainer) Reproduce(ctx context.Context, v registry.Version, progress fu
 		return Reproduction{}, err
 	}
 	began := time.Now()
-	r.Key += fmt.Sprintf("/again/%d", began.UnixNano()) // a command runs anew: its first run, where it is still kept, proves nothing
+	r.Key += "/again/" + name // a command runs anew: its first run, where it is still kept, proves nothing
 	again := *t
 	again.Tracker, again.Keeper = nil, nil
 	res, err := again.Run(ctx, r, live, progress)
-	if t.Executor != nil {
-		t.Forget(context.WithoutCancel(ctx), res)
-	}
+	out := Reproduction{fits: res.fits}
 	if err != nil {
-		return Reproduction{}, err
+		return out, err
 	}
-	out := Reproduction{Expected: r.Recipe.Train.expected(), Inputs: t.inputs(ctx, r, res), Machine: machines(raw)}
+	out = Reproduction{fits: res.fits, Expected: r.Recipe.Train.expected(), Inputs: t.inputs(ctx, r, res), Machine: machines(raw)}
 	out.Outputs = []Comparison{{"judged bundle", string(v.Judged), string(res.Judged)}, {"bundle", string(v.Bundle), string(res.Bundle)}}
 	out.Outputs = append(out.Outputs, t.files(ctx, v.Bundle, res.Bundle)...)
 	if out.Grade, out.Apart, err = t.grade(ctx, v, res, r.Recipe.Train.tolerance()); err != nil {
-		return Reproduction{}, err
+		return out, err
 	}
 	out.Seconds = time.Since(began).Seconds()
 	t.Logger.Info("made a version again", "version", v.Ref.String(), "grade", out.Grade, "seconds", out.Seconds)

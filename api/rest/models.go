@@ -13,6 +13,7 @@ import (
 	"flyball/api/wire"
 	"flyball/control"
 	"flyball/fault"
+	"flyball/model/registry"
 )
 
 // maxData bounds one uploaded data file.
@@ -73,9 +74,21 @@ type OfVersion struct {
 
 // versionRoutes are what may be asked of one version.
 func (f *face) versionRoutes() {
-	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/reproduce", "reproduce", "Make a version again and compare",
-		func(ctx context.Context, in *OfVersion) (*body[wire.Reproduced], error) {
+	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/reproduce", "reproduce", "Have a version made again and compared, in a job whose result is a Reproduced",
+		func(ctx context.Context, in *OfVersion) (*body[wire.Changed], error) {
 			return answer(f.Control.Reproduce(ctx, actor(ctx), in.Model, in.Version))
+		})
+	type cancel struct {
+		OfVersion
+		Body wire.Change
+	}
+	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/reproduce/cancel", "reproduce-cancel", "End what makes a version again",
+		func(ctx context.Context, in *cancel) (*body[wire.Changed], error) {
+			return answer(f.Control.CancelReproduction(ctx, actor(ctx), in.Model, in.Version, in.Body.Why))
+		})
+	route(f, api.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/reproductions", "reproductions", "The times that a version was made again, newest first",
+		func(ctx context.Context, in *OfVersion) (*body[[]registry.Reproduction], error) {
+			return answer(f.Control.Reproductions(ctx, in.Model, in.Version))
 		})
 	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/gate", "judge", "Have a registered version judged",
 		func(ctx context.Context, in *OfVersion) (*body[wire.Changed], error) {
