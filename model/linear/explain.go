@@ -25,6 +25,9 @@ func (m *Model) Explain(x pipeline.Matrix) (model.Contributions, error) {
 	case dataset.Multiclass:
 		c.Space = model.InMargin
 	}
+	if m.Link == Log {
+		c.Space = model.InLog
+	}
 	for o, weights := range m.Coefficients {
 		base := m.Intercepts[o]
 		for j, w := range weights {

@@ -20,14 +20,18 @@ import (
 // Format is the format tag of linear.json; docs/formats/bundle.md describes it.
 const Format = "flyball.linear/v1"
 
+// Log is the link of a model of counts: the score is exp of the margin.
+const Log = "log"
+
 // Model is linear.json: a margin for each output is its intercept and the sum of
 // coefficient times feature. A missing feature counts as its Fill.
 type Model struct {
 	Format       string       `json:"format"`
 	Kind         dataset.Kind `json:"kind"`
-	Fill         []float64    `json:"fill"`         // by feature
-	Coefficients [][]float64  `json:"coefficients"` // by output and feature
-	Intercepts   []float64    `json:"intercepts"`   // by output
+	Link         string       `json:"link,omitempty"` // of a regression: Log; empty: the score is the margin
+	Fill         []float64    `json:"fill"`           // by feature
+	Coefficients [][]float64  `json:"coefficients"`   // by output and feature
+	Intercepts   []float64    `json:"intercepts"`     // by output
 }
 
 // Encode is the model as a file. Equal models give equal bytes.
@@ -61,6 +65,7 @@ func Decode(b []byte) (model.Estimator, error) {
 	default:
 		bad = true
 	}
+	bad = bad || m.Link != "" && (m.Link != Log || m.Kind != dataset.Regression)
 	for _, c := range m.Coefficients {
 		bad = bad || len(c) != len(m.Fill)
 	}
@@ -76,8 +81,8 @@ func (m *Model) Features() int { return len(m.Fill) }
 // Outputs is how many scores a row gets.
 func (m *Model) Outputs() int { return len(m.Intercepts) }
 
-// Score writes the scores of the rows: the margin, its logistic, or the softmax of
-// all margins.
+// Score writes the scores of the rows: the margin, exp of it, its logistic, or the
+// softmax of all margins.
 func (m *Model) Score(x pipeline.Matrix, out []float64) {
 	k := m.Outputs()
 	for i := range x.Rows {
@@ -90,6 +95,9 @@ func (m *Model) Score(x pipeline.Matrix, out []float64) {
 			row[0] = stat.Logistic(row[0])
 		case dataset.Multiclass:
 			stat.Softmax(row)
+		}
+		if m.Link == Log {
+			row[0] = stat.Exp(row[0])
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"flyball/data/pipeline"
 	"flyball/fault"
 	"flyball/internal/fuzzcheck"
+	"flyball/model"
 )
 
 const (
@@ -43,6 +44,23 @@ func TestABinaryModelGivesProbabilities(t *testing.T) {
 	}
 }
 
+func TestAModelOfCountsGivesExpOfTheMarginAndIsExplainedInLogarithms(t *testing.T) {
+	file := strings.Replace(line, `"fill"`, `"link":"log","fill"`, 1)
+	x := pipeline.Matrix{Rows: 3, Cols: 2, Data: []float32{0, 3, 0, 2, -1000, 0}}
+	got := score(t, file, x)
+	if got[0] != 1 || got[1] != 2.7182818284590455 || got[2] != 0 {
+		t.Errorf("got %v, want [1 e 0]", got)
+	}
+	e, err := Decode([]byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	why, err := e.(*Model).Explain(x)
+	if err != nil || why.Space != model.InLog || why.Margins[1] != 1 || why.Values[2] != 23 {
+		t.Errorf("got %+v, %v", why, err)
+	}
+}
+
 func TestAProductIsRoundedBeforeItIsAddedOnEveryProcessor(t *testing.T) {
 	const file = `{"format":"flyball.linear/v1","kind":"regression","fill":[0],"coefficients":[[0.1]],"intercepts":[-0.3]}`
 	got := score(t, file, pipeline.Matrix{Rows: 1, Cols: 1, Data: []float32{3}})
@@ -68,6 +86,8 @@ func TestAMalformedLinearModelIsRefused(t *testing.T) {
 		{"two outputs of a regression", `"multiclass"`, `"regression"`},
 		{"too few coefficients", "[2,-1]", "[2]"},
 		{"no intercept", "[3]", "[]"},
+		{"a link that is not known", `"fill"`, `"link":"sqrt","fill"`},
+		{"a link of a class", `"kind":"regression"`, `"kind":"binary","link":"log"`},
 		{"a part that is not known", `"fill"`, `"full"`},
 		{"two documents", "[3]}", "[3]}{}"},
 	} {
@@ -102,6 +122,7 @@ func TestEqualModelsGiveEqualBytesThatReadBackTheSame(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(line))
 	f.Add([]byte(three))
+	f.Add([]byte(strings.Replace(line, `"fill"`, `"link":"log","fill"`, 1)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fuzzcheck.Within(t, len(b), 1<<16, func() { _, _ = Decode(b) })
 		e, err := Decode(b)

@@ -466,6 +466,8 @@ class Linear:
                 out[:, o] = total
             if m["kind"] == "binary":
                 return _logistic(out)
+            if m.get("link", "") == "log":
+                return exp(out)
             return _softmax(out) if m["kind"] == "multiclass" else out
 
 

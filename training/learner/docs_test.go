@@ -18,7 +18,7 @@ func TestTheDocumentTellsEverySetting(t *testing.T) {
 	row := regexp.MustCompile("(?m)^\\| `([a-z0-9_]+)` \\|")
 	for with, read := range map[string]func(*reader){
 		"builtin/gbdt":     func(r *reader) { r.gbdt() },
-		"builtin/linear":   func(r *reader) { r.number("l2", 1, 0, 1e12); r.classWeight() },
+		"builtin/linear":   func(r *reader) { r.linear() },
 		"builtin/last":     func(r *reader) { r.name("column") },
 		"builtin/constant": func(*reader) {},
 	} {

@@ -59,7 +59,7 @@ func New(with string, settings map[string]any) (Learner, error) {
 	case "builtin/gbdt":
 		l = s.gbdt()
 	case "builtin/linear":
-		l = &linearModel{l2: s.number("l2", 1, 0, 1e12), classes: s.classWeight()}
+		l = s.linear()
 	case "builtin/last":
 		l = &last{column: s.name("column")}
 	case "builtin/constant":

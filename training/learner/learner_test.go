@@ -165,7 +165,7 @@ func TestAWrongSettingIsToldByName(t *testing.T) {
 		want     string
 	}{
 		{"builtin/forest", nil, `there is no learner "builtin/forest"; use builtin/gbdt, builtin/linear, builtin/last or builtin/constant`},
-		{"builtin/linear", map[string]any{"zeta": 1, "alpha": 1}, `knows no setting "alpha"; it knows l2 or class_weight`},
+		{"builtin/linear", map[string]any{"zeta": 1, "alpha": 1}, `knows no setting "alpha"; it knows l2, standardize, objective or class_weight`},
 		{"builtin/gbdt", map[string]any{"tree": 10}, `knows no setting "tree"; did you mean trees? it knows trees, depth`},
 		{"builtin/gbdt", map[string]any{"trees": 1.5}, "train.settings.trees of builtin/gbdt is 1.5; it is a whole number"},
 		{"builtin/gbdt", map[string]any{"learning_rate": "fast"}, "train.settings.learning_rate of builtin/gbdt is fast"},

@@ -25,6 +25,14 @@ func (r *reader) gbdt() *gbdt {
 	}
 }
 
+// linear reads the settings of builtin/linear.
+func (r *reader) linear() *linearModel {
+	return &linearModel{
+		l2: r.number("l2", 1, 0, 1e12), standardize: r.truth("standardize", true),
+		objective: r.word("objective", "squared", "poisson"), classes: r.classWeight(),
+	}
+}
+
 // reader takes settings that came from YAML or JSON apart, and keeps the first
 // complaint.
 type reader struct {
@@ -52,6 +60,20 @@ func (r *reader) refuse(key, format string, args ...any) {
 	if r.err == nil {
 		r.err = fault.New(fault.Invalid, "train.settings.%s of %s %s", key, r.with, fmt.Sprintf(format, args...))
 	}
+}
+
+// truth is true or false.
+func (r *reader) truth(key string, or bool) bool {
+	r.known = append(r.known, key)
+	v, ok := r.settings[key]
+	if !ok {
+		return or
+	}
+	b, ok := v.(bool)
+	if !ok {
+		r.refuse(key, "is %v; it is true or false", v)
+	}
+	return b
 }
 
 // word is one of words; empty: it is not set.
