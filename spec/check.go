@@ -49,6 +49,7 @@ func Check(m Model, p *Pipeline) []Problem {
 	c.weights()
 	c.search()
 	c.again()
+	c.costs()
 	c.gate()
 	c.release()
 	c.watch()

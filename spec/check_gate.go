@@ -16,18 +16,54 @@ import (
 func (c *checker) metric(at, name string, speed bool) {
 	kind := c.m.Predict.Kind
 	known := evaluation.ForKind(kind)
+	for _, m := range evaluation.WithParameter(kind) {
+		if !slices.Contains(known, evaluation.Name(m)) {
+			known = append(known, m)
+		}
+	}
 	if speed {
-		known = append(slices.Clone(known), speeds()...)
+		known = append(known, speeds()...)
 	}
-	if len(known) == 0 || slices.Contains(known, name) {
+	if len(known) == 0 || speed && slices.Contains(speeds(), name) {
 		return
 	}
-	if slices.Contains(metrics(), name) {
+	switch err := evaluation.Check(name, kind); {
+	case name == "cost" && !speed:
+		c.add(at, "cost is judged at the gate alone; watch %s", known[0])
+	case err == nil && name == "cost" && len(c.m.Predict.Cost) == 0:
+		c.add(at, "nothing says what a mistake costs; say it under predict.cost")
+	case err == nil:
+	case slices.ContainsFunc(known, func(m string) bool { return evaluation.Name(m) == evaluation.Name(name) }):
+		c.add(at, "%s", sentence(err)) // it is known, and its parameter is not
+	case evaluation.Known(name), slices.Contains(speeds(), name):
 		c.add(at, "%s does not measure a %s model; it has %s", name, kind, unit.List(known))
+	default:
+		if err := unit.OneOf(name, known...); err != nil {
+			c.add(at, "%s", sentence(err))
+		}
+	}
+}
+
+// costs notes a table of costs that is not one of the kind's classes. Those of several
+// classes are known when there are rows.
+func (c *checker) costs() {
+	const at = "predict.cost"
+	table := c.m.Predict.Cost
+	if len(table) > 0 && c.m.Predict.Kind == dataset.Regression {
+		c.add(at, "a number has no classes to mistake; leave cost out, or weigh errors by pinball(0.9)")
 		return
 	}
-	if err := unit.OneOf(name, known...); err != nil {
-		c.add(at, "%s", sentence(err))
+	for truth, row := range table {
+		for said, v := range row {
+			if c.m.Predict.Kind == dataset.Binary && (truth != "0" && truth != "1" || said != "0" && said != "1") {
+				c.add(at, "the classes of a binary model are 0 and 1: write {1: {0: 5}} for a yes that is taken for a no")
+				return
+			}
+			if !finite(v) {
+				c.add(at, "the cost of %s for %s is not a number", said, truth)
+				return
+			}
+		}
 	}
 }
 

@@ -129,7 +129,31 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 		{"a pipeline without inputs", swap("{a: number, b: number}", "{}"), "pipeline: there are no inputs; name the columns that the model may use, each with its kind"},
 		{
 			"a metric of another kind", whole + "gate: {metrics: [{name: mae, require: superior}]}\n",
-			"gate.metrics[0].name: mae does not measure a binary model; it has log_loss, brier, accuracy, auc, bias, mean_score, pr_auc, f1, precision, recall, balanced_accuracy, ece or latency_p99",
+			"gate.metrics[0].name: mae does not measure a binary model; it has log_loss, brier, accuracy, auc, bias, mean_score, pr_auc, f1, precision, recall, balanced_accuracy, ece, cost, precision_at_k(5%), recall_at_k(5%) or latency_p99",
+		},
+		{
+			"a metric that lacks its parameter", whole + "gate: {metrics: [{name: recall_at_k, require: superior}]}\n",
+			"gate.metrics[0].name: recall_at_k needs a parameter; write it as in recall_at_k(5%)",
+		},
+		{
+			"a metric whose parameter is none", whole + "gate: {metrics: [{name: recall_at_k(500%), require: superior}]}\n",
+			"gate.metrics[0].name: recall_at_k(500%) has no parameter that fits; write it as in recall_at_k(5%)",
+		},
+		{
+			"a metric that has no parameter", whole + "gate: {metrics: [{name: auc(0.5), require: superior}]}\n",
+			"gate.metrics[0].name: auc has no parameter; write auc alone",
+		},
+		{
+			"a metric of no rows", whole + "gate: {metrics: [{name: recall_at_k(0), require: superior}]}\n",
+			"gate.metrics[0].name: recall_at_k(0) has no parameter that fits; write it as in recall_at_k(5%)",
+		},
+		{
+			"a cost that nobody said", whole + "gate: {metrics: [{name: cost, require: superior}]}\n",
+			"gate.metrics[0].name: nothing says what a mistake costs; say it under predict.cost",
+		},
+		{
+			"a cost of words", swap("kind: binary", "kind: binary, cost: {yes: {no: 5}}"),
+			"predict.cost: the classes of a binary model are 0 and 1: write {1: {0: 5}} for a yes that is taken for a no",
 		},
 		{"only reports", whole + "gate: {metrics: [{name: auc, require: report}]}\n", "gate.metrics: nothing is required, so nothing would ever pass; require superior, noninferior or a limit of one"},
 		{"a margin for nothing", whole + "gate: {metrics: [{name: auc, require: superior, margin: 1}]}\n", "gate.metrics[0]: margin belongs to noninferior"},
@@ -159,7 +183,7 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 		{"a probability above one", whole + "release: {fallback: {value: 2}}\n", "release.fallback.value: a probability lies between 0 and 1"},
 		{
 			"a score of another kind", regression + "gate: {metrics: [{name: mae, require: superior}]}\nwatch: {score: {metric: auc}}\n",
-			"watch.score.metric: auc does not measure a regression model; it has mae, mse, rmse, r2, bias, mean_score or mape",
+			"watch.score.metric: auc does not measure a regression model; it has mae, mse, rmse, r2, bias, mean_score, mape, poisson_deviance or pinball(0.9)",
 		},
 		{"a trigger twice", whole + "retrain: {when: [drift, drift]}\n", "retrain.when[1]: drift stands twice"},
 	} {

@@ -485,10 +485,17 @@ func (d *decoder) text(n *node, v reflect.Value, p path) {
 		return
 	}
 	if words, ok := wordsAt(p.rule); ok {
-		if err := unit.OneOf(n.text, words...); err != nil {
+		if err := unit.OneOf(n.text, words...); err != nil && !parameterised(n.text, words) {
 			d.fail(n.place, err)
 			return
 		}
 	}
 	v.SetString(n.text)
+}
+
+// parameterised reports whether a word is one that takes a parameter, whatever that is:
+// Check says whether it fits.
+func parameterised(text string, words []string) bool {
+	name, _, _ := strings.Cut(text, "(")
+	return slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, name+"(") }) || slices.Contains(words, name)
 }

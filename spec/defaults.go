@@ -3,6 +3,7 @@
 package spec
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -39,12 +40,12 @@ func (m Model) WithDefaults() Model {
 	}
 	set(&m.Train.With, "builtin/gbdt")
 	set(&m.Train.Refit, "after_gate")
-	m.Gate = gateDefaults(m.Gate, m.Predict.Kind)
+	m.Gate = gateDefaults(m.Gate, primary(m.Predict.Kind, m.Train))
 	m.Release = releaseDefaults(m.Release)
 	set(&m.Watch.Every, day)
 	set(&m.Watch.FalseAlarms, 1)
 	set(&m.Watch.AtLeast, 200)
-	if primary := primary(m.Predict.Kind); m.Watch.Score == nil && primary != "" {
+	if primary := primary(m.Predict.Kind, m.Train); m.Watch.Score == nil && primary != "" {
 		m.Watch.Score = &monitoring.ScorePolicy{Metric: primary}
 	}
 	if len(m.Retrain.When) == 0 {
@@ -81,21 +82,29 @@ func dataDefaults(d dataset.Settings) dataset.Settings {
 	return d
 }
 
-// primary is the loss by which a kind of model is judged.
-func primary(kind dataset.Kind) string {
+// primary is the loss by which a kind of model is judged: that of the quantile where it
+// predicts one.
+func primary(kind dataset.Kind, train training.Settings) string {
 	switch kind {
 	case dataset.Binary, dataset.Multiclass:
 		return "log_loss"
 	case dataset.Regression:
+		if train.Settings["objective"] == "quantile" {
+			level := 0.5
+			if v, ok := train.Settings["quantile"].(float64); ok {
+				level = v
+			}
+			return fmt.Sprintf("pinball(%g)", level)
+		}
 		return "mae"
 	}
 	return ""
 }
 
-func gateDefaults(p gate.Policy, kind dataset.Kind) gate.Policy {
+func gateDefaults(p gate.Policy, name string) gate.Policy {
 	set(&p.Baseline.With, "builtin/constant")
 	p.Metrics = slices.Clone(p.Metrics)
-	if name := primary(kind); len(p.Metrics) == 0 && name != "" {
+	if len(p.Metrics) == 0 && name != "" {
 		against := gate.Rule{Name: name, Require: gate.Requirement{Word: "noninferior"}}
 		if name == "log_loss" {
 			margin := 0.005

@@ -13,6 +13,7 @@ import (
 
 	"flyball/data/dataset"
 	"flyball/data/frame"
+	"flyball/training"
 	"flyball/unit"
 )
 
@@ -138,7 +139,7 @@ func words(names []string) string {
 }
 
 func (g *guess) writeGate(line func(string, ...any)) {
-	name := primary(g.kind)
+	name := primary(g.kind, training.Settings{})
 	margin, why := 0.005, "against the live version: not worse by more than this"
 	if g.kind == dataset.Regression {
 		margin, why = g.margin(), "not worse by more than this: say what matters to you"
@@ -181,7 +182,7 @@ func (g *guess) writeRest(line func(string, ...any)) {
 	if g.span > 330*24*time.Hour {
 		line("  season: 1y")
 	}
-	line("  score: {metric: %s}  # page_if: worse by 30%% would call someone", primary(g.kind))
+	line("  score: {metric: %s}  # page_if: worse by 30%% would call someone", primary(g.kind, training.Settings{}))
 	line("\nretrain:\n  when: [schedule, drift, score]\n  every: 28d\n  wait: 14d\n  budget: 4 per month\n  hold_after: rollback")
 	line(`
 # No version goes live without these four. Take the # away and name the people:

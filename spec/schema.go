@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/invopop/jsonschema"
 
@@ -78,8 +79,18 @@ func schemaOf(t reflect.Type, p path) *jsonschema.Schema {
 	case reflect.String:
 		s := &jsonschema.Schema{Type: "string"}
 		words, _ := wordsAt(p.rule)
+		var open []string // words with a parameter, which is the file's to give
 		for _, w := range words {
-			s.Enum = append(s.Enum, w)
+			if name, _, with := strings.Cut(w, "("); with {
+				open = append(open, name)
+			} else {
+				s.Enum = append(s.Enum, w)
+			}
+		}
+		if len(open) > 0 {
+			slices.Sort(open)
+			pattern := `^(` + strings.Join(slices.Compact(open), "|") + `)\([0-9.]+%?\)$`
+			return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{s, {Type: "string", Pattern: pattern}}}
 		}
 		return s
 	}

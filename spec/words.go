@@ -75,11 +75,12 @@ func stepWords(rule string) ([]string, bool) {
 	return nil, false
 }
 
-// scores are the metrics of any kind of prediction.
+// scores are the metrics of any kind of prediction, those with a parameter with one as
+// an example.
 func scores() []string {
 	var out []string
 	for _, kind := range []dataset.Kind{dataset.Binary, dataset.Multiclass, dataset.Regression} {
-		for _, m := range evaluation.ForKind(kind) {
+		for _, m := range slices.Concat(evaluation.ForKind(kind), evaluation.WithParameter(kind)) {
 			if !slices.Contains(out, m) {
 				out = append(out, m)
 			}

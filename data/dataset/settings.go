@@ -29,6 +29,7 @@ type Task struct {
 	Truth  Truth     `json:"truth,omitzero"`   //
 	Block  Block     `json:"block,omitzero"`   // rows that are one draw; zero: each row is
 	Decide *Decision `json:"decide,omitempty"` //
+	Cost   Costs     `json:"cost,omitempty"`   // what a decision costs, for the gate's metric of that name
 	Groups []Slice   `json:"groups,omitempty"` // people or things compared for bias
 	Never  []string  `json:"never,omitempty"`  // columns that must not become features
 
@@ -57,6 +58,11 @@ type Slice struct {
 	Column string    `json:"column"`
 	Bins   []float64 `json:"bins,omitempty"`
 }
+
+// Costs say what it costs to decide for a class: first the true class, then the one
+// decided for, as in {1: {0: 5}, 0: {1: 1}}. A binary model's classes are 0 and 1. A pair
+// that is not named costs nothing; a gain is a cost below 0.
+type Costs map[string]map[string]float64
 
 // Decision turns a binary score into a word: Then where the score is above Above.
 type Decision struct {

@@ -183,8 +183,11 @@ func (o Options) metrics(kind dataset.Kind) []string {
 	all := o.Metrics
 	if len(all) == 0 {
 		all = []string{"log_loss", "auc", "brier", "ece", "accuracy"}
-		if kind == dataset.Regression {
+		switch kind {
+		case dataset.Regression:
 			all = []string{"mae", "rmse", "r2", "bias"}
+		case dataset.Multiclass:
+			all = []string{"log_loss", "accuracy", "balanced_accuracy", "brier", "ece"}
 		}
 	}
 	out := []string{}
@@ -206,7 +209,7 @@ func (o Options) judge(p *Pair, s evaluation.Sample) {
 	var rules gate.Policy
 	all := o.metrics(s.Kind)
 	if stat.Blocks(len(s.Truth), s.Block) > mostResampled {
-		all = slices.DeleteFunc(all, func(m string) bool { return gate.Resampled(m, s) })
+		all = slices.DeleteFunc(all, func(m string) bool { return evaluation.Resampled(m, s) })
 		p.Notes = append(p.Notes, fmt.Sprintf("more than %s draws take too long to resample: metrics that need it are left out", unit.Count(mostResampled)))
 	}
 	for _, m := range all {

@@ -136,13 +136,13 @@ func (s Sample) gapParts(metric, column, role string) (*gapParts, error) {
 	if at < 0 || len(s.Slices[at].Values) != len(s.Truth) {
 		return nil, fault.New(fault.Invalid, "%s is not judged: the rows have no groups by %s", metric, column)
 	}
-	if err := check(ForKind(s.Kind)[0], s, role); err != nil {
+	if _, err := s.check(ForKind(s.Kind)[0], role); err != nil {
 		return nil, err
 	}
 	p := &gapParts{metric: metric, column: column, sample: s, draws: stat.DrawsOf(len(s.Truth), s.Block)}
 	p.value, p.group = make([]float64, len(s.Truth)), make([]int, len(s.Truth))
 	p.choose(s.Slices[at].Values)
-	above := s.above()
+	above := s.above(term{at: math.NaN()})
 	for i, y := range s.Truth {
 		score := s.Scores[role][i]
 		switch {

@@ -17,10 +17,11 @@ import (
 // metric.
 func Measure(metric string, s Sample, role string, seed uint64) (Estimate, error) {
 	e := Estimate{Metric: metric, Role: role, Rows: len(s.Truth), Blocks: stat.Blocks(len(s.Truth), s.Block)}
-	if err := check(metric, s, role); err != nil {
+	t, err := s.check(metric, role)
+	if err != nil {
 		return e, err
 	}
-	if x, ok := s.losses(metric, role); ok {
+	if x, ok := s.losses(t, role); ok {
 		m := s.mean(x)
 		e.Value = m.Value
 		e.Low, e.High = m.Interval(0.95)
@@ -34,7 +35,7 @@ func Measure(metric string, s Sample, role string, seed uint64) (Estimate, error
 		return e, told(metric, ok)
 	}
 	d := stat.DrawsOf(len(s.Truth), s.Block)
-	of := s.statistic(metric, role, d)
+	of := s.statistic(t, role, d)
 	e.Value = of(once(d))
 	b, ok := d.Bootstrap(seed, of)
 	e.Low, e.High = b.Low, b.High
@@ -44,14 +45,15 @@ func Measure(metric string, s Sample, role string, seed uint64) (Estimate, error
 // Value is the metric of one role's scores without an interval, in one pass. It fails
 // as Measure does.
 func Value(metric string, s Sample, role string) (float64, error) {
-	if err := check(metric, s, role); err != nil {
+	t, err := s.check(metric, role)
+	if err != nil {
 		return 0, err
 	}
-	if x, ok := s.losses(metric, role); ok {
+	if x, ok := s.losses(t, role); ok {
 		return s.mean(x).Value, nil
 	}
 	d := stat.DrawsOf(len(s.Truth), nil)
-	v := s.statistic(metric, role, d)(once(d))
+	v := s.statistic(t, role, d)(once(d))
 	return v, told(metric, finite(v))
 }
 
@@ -64,13 +66,15 @@ const manyDraws = 1e9
 // cannot tell.
 func Compare(metric string, s Sample, candidate, other string, seed uint64) (Difference, error) {
 	d := Difference{Metric: metric, Against: other, Rows: len(s.Truth), Blocks: stat.Blocks(len(s.Truth), s.Block)}
+	var t term
+	var err error
 	for _, role := range []string{candidate, other} {
-		if err := check(metric, s, role); err != nil {
+		if t, err = s.check(metric, role); err != nil {
 			return d, err
 		}
 	}
-	a, okA := s.losses(metric, candidate)
-	b, okB := s.losses(metric, other)
+	a, okA := s.losses(t, candidate)
+	b, okB := s.losses(t, other)
 	switch {
 	case okA && okB && metric != "bias":
 		x, sign := make([]float64, len(a)), better(metric)
@@ -85,7 +89,7 @@ func Compare(metric string, s Sample, candidate, other string, seed uint64) (Dif
 		d.Candidate, d.Other = u.A, u.B
 		return d.of(stat.Mean{Value: u.A - u.B, SE: math.Sqrt(max(0, u.VarA+u.VarB-2*u.Covar)), DF: manyDraws}), told(metric, ok)
 	}
-	return s.resample(metric, d, candidate, seed)
+	return s.resample(t, d, candidate, seed)
 }
 
 // mean is over the rows as they count, with the error of its draws.
@@ -107,12 +111,12 @@ func (d Difference) of(m stat.Mean) Difference {
 }
 
 // resample compares by the bootstrap: both roles on the same resamples.
-func (s Sample) resample(metric string, d Difference, candidate string, seed uint64) (Difference, error) {
-	draws, sign := stat.DrawsOf(len(s.Truth), s.Block), better(metric)
-	f, g := s.statistic(metric, candidate, draws), s.statistic(metric, d.Against, draws)
+func (s Sample) resample(t term, d Difference, candidate string, seed uint64) (Difference, error) {
+	draws, sign := stat.DrawsOf(len(s.Truth), s.Block), better(t.name)
+	f, g := s.statistic(t, candidate, draws), s.statistic(t, d.Against, draws)
 	gain := func(times []float64) float64 {
 		p, q := f(times), g(times)
-		if metric == "bias" {
+		if t.name == "bias" {
 			p, q = math.Abs(p), math.Abs(q)
 		}
 		return sign * (p - q)
@@ -124,7 +128,7 @@ func (s Sample) resample(metric string, d Difference, candidate string, seed uin
 	if ok {
 		d.P = stat.Mean{Value: d.Value, SE: d.SE, DF: float64(d.Blocks - 1)}.Below()
 	}
-	return d, told(metric, ok && finite(d.Value))
+	return d, told(d.Metric, ok && finite(d.Value))
 }
 
 // better is +1 where a larger value of the metric is better, −1 where a smaller one.
@@ -143,31 +147,38 @@ func told(metric string, ok bool) error {
 		return nil
 	}
 	f := fault.New(fault.Invalid, "%s is not judged: these rows cannot tell it", metric)
-	if metric == "mape" {
+	switch Name(metric) {
+	case "mape":
 		return f.Do("give rows whose truth is not 0, or take mae")
+	case "poisson_deviance":
+		return f.Do("it is for truths that are not below 0 and scores above 0; take mae for others")
 	}
-	return f.Do("give rows of at least two draws and, where the metric needs them, of both classes")
+	return f.Do("give rows of at least two draws and, where the metric needs them, of each class")
 }
 
-func check(metric string, s Sample, role string) error {
+// check reads the metric, and says whether the rows are ones that it can be asked of.
+func (s Sample) check(metric, role string) (term, error) {
 	scores, width := s.Scores[role], s.width()
+	t, err := parse(metric, s.Kind)
 	switch {
+	case err != nil:
+		return t, err
 	case len(s.Truth) == 0:
-		return fault.New(fault.Invalid, "%s is not judged: no rows", metric)
+		return t, fault.New(fault.Invalid, "%s is not judged: no rows", metric)
 	case len(scores) != width*len(s.Truth):
-		return fault.New(fault.Invalid, "%s has %d scores for %d rows", role, len(scores), len(s.Truth))
+		return t, fault.New(fault.Invalid, "%s has %d scores for %d rows", role, len(scores), len(s.Truth))
 	case s.Block != nil && len(s.Block) != len(s.Truth):
-		return fault.New(fault.Invalid, "%d block numbers for %d rows", len(s.Block), len(s.Truth))
+		return t, fault.New(fault.Invalid, "%d block numbers for %d rows", len(s.Block), len(s.Truth))
 	case s.Weight != nil && len(s.Weight) != len(s.Truth):
-		return fault.New(fault.Invalid, "%d weights for %d rows", len(s.Weight), len(s.Truth))
+		return t, fault.New(fault.Invalid, "%d weights for %d rows", len(s.Weight), len(s.Truth))
 	case slices.ContainsFunc(s.Weight, func(w float64) bool { return !(w > 0) || !finite(w) }):
-		return fault.New(fault.Invalid, "%s is not judged: a weight is not a number above 0", metric)
-	case !slices.Contains(ForKind(s.Kind), metric):
-		return fault.New(fault.Invalid, "%s is no metric of a %s model", metric, s.Kind)
+		return t, fault.New(fault.Invalid, "%s is not judged: a weight is not a number above 0", metric)
 	case slices.ContainsFunc(scores, notFinite), slices.ContainsFunc(s.Truth, notFinite):
-		return fault.New(fault.Invalid, "%s is not judged: a score of %s or a truth is not a number", metric, role)
+		return t, fault.New(fault.Invalid, "%s is not judged: a score of %s or a truth is not a number", metric, role)
+	case t.name == "cost":
+		return t, s.costed()
 	}
-	return nil
+	return t, nil
 }
 
 func notFinite(v float64) bool { return !finite(v) }
@@ -178,26 +189,4 @@ func (s Sample) width() int {
 		return len(s.Classes)
 	}
 	return 1
-}
-
-// above is the score from which a binary prediction is a yes.
-func (s Sample) above() float64 {
-	if s.Decide != nil {
-		return s.Decide.Above
-	}
-	return 0.5
-}
-
-// losses are the rows' parts of a mean-type metric; false for another one.
-func (s Sample) losses(metric, role string) ([]float64, bool) {
-	width, above := s.width(), s.above()
-	out := make([]float64, len(s.Truth))
-	for i, y := range s.Truth {
-		v, ok := rowLoss(metric, s.Kind, y, s.Scores[role][i*width:(i+1)*width], above)
-		if !ok {
-			return nil, false
-		}
-		out[i] = v
-	}
-	return out, true
 }

@@ -65,3 +65,49 @@ func TestTheAreaOfIndependentRowsIsComparedByDeLong(t *testing.T) {
 		t.Errorf("got %+v, %v", d, err)
 	}
 }
+
+func TestRowsThatTieAtTheBorderOfTheHighestCountInPart(t *testing.T) {
+	s := Sample{Kind: dataset.Binary, Truth: []float64{1, 0, 1, 0}, Scores: map[string][]float64{"live": {0.9, 0.5, 0.5, 0.1}}}
+	for metric, want := range map[string]float64{
+		"precision_at_k(1)": 1, "precision_at_k(2)": 0.75, "recall_at_k(2)": 0.75, "precision_at_k(50%)": 0.75, "recall_at_k(25%)": 0.5,
+		"recall_at_k(3)": 1, "precision_at_k(4)": 0.5,
+	} {
+		if got, err := Value(metric, s, "live"); err != nil || math.Abs(got-want) > 1e-12 {
+			t.Errorf("%s: got %v, %v", metric, got, err)
+		}
+	}
+	if got, err := Value("precision_at_k(5)", s, "live"); err == nil {
+		t.Errorf("five of four rows: got %v", got)
+	}
+}
+
+func TestCostIsWhatTheOwnersTableSays(t *testing.T) {
+	s := Sample{
+		Kind: dataset.Binary, Truth: []float64{1, 1, 0, 0}, Decide: &dataset.Decision{Above: 0.3},
+		Costs:  dataset.Costs{"1": {"0": 5}, "0": {"1": 1}},
+		Scores: map[string][]float64{"candidate": {0.9, 0.4, 0.4, 0.1}, "live": {0.9, 0.2, 0.1, 0.1}},
+	}
+	if d, err := Compare("cost", s, "candidate", "live", 1); err != nil || d.Candidate != 0.25 || d.Other != 1.25 || d.Value != 1 {
+		t.Errorf("got %+v, %v", d, err)
+	}
+	s.Costs = nil
+	if e, err := Measure("cost", s, "live", 1); err == nil {
+		t.Errorf("without a table: got %+v", e)
+	}
+	s.Costs = dataset.Costs{"yes": {"no": 5}}
+	if e, err := Measure("cost", s, "live", 1); err == nil {
+		t.Errorf("of classes that are none: got %+v", e)
+	}
+}
+
+func TestAMetricsParameterMustFit(t *testing.T) {
+	for metric, want := range map[string]bool{
+		"pinball(0.9)": true, "pinball(1)": false, "pinball": false, "pinball(0.9": false, "pinball(x)": false, "pinball()": false, "mae(1)": false,
+		"recall_at_k(5%)": true, "recall_at_k(0)": false, "recall_at_k(1.5)": false, "recall_at_k(101%)": false, "f1(0.3)": true, "f1(2)": false,
+		"top_k_accuracy(3)": true, "top_k_accuracy(3%)": false, "precision_at_k(NaN)": false, "f1(Inf)": false, "": false, "(": false,
+	} {
+		if got := Known(metric); got != want {
+			t.Errorf("%q: got %v", metric, got)
+		}
+	}
+}

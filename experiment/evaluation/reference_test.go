@@ -17,10 +17,17 @@ func TestMetricsAgreeWithScikitLearn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	agree(t, b)
+}
+
+// agree holds the metrics to what reference.py wrote.
+func agree(t *testing.T, b []byte) {
+	t.Helper()
 	var cases []struct {
 		Name    string
 		Kind    dataset.Kind
-		Classes int
+		Classes []string
+		Costs   dataset.Costs
 		Truth   []float64
 		Scores  []float64
 		Weight  []float64
@@ -33,7 +40,7 @@ func TestMetricsAgreeWithScikitLearn(t *testing.T) {
 	checked := 0
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
-			s := Sample{Kind: c.Kind, Classes: make([]string, c.Classes), Truth: c.Truth, Weight: c.Weight, Scores: map[string][]float64{"candidate": c.Scores}}
+			s := Sample{Kind: c.Kind, Classes: c.Classes, Costs: c.Costs, Truth: c.Truth, Weight: c.Weight, Scores: map[string][]float64{"candidate": c.Scores}}
 			if c.Kind == dataset.Binary {
 				s.Decide = &dataset.Decision{Above: c.Above}
 			}
@@ -48,7 +55,7 @@ func TestMetricsAgreeWithScikitLearn(t *testing.T) {
 				checked++
 			}
 			for _, metric := range ForKind(c.Kind) {
-				if _, ok := c.Want[metric]; ok {
+				if _, ok := c.Want[metric]; ok || beyond(metric, s) {
 					continue
 				}
 				if e, err := Measure(metric, s, "candidate", 1); err == nil {
@@ -57,7 +64,13 @@ func TestMetricsAgreeWithScikitLearn(t *testing.T) {
 			}
 		})
 	}
-	if checked < 150 {
+	if checked < 450 {
 		t.Errorf("only %d values were checked", checked)
 	}
+}
+
+// beyond reports whether scikit-learn cannot be asked: it has no areas of pairs of
+// classes for rows that count differently, and loses the digits of large numbers.
+func beyond(metric string, s Sample) bool {
+	return metric == "auc_ovo" && s.Weight != nil || metric == "poisson_deviance" && s.Truth[0] > 1e7
 }

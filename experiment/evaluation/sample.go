@@ -26,6 +26,7 @@ type Sample struct {
 	Slices  []SliceColumn        // ways to cut the rows
 	Scores  map[string][]float64 // by role (live, candidate, baseline): a row's scores, row-major
 	Decide  *dataset.Decision    // Binary: the threshold; nil: 0.5
+	Costs   dataset.Costs        // what a decision costs, for the metric cost; nil: nobody says
 }
 
 // SliceColumn cuts the rows of a sample into named parts.

@@ -38,7 +38,7 @@ func Slices(s Sample) []Part {
 
 func (s Sample) take(rows []int) Sample {
 	n := len(s.Truth)
-	out := Sample{Kind: s.Kind, Classes: s.Classes, Decide: s.Decide, Scores: map[string][]float64{}}
+	out := Sample{Kind: s.Kind, Classes: s.Classes, Decide: s.Decide, Costs: s.Costs, Scores: map[string][]float64{}}
 	for _, r := range rows {
 		out.Truth = append(out.Truth, s.Truth[r])
 		if len(s.Weight) == n {

@@ -17,21 +17,27 @@ type statistic func(times []float64) float64
 
 // statistic is the metric of a role's scores, prepared so that a resample costs one
 // pass: over the draws for what sums tell, over the sorted rows for areas.
-func (s Sample) statistic(metric, role string, d stat.Draws) statistic {
+func (s Sample) statistic(t term, role string, d stat.Draws) statistic {
 	score := s.Scores[role]
-	if s.Kind == dataset.Multiclass {
-		return s.recalls(role, d)
+	if x, ok := s.losses(t, role); ok && t.name != "bias" {
+		return s.sums(1, d, func(i int, out []float64) { out[0] = x[i] },
+			func(n float64, sum []float64) float64 { return sum[0] / n })
 	}
-	switch metric {
+	if s.Kind == dataset.Multiclass {
+		return s.ofClasses(t, role, d)
+	}
+	switch t.name {
 	case "auc", "pr_auc":
-		return s.curve(metric, score, d)
+		return s.curve(t.name, score, d, nil)
+	case "precision_at_k", "recall_at_k":
+		return s.highest(t, score, d)
 	case "f1", "precision", "recall", "balanced_accuracy":
-		return s.confusion(metric, score, d)
+		return s.confusion(t, score, d)
 	}
 	miss := func(i int) float64 { return score[i] - s.Truth[i] }
-	switch metric {
+	switch t.name {
 	case "ece":
-		return s.calibration(score, d)
+		return s.calibration(score, s.Truth, d)
 	case "rmse":
 		return s.sums(1, d, func(i int, out []float64) { out[0] = miss(i) * miss(i) },
 			func(n float64, sum []float64) float64 { return math.Sqrt(sum[0] / n) })
@@ -78,8 +84,8 @@ func (s Sample) sums(k int, d stat.Draws, part func(i int, out []float64), value
 }
 
 // confusion is a metric of the counts of decisions, right and wrong.
-func (s Sample) confusion(metric string, score []float64, d stat.Draws) statistic {
-	above := s.above()
+func (s Sample) confusion(t term, score []float64, d stat.Draws) statistic {
+	above := s.above(t)
 	return s.sums(3, d, func(i int, out []float64) {
 		clear(out)
 		switch said, yes := score[i] > above, s.Truth[i] > 0.5; {
@@ -93,7 +99,7 @@ func (s Sample) confusion(metric string, score []float64, d stat.Draws) statisti
 	}, func(n float64, sum []float64) float64 {
 		tp, fp, fn := sum[0], sum[1], sum[2]
 		tn := n - tp - fp - fn
-		switch metric {
+		switch t.name {
 		case "f1":
 			return 2 * tp / (2*tp + fp + fn)
 		case "precision":
@@ -123,11 +129,11 @@ func Tenths(score []float64) []int {
 }
 
 // calibration is the expected calibration error: how far the mean score lies from the
-// share of yes, in the mean over the tenths of the sample's scores.
-func (s Sample) calibration(score []float64, d stat.Draws) statistic {
+// share of yes (1 in truth), in the mean over the tenths of the scores.
+func (s Sample) calibration(score, truth []float64, d stat.Draws) statistic {
 	tenth, off := Tenths(score), make([]float64, len(score))
 	for i, v := range score {
-		off[i] = s.weight(i) * (v - s.Truth[i])
+		off[i] = s.weight(i) * (v - truth[i])
 	}
 	return func(times []float64) float64 {
 		var sum [10]float64
@@ -153,49 +159,25 @@ func (s Sample) weight(i int) float64 {
 	return s.Weight[i]
 }
 
-// recalls is the mean over the classes that the rows hold of the share of a class's
-// rows that the highest score finds: balanced accuracy.
-func (s Sample) recalls(role string, d stat.Draws) statistic {
-	k := s.width()
-	found, known := make([]float64, len(s.Truth)), make([]int, len(s.Truth))
-	for i, y := range s.Truth {
-		known[i] = int(min(max(y, 0), float64(k-1)))
-		found[i], _ = classLoss("accuracy", y, s.Scores[role][i*k:(i+1)*k])
-	}
-	rows, hits := make([]float64, k), make([]float64, k)
-	return func(times []float64) float64 {
-		clear(rows)
-		clear(hits)
-		for i, c := range known {
-			t := times[d.Of[i]] * s.weight(i)
-			rows[c] += t
-			hits[c] += t * found[i]
-		}
-		sum, classes := 0.0, 0.0
-		for c, n := range rows {
-			if n > 0 {
-				sum, classes = sum+hits[c]/n, classes+1
-			}
-		}
-		if classes < 2 {
-			return math.NaN()
-		}
-		return sum / classes
-	}
-}
-
 // curve is the area under the curve of true against false positives (auc; a tie
-// counts half), or the average precision (pr_auc; tied rows enter together).
-func (s Sample) curve(metric string, score []float64, d stat.Draws) statistic {
-	n := len(s.Truth)
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
+// counts half), or the average precision (pr_auc; tied rows enter together), of the
+// rows of a positive and a negative class, nil for those of a binary truth.
+func (s Sample) curve(metric string, score []float64, d stat.Draws, class func(i int) (positive, in bool)) statistic {
+	if class == nil {
+		class = func(i int) (bool, bool) { return s.Truth[i] > 0.5, true }
 	}
+	var order []int
+	for i := range s.Truth {
+		if _, in := class(i); in {
+			order = append(order, i)
+		}
+	}
+	n := len(order)
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(score[b], score[a]) })
 	draw, yes, last, weight := make([]int32, n), make([]bool, n), make([]bool, n), make([]float64, n)
 	for k, i := range order {
-		draw[k], yes[k], weight[k] = int32(d.Of[i]), s.Truth[i] > 0.5, s.weight(i)
+		draw[k], weight[k] = int32(d.Of[i]), s.weight(i)
+		yes[k], _ = class(i)
 		last[k] = k+1 == n || score[order[k+1]] != score[i]
 	}
 	return func(times []float64) float64 {

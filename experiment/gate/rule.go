@@ -5,7 +5,6 @@ package gate
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"flyball/data/dataset"
@@ -120,7 +119,7 @@ func (j *judging) few(metric string, out *finding) bool {
 		out.Needs = leastRows - n
 		out.Text = fmt.Sprintf("%s is not judged (n=%d); %d more rows would do", metric, n, out.Needs)
 		out.short = func(int) string { return fmt.Sprintf("%s not judged, %d of %d rows", metric, n, leastRows) }
-	case byClass(metric) && least < leastOfClass:
+	case evaluation.ByClass(metric) && least < leastOfClass:
 		more := ""
 		if least > 0 {
 			out.Needs = int(math.Ceil(float64(n) * float64(leastOfClass-least) / float64(least)))
@@ -130,7 +129,7 @@ func (j *judging) few(metric string, out *finding) bool {
 		out.short = func(int) string {
 			return fmt.Sprintf("%s not judged, %d of %d of a class", metric, least, leastOfClass)
 		}
-	case Resampled(metric, s) && j.verdict.Blocks < leastDraws:
+	case evaluation.Resampled(metric, s) && j.verdict.Blocks < leastDraws:
 		blocks := j.verdict.Blocks
 		out.Needs = int(math.Ceil(float64(n) * float64(leastDraws-blocks) / float64(max(1, blocks))))
 		out.Text = fmt.Sprintf("%s is not judged (%d blocks, of %d); about %s more rows in %d blocks would do",
@@ -141,20 +140,6 @@ func (j *judging) few(metric string, out *finding) bool {
 	}
 	out.NotJudged = true
 	return true
-}
-
-// byClass reports whether the metric counts the rows of each class.
-func byClass(metric string) bool {
-	return slices.Contains([]string{"auc", "pr_auc", "f1", "precision", "recall", "balanced_accuracy"}, metric)
-}
-
-// Resampled reports whether the metric's interval comes from the bootstrap, whose time
-// grows with the rows.
-func Resampled(metric string, s evaluation.Sample) bool {
-	if metric == "auc" {
-		return s.Block != nil || s.Weight != nil
-	}
-	return byClass(metric) || slices.Contains([]string{"rmse", "r2", "bias", "ece"}, metric)
 }
 
 // leastClass is how many rows the rarer class has; of several classes, the second
