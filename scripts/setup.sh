@@ -33,8 +33,10 @@ fi
 
 # Python packages, each list in an environment of its own, made by a uv of our own.
 # Nothing but what a list names is installed, since XGBoost asks for a GPU library of
-# some hundred megabytes.
-environment() { # name list
+# some hundred megabytes. The modules are imported once, which leaves their bytecode: the
+# tests and the workers of Flyball start Python without leave to write, so each of their
+# processes would compile all it imports again, some seven seconds for MLflow.
+environment() { # name list modules...
 	local sum
 	sum=$(sha256sum "scripts/$2" | cut -d' ' -f1)
 	[ "$(cat ".cache/$1/flyball.sum" 2>/dev/null)" != "$sum" ] || return 0
@@ -47,17 +49,19 @@ environment() { # name list
 	fi
 	.cache/uv/bin/uv venv -q --clear --python "$(command -v python3)" ".cache/$1" >&2
 	.cache/uv/bin/uv pip install -q --python ".cache/$1/bin/python" --no-deps -r "scripts/$2" >&2
+	".cache/$1/bin/python" -W ignore -c 'import importlib, sys; [importlib.import_module(m) for m in sys.argv[1:]]' "${@:3}" >&2
 	echo "$sum" >".cache/$1/flyball.sum"
 }
 
 if python3 -c 'import ensurepip, venv' 2>/dev/null; then
-	environment venv requirements.txt
-	environment mlflow2 requirements/mlflow2.txt
-	environment mlflow3 requirements/mlflow3.txt
-	environment onnx requirements/onnx.txt
-	environment data requirements/data.txt
-	environment oip requirements/oip.txt
-	environment boosting requirements/boosting.txt
+	sklearn=(sklearn.{calibration,compose,datasets,ensemble,impute,linear_model,naive_bayes,neighbors,neural_network,pipeline,svm,tree})
+	mlflow=(mlflow mlflow.{cli,lightgbm,pyfunc.scoring_server,sklearn,xgboost} fastapi uvicorn "${sklearn[@]}")
+	environment venv requirements.txt xgboost scipy.stats "${sklearn[@]}"
+	environment mlflow2 requirements/mlflow2.txt "${mlflow[@]}"
+	environment mlflow3 requirements/mlflow3.txt "${mlflow[@]}"
+	environment onnx requirements/onnx.txt onnx.reference onnxruntime onnxmltools skl2onnx "${sklearn[@]}"
+	environment data requirements/data.txt duckdb pandas pyarrow.parquet
+	environment oip requirements/oip.txt # each client is started once
 fi
 
 # grpcurl, which asks the gRPC server with what that tells of itself.
