@@ -54,17 +54,3 @@ func field(path, between string, keys ...string) string {
 	}
 	return ""
 }
-
-// Threads are the variables by which numeric libraries choose how many threads they run,
-// as env, the environment of a program, sets them.
-func Threads(env map[string]string) map[string]string {
-	out := map[string]string{}
-	for _, name := range []string{
-		"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS",
-	} {
-		if v, ok := env[name]; ok {
-			out[name] = v
-		}
-	}
-	return out
-}

@@ -17,6 +17,7 @@ import (
 
 	"flyball/blob"
 	"flyball/fault"
+	"flyball/unit"
 )
 
 // makeLimit bounds the making of one environment.
@@ -72,17 +73,25 @@ func (n Need) key() string {
 // it. What a maker left that was killed is thrown away. Without uv or what it would
 // fetch it is an Unavailable fault; what uv refuses is a Refused one, in its words.
 func (m *Maker) Make(ctx context.Context, n Need) (string, error) {
+	dir, err := filepath.Abs(m.Dir)
+	if err != nil {
+		return "", fault.Wrap(err, fault.Unavailable, "the folder of Python's environments cannot be found")
+	}
 	key := n.key()
-	place := filepath.Join(m.Dir, key)
+	place := filepath.Join(dir, key)
 	path := filepath.Join(place, "bin", "python")
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
+	}
+	if mine := fromNoIndex(n.Requirements); n.Whole && len(mine) > 0 {
+		return "", fault.New(fault.Refused, "the environment cannot be made again: what it holds of %s came from a folder or an address, and is not kept", unit.List(mine)).
+			Do("name an interpreter that has it (--python)")
 	}
 	uv, err := UV(m.UV)
 	if err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(m.Dir, 0o750); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return "", fault.Wrap(err, fault.Unavailable, "a folder for Python's environments cannot be made")
 	}
 	unlock, err := hold(ctx, place+".lock")

@@ -128,12 +128,38 @@ func (p Python) Lock() []byte {
 	slices.SortFunc(packages, func(a, b Package) int { return strings.Compare(a.Name, b.Name) })
 	for _, d := range packages {
 		if d.Local {
-			fmt.Fprintf(&out, "# from no index: %s==%s\n", d.Name, d.Version)
+			fmt.Fprintf(&out, "%s%s==%s\n", noIndex, d.Name, d.Version)
 			continue
 		}
 		fmt.Fprintf(&out, "%s==%s\n", d.Name, d.Version)
 	}
 	return out.Bytes()
+}
+
+// noIndex begins the line of a lock for a package that came from a folder or an address.
+const noIndex = "# from no index: "
+
+// fromNoIndex are the packages of a lock that no index has.
+func fromNoIndex(lock []byte) []string {
+	var out []string
+	for line := range bytes.Lines(lock) {
+		if name, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte(noIndex)); ok {
+			out = append(out, string(name))
+		}
+	}
+	return out
+}
+
+// PackagesOf are the versions of the packages of a lock by their names.
+func PackagesOf(lock []byte) map[string]string {
+	out := map[string]string{}
+	for line := range bytes.Lines(lock) {
+		text := strings.TrimPrefix(strings.TrimSpace(string(line)), noIndex)
+		if name, version, ok := strings.Cut(text, "=="); ok && !strings.HasPrefix(name, "#") {
+			out[name] = version
+		}
+	}
+	return out
 }
 
 // PythonOf is the version of Python that a lock says in a line of its own, as

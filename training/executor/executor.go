@@ -49,6 +49,7 @@ type Job struct {
 	Key     string            // of the work: the same key is the same job. An attempt has a key of its own
 	Command []string          // the program and its arguments; a relative program is one of Inputs
 	Env     map[string]string // variables besides those that the executor sets; values may hold {in} and {out}, the folders
+	Path    []string          // folders that programs are looked for in before all others
 	Inputs  map[string]Input  // files to lay into the folder where the command begins, by path
 	Limits  Limits
 }

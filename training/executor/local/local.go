@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -229,7 +230,7 @@ func (e *Executor) program(j executor.Job) (string, error) {
 		return name, nil
 	}
 	if !strings.ContainsRune(name, filepath.Separator) {
-		for _, dir := range e.opts.Path {
+		for _, dir := range slices.Concat(j.Path, e.opts.Path) {
 			if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
 				return filepath.Abs(path)
 			}
@@ -252,7 +253,7 @@ func inherited() []string {
 
 // environ is all of a program's environment.
 func (e *Executor) environ(dir string, j executor.Job, token string, spell *strings.Replacer) []string {
-	path := append(append([]string{}, e.opts.Path...), os.Getenv("PATH"))
+	path := append(slices.Concat(j.Path, e.opts.Path), os.Getenv("PATH"))
 	env := map[string]string{
 		"PATH": strings.Join(path, string(filepath.ListSeparator)), "TMPDIR": filepath.Join(dir, tmpFolder), tokenVariable: token,
 		"PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "passive",
