@@ -39,6 +39,7 @@ import (
 	"flyball/serving/predictionlog"
 	"flyball/store"
 	"flyball/training"
+	"flyball/training/environment"
 	"flyball/training/executor/local"
 )
 
@@ -204,6 +205,7 @@ func (a *App) build() {
 	}
 	if a.executor != nil { // an interface of a nil pointer is none
 		trainer.Executor, trainer.Tracking = a.executor, a.URL()
+		trainer.Environment = (&environment.Maker{Dir: filepath.Join(a.cfg.Data, "environments"), Logger: a.cfg.Logger}).Make
 	}
 	judge := &training.Judge{Trainer: trainer, Folder: a.folder}
 	if a.workers != nil {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,7 @@ import (
 	"flyball/model/formats"
 	"flyball/model/worker"
 	"flyball/training"
+	"flyball/training/environment"
 	"flyball/training/executor/local"
 )
 
@@ -62,7 +64,7 @@ func reproduceCommand(e *env) *cobra.Command {
 	c.Flags().StringVar(&o.why, "why", "", "with --cancel: the reason, for the record")
 	c.Flags().StringVar(&o.from, "from", "", "an archive that flyball export wrote")
 	c.Flags().StringVar(&o.executor, "executor", "", "with --from: run the program of a version that was trained by a command: local")
-	c.Flags().StringVar(&o.python, "python", "", "with --from: the interpreter, or uv, for models that only Python scores")
+	c.Flags().StringVar(&o.python, "python", "", "with --from: the interpreter for the program, and for models that only Python scores (default: that of the recorded environment, made by uv)")
 	c.MarkFlagsMutuallyExclusive("no-wait", "last", "cancel", "from")
 	return c
 }
@@ -187,19 +189,23 @@ func (e *env) reproduceFrom(ctx context.Context, file, executor, python string) 
 		return wire.Reproduced{}, fmt.Errorf("%s: %w", file, err)
 	}
 	t := &training.Trainer{Blobs: blobs, Decoders: formats.Decoders(nil), Logger: slog.New(slog.DiscardHandler)}
-	if python != "" {
-		host := worker.New(worker.Options{Python: python, Dir: filepath.Join(dir, "python"), Logger: t.Logger})
-		defer func() { err = errors.Join(err, host.Close()) }()
-		t.Decoders = formats.Decoders(host)
-	}
 	switch executor {
 	case "":
 	case "local":
-		if t.Executor, err = local.New(local.Options{Dir: filepath.Join(dir, "work")}); err != nil {
+		if python, err = e.allowPrograms(ctx, t, v.Record, dir, python); err != nil {
 			return wire.Reproduced{}, err
 		}
 	default:
 		return wire.Reproduced{}, fault.New(fault.Invalid, "%q is no executor of this version", executor).Do("write --executor local")
+	}
+	if python != "" {
+		o := worker.Options{Python: python, Dir: filepath.Join(dir, "python"), Logger: t.Logger}
+		if python == "uv" { // an environment for each list of requirements
+			o.Python = ""
+		}
+		host := worker.New(o)
+		defer func() { err = errors.Join(err, host.Close()) }()
+		t.Decoders = formats.Decoders(host)
 	}
 	tell := e.progress()
 	got, err := t.Reproduce(ctx, v, tell)
@@ -211,6 +217,46 @@ func (e *env) reproduceFrom(ctx context.Context, file, executor, python string) 
 		return wire.Reproduced{}, err
 	}
 	return control.ReproducedOf(v.Ref, got), nil
+}
+
+// allowPrograms has the trainer run a version's command, in the interpreter that is named
+// or else in the Python environment of the record. It returns the interpreter that may
+// score, too: the one that is named, or else the command's.
+func (e *env) allowPrograms(ctx context.Context, t *training.Trainer, record blob.Digest, dir, python string) (string, error) {
+	o := local.Options{Dir: filepath.Join(dir, "work")}
+	t.Environment = (&environment.Maker{Dir: filepath.Join(dir, "environments")}).Make
+	if python != "" && python != "uv" {
+		path, err := exec.LookPath(python)
+		if err == nil {
+			path, err = filepath.Abs(path)
+		}
+		if err != nil {
+			return "", fault.Wrap(err, fault.NotFound, "the interpreter %s cannot be run", python)
+		}
+		o.Path = []string{filepath.Dir(path)}
+		t.Environment = func(context.Context, environment.Need) (string, error) { return path, nil }
+	}
+	here, err := local.New(o)
+	if err != nil {
+		return "", err
+	}
+	t.Executor = here
+	raw, err := blob.ReadAll(ctx, t.Blobs, record, 64<<20)
+	if err != nil {
+		return "", err
+	}
+	lock, err := training.RecordedLock(ctx, t.Blobs, raw)
+	if err != nil || lock == nil || python != "" {
+		return python, err
+	}
+	tell := e.progress()
+	tell("making the recorded Python environment")
+	made, err := t.Interpreter(ctx, lock, "python")
+	tell("")
+	if ctx.Err() != nil {
+		return "", err
+	}
+	return made, nil // the training tells why there is none
 }
 
 // usesCommand reports whether a record is that of a training by a command.

@@ -25,6 +25,7 @@ import (
 	"flyball/model/formats"
 	"flyball/spec"
 	"flyball/training"
+	"flyball/training/environment"
 	"flyball/training/executor/local"
 	"flyball/training/learner"
 )
@@ -127,6 +128,7 @@ func (e *env) trainFile(ctx context.Context, path, at, out string) error {
 		if t.Executor, err = local.New(local.Options{Dir: filepath.Join(out, "work")}); err != nil {
 			return err
 		}
+		t.Environment = (&environment.Maker{Dir: filepath.Join(out, "environments")}).Make
 		t.Decoders = formats.Decoders(nil)
 	}
 	res, err := t.Run(ctx, r, nil, e.progress())

@@ -26,6 +26,7 @@ import (
 	"flyball/serving"
 	"flyball/serving/prediction"
 	"flyball/training"
+	"flyball/training/environment"
 	"flyball/training/executor"
 )
 
@@ -67,9 +68,9 @@ type Options struct {
 	// run code here. Nil: such models are refused.
 	Executor executor.Executor
 
-	// Environment makes the Python environment of a lock, and gives the folder of its
-	// programs; nil: a model with train.environment cannot be made again.
-	Environment func(ctx context.Context, lock []byte) (bin string, err error)
+	// Environment makes a Python environment, and gives its interpreter; nil: a model with
+	// train.environment cannot be made again.
+	Environment func(ctx context.Context, n environment.Need) (python string, err error)
 }
 
 // Service answers what people ask. All methods may be called at once.

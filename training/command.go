@@ -305,39 +305,7 @@ func (w *work) job(ctx context.Context, train Settings, tables map[string][]byte
 	if w.Tracking != "" && w.Tracker != nil {
 		j.Env["MLFLOW_TRACKING_URI"], j.Env["MLFLOW_RUN_ID"] = w.Tracking, string(fitRun(w.request, number))
 	}
-	if train.Environment != "" {
-		if err := w.environment(ctx, train, &j); err != nil {
-			return j, err
-		}
-	}
-	return j, nil
-}
-
-// environment has the command's interpreter come from an environment with the packages
-// of the file that the model file names.
-func (w *work) environment(ctx context.Context, train Settings, j *executor.Job) error {
-	file, ok := w.request.Code[train.Environment]
-	if !ok {
-		return fault.New(fault.Invalid, "train.environment names %s, which did not come with the model file", train.Environment)
-	}
-	if w.Environment == nil {
-		return fault.New(fault.Refused, "the training needs the Python environment of %s, and none is made here", train.Environment).
-			Do("leave train.environment out, or start the server with uv: flyball serve --executor local --python uv")
-	}
-	lock, err := blob.ReadAll(ctx, w.Blobs, file.Digest, maxSource)
-	if err != nil {
-		return err
-	}
-	w.progress("making the Python environment")
-	bin, err := w.Environment(ctx, lock)
-	if err != nil {
-		return err
-	}
-	if name := j.Command[0]; name == "python" || name == "python3" {
-		j.Command = append([]string{bin + "/" + name}, j.Command[1:]...)
-	}
-	j.Env["VIRTUAL_ENV"] = bin + "/.."
-	return nil
+	return j, w.interpreter(ctx, train.Environment, &j)
 }
 
 // begin shows the run in the experiment while it is under way. That it cannot be shown

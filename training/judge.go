@@ -23,6 +23,7 @@ import (
 	"flyball/model"
 	"flyball/model/mlmodel"
 	"flyball/model/registry"
+	"flyball/training/environment"
 )
 
 // JudgeKind is the kind of a judging's job.
@@ -111,7 +112,7 @@ func (t *Judge) Run(ctx context.Context, r Judging, live *Opponent, progress fun
 			return Result{}, err
 		}
 	}
-	w := &work{Trainer: t.Trainer, request: r.Request, recipe: r.Recipe, live: live, progress: progress, unseen: r.Trained}
+	w := &work{Trainer: t.Trainer, request: r.Request, recipe: r.Recipe, live: live, progress: progress, unseen: r.Trained, began: began}
 	defer func() { err = errors.Join(err, w.close()) }()
 	if live != nil && live.SeenUntil.After(w.unseen) {
 		w.unseen = live.SeenUntil
@@ -138,7 +139,7 @@ func (t *Judge) Run(ctx context.Context, r Judging, live *Opponent, progress fun
 	}
 	err = w.describe(ctx, JudgeType, map[string]any{
 		"live": w.live, "version": r.Version, "location": r.Location, "flavor": m.Flavor, "class": m.Class, "uuid": m.UUID,
-		"seen_until": w.result.SeenUntil, "converted": how,
+		"seen_until": w.result.SeenUntil, "converted": how, "machine": environment.Here(),
 	})
 	w.result.Seconds, w.result.said = time.Since(began).Seconds(), w.said
 	return w.result, err

@@ -118,6 +118,7 @@ type Result struct {
 	Trials     []Trial           `json:"trials,omitempty"` // of a search, as they were tried
 	Metric     string            `json:"metric,omitempty"` // that the search went by
 
-	said said  // what the judged version and its opponents said of the test rows
-	fits []fit // runs of the command
+	said    said   // what the judged version and its opponents said of the test rows
+	fits    []fit  // runs of the command
+	instead string // why the command did not run in the Python environment that is recorded; empty: it did
 }

@@ -4,7 +4,6 @@ package training
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -95,32 +94,48 @@ func (t *Trainer) Drop(ctx context.Context, r Reproduction) {
 	t.Forget(ctx, Result{fits: r.fits})
 }
 
-// ReproduceAs makes a version again from its record alone and grades it. It registers
-// nothing. name is of this time: when a command was cut off from here, calling it again
-// under the same name finds the run that goes on, or that ended; Drop when that is not
-// wanted any more. A version whose data or code is not kept any more is a NotFound fault
+// ReproduceAs makes a version again from its record alone, a command in its Python
+// environment (Interpreter), and grades it. It registers nothing. name is of this time:
+// when a command was cut off from here, calling it again under the same name finds the
+// run that goes on, or that ended; Drop when that is not wanted any more. A version whose data or code is not kept any more is a NotFound fault
 // that says which.
 func (t *Trainer) ReproduceAs(ctx context.Context, v registry.Version, name string, progress func(string)) (Reproduction, error) {
 	raw, err := readBlob(ctx, t.Blobs, v.Record)
 	if err != nil {
 		return Reproduction{}, err
 	}
-	r, live, err := Recorded(raw)
+	was, err := readRecord(raw)
 	if err != nil {
 		return Reproduction{}, err
 	}
-	began := time.Now()
+	lock, err := RecordedLock(ctx, t.Blobs, raw)
+	if err != nil {
+		return Reproduction{}, err
+	}
+	r, began := was.Request, time.Now()
 	r.Key += "/again/" + name // a command runs anew: its first run, where it is still kept, proves nothing
 	again := *t
 	again.Tracker, again.Keeper = nil, nil
-	res, err := again.Run(ctx, r, live, progress)
+	res, err := again.run(ctx, r, was.In.Live, lock, progress)
 	out := Reproduction{fits: res.fits}
 	if err != nil {
 		return out, err
 	}
-	out = Reproduction{fits: res.fits, Expected: r.Recipe.Train.expected(), Inputs: t.inputs(ctx, r, res), Machine: machines(raw)}
+	if raw, err = readBlob(ctx, t.Blobs, res.Record); err != nil {
+		return out, err
+	}
+	now, err := readRecord(raw)
+	if err != nil {
+		return out, err
+	}
+	out = Reproduction{fits: res.fits, Expected: r.Recipe.Train.expected(), Inputs: t.inputs(ctx, r, res)}
+	out.Inputs = append(out.Inputs, splits(was.In.Split, now.In.Split)...)
+	if out.Machine, err = t.machines(ctx, was, now, res.instead); err != nil {
+		return out, err
+	}
 	out.Outputs = []Comparison{{"judged bundle", string(v.Judged), string(res.Judged)}, {"bundle", string(v.Bundle), string(res.Bundle)}}
 	out.Outputs = append(out.Outputs, t.files(ctx, v.Bundle, res.Bundle)...)
+	out.Outputs = append(out.Outputs, told(Comparison{"predictions on the test rows", string(was.In.Predictions), string(now.In.Predictions)})...)
 	if out.Grade, out.Apart, err = t.grade(ctx, v, res, r.Recipe.Train.tolerance()); err != nil {
 		return out, err
 	}
@@ -194,33 +209,6 @@ func (t *Trainer) inputs(ctx context.Context, r Request, res Result) []Compariso
 		out = append(out, Comparison{"code " + name, string(d), here})
 	}
 	return out
-}
-
-// machines are the fields of the record that say where it was made, and here.
-func machines(record []byte) []Comparison {
-	var s struct {
-		Predicate struct {
-			BuildDefinition struct {
-				InternalParameters map[string]any `json:"internalParameters"`
-			} `json:"buildDefinition"`
-			RunDetails struct {
-				Builder struct {
-					Version map[string]string `json:"version"`
-				} `json:"builder"`
-			} `json:"runDetails"`
-		} `json:"predicate"`
-	}
-	if err := json.Unmarshal(record, &s); err != nil {
-		return nil // Recorded has read it: it is JSON of this form
-	}
-	was, builder := s.Predicate.BuildDefinition.InternalParameters, s.Predicate.RunDetails.Builder.Version
-	return []Comparison{
-		{"os", fmt.Sprint(was["os"]), runtime.GOOS},
-		{"architecture", fmt.Sprint(was["arch"]), runtime.GOARCH},
-		{"processors", fmt.Sprint(was["cpus"]), fmt.Sprint(runtime.NumCPU())},
-		{"go", builder["go"], runtime.Version()},
-		{"flyball", builder["flyball"], builderVersion()["flyball"]},
-	}
 }
 
 // builderVersion is the version of Flyball that runs, and of Go that built it.

@@ -21,6 +21,7 @@ import (
 	"flyball/fault"
 	"flyball/model"
 	"flyball/serving/prediction"
+	"flyball/training/environment"
 	"flyball/training/executor"
 	"flyball/training/learner"
 )
@@ -38,12 +39,12 @@ type Trainer struct {
 	Tracker  Tracker // nil: trainings leave no run
 
 	// Of commands, the programs of model files. Executor runs them; nil: they are refused.
-	// Tracking is where they log to, an address of MLflow's API. Environment makes the
-	// Python environment of a lock and gives the folder of its programs; nil: none is
+	// Tracking is where they log to, an address of MLflow's API. Environment makes a
+	// Python environment (environment.Maker) and gives its interpreter; nil: none is
 	// made. CPUs are granted to each; 0: one.
 	Executor    executor.Executor
 	Tracking    string
-	Environment func(ctx context.Context, lock []byte) (bin string, err error)
+	Environment func(ctx context.Context, n environment.Need) (python string, err error)
 	CPUs        int
 
 	Keeper Keeper // nil: trainings leave neither snapshots nor findings of their data in the records
@@ -53,12 +54,17 @@ type Trainer struct {
 // serves (nil: none). It registers nothing. Data that fails a check is a Refused
 // fault that names rows and columns; a candidate that the gate refuses is a Result,
 // not an error. progress may be nil.
-func (t *Trainer) Run(ctx context.Context, r Request, live *Opponent, progress func(string)) (res Result, err error) {
+func (t *Trainer) Run(ctx context.Context, r Request, live *Opponent, progress func(string)) (Result, error) {
+	return t.run(ctx, r, live, nil, progress)
+}
+
+// run is Run, with the lock of the Python environment that is to be made again; nil: none.
+func (t *Trainer) run(ctx context.Context, r Request, live *Opponent, lock []byte, progress func(string)) (res Result, err error) {
 	if progress == nil {
 		progress = func(string) {}
 	}
 	began := time.Now()
-	w := &work{Trainer: t, request: r, recipe: r.Recipe, live: live, progress: progress}
+	w := &work{Trainer: t, request: r, recipe: r.Recipe, live: live, progress: progress, began: began, lock: lock}
 	defer func() { err = errors.Join(err, w.close()) }()
 	defer func() { res.fits = w.fits }()
 	if live != nil {
@@ -92,7 +98,14 @@ type work struct {
 	candidate, floor *model.Bundle // fitted on the training rows, for the gate
 	rebuilt          *bool
 	opened           []*model.Bundle
-	fits             []fit // of a command
+	fits             []fit               // of a command
+	settled          bool                // which interpreter the command runs in
+	lock             []byte              // that is recorded, of a version that is made again
+	made             string              // the interpreter of the environment that was made; empty: none was
+	python           *environment.Python // that the command ran in; nil: it is no Python, or not known
+	last             []int               // rows that the final version was fitted on
+	pipeline         blob.Digest         // its pipeline.json
+	began            time.Time
 	values           map[string]float64
 	said             said
 	result           Result
