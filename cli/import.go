@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
 	"time"
 
@@ -24,11 +25,17 @@ func importCommand(e *env) *cobra.Command {
 	var o transfer
 	var files string
 	c := &cobra.Command{
-		Use: "import (mlflow SOURCE | FOLDER)", Short: "Bring in experiments, runs, models and files", Args: cobra.RangeArgs(1, 2),
-		Long: "Brings in what another MLflow server holds, from its address or its database, or what\n`flyball export` wrote. Nothing that is here is changed: what is here and equal is counted,\nwhat is here and different is named and left. It may be stopped and run again.",
+		Use: "import (mlflow SOURCE | FOLDER | FILE)", Short: "Bring in experiments, runs, models and files, or one version", Args: cobra.RangeArgs(1, 2),
+		Long: "Brings in what another MLflow server holds, from its address or its database, or what\n`flyball export` wrote. Nothing that is here is changed: what is here and equal is counted,\nwhat is here and different is named and left. It may be stopped and run again.\n\nFrom a file that `flyball export MODEL@VERSION FILE` wrote: that version, with its verdict.\nIt keeps its number where that is free, and gets the next one where it is not; nothing\nreleases it by itself.",
 		Example: "  flyball import mlflow http://mlflow:5000 --dry-run\n  flyball import mlflow sqlite:///mlflow.db --artifacts ./mlartifacts\n" +
-			"  flyball import mlflow postgresql://mlflow@db/mlflow --no-artifacts\n  flyball import backup/",
+			"  flyball import mlflow postgresql://mlflow@db/mlflow --no-artifacts\n  flyball import backup/\n  flyball import v7.tar",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if info, err := os.Stat(args[0]); len(args) == 1 && err == nil && info.Mode().IsRegular() {
+				if o.dry || o.noFiles || files != "" {
+					return fault.New(fault.Invalid, "a version comes as it is: these flags are for folders and other servers")
+				}
+				return e.importVersion(cmd.Context(), args[0])
+			}
 			src, err := source(cmd.Context(), args, files)
 			if err != nil {
 				return err

@@ -332,3 +332,23 @@ func (e *env) exportVersion(ctx context.Context, ref, file string, digests bool)
 	e.say("%s@%d in %s, %.1f MB", name.Model, name.Version, file, float64(n)/1e6)
 	return nil
 }
+
+// importVersion brings the version of an archive in.
+func (e *env) importVersion(ctx context.Context, file string) error {
+	in, err := os.Open(file)
+	if err != nil {
+		return fault.Wrap(err, fault.NotFound, "%s cannot be read", file)
+	}
+	defer in.Close()
+	got, err := e.client().ImportVersion(ctx, in)
+	if err != nil {
+		return err
+	}
+	word := map[bool]string{true: "brought in", false: "here already"}[got.Added]
+	if got.Missing > 0 {
+		e.say("its data was left out (%d files): it can be served, and not made again here", got.Missing)
+	}
+	t := table{head: []string{"version", "from", "done"}, short: 3}
+	t.add(got.Ref, got.From, word)
+	return e.show(got, t)
+}

@@ -4,10 +4,12 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 
+	"flyball/api/wire"
 	"flyball/fault"
 )
 
@@ -25,4 +27,15 @@ func (c *Client) ExportVersion(ctx context.Context, model string, version int, d
 	defer res.Body.Close()
 	_, err = io.Copy(w, res.Body)
 	return fault.Wrap(err, fault.Unavailable, "the archive of %s@%d broke off", model, version)
+}
+
+// ImportVersion brings the version of an archive in, once, and says where it is now.
+func (c *Client) ImportVersion(ctx context.Context, archive io.Reader) (out wire.Brought, err error) {
+	res, err := c.send(ctx, http.MethodPost, "/v1/versions", "application/x-tar", archive)
+	if err != nil {
+		return out, err
+	}
+	defer res.Body.Close()
+	err = json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(&out)
+	return out, fault.Wrap(err, fault.Unavailable, "the server's answer to an import cannot be read")
 }

@@ -38,6 +38,7 @@ type Store interface {
 	ApplyModel(ctx context.Context, m registry.Model, rec audit.Record, ev event.Event) (registry.Model, bool, error)
 	Model(ctx context.Context, name string) (registry.Model, error)
 	Models(ctx context.Context) ([]registry.Model, error)
+	BringVersion(ctx context.Context, v, floor registry.Version, tell func(kept ident.Ref) (audit.Record, event.Event)) (registry.Version, bool, error)
 	AddReproduction(ctx context.Context, r registry.Reproduction, evs ...event.Event) error
 	Reproductions(ctx context.Context, model string, version int) ([]registry.Reproduction, error)
 	CancelJob(ctx context.Context, id string, now time.Time, rec *audit.Record, evs ...event.Event) error

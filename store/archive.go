@@ -91,8 +91,6 @@ func (db *DB) ImportVersion(ctx context.Context, v registry.Version) error {
 		if _, err := t.addVersion(ctx, v, int64(v.Ref.Version)); err != nil {
 			return err
 		}
-		_, err = t.exec(ctx, `INSERT INTO heads (name, seq) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET
-			seq = CASE WHEN heads.seq > excluded.seq THEN heads.seq ELSE excluded.seq END`, "version/"+v.Model, v.Ref.Version)
-		return err
+		return t.atLeast(ctx, "version/"+v.Model, int64(v.Ref.Version))
 	})
 }

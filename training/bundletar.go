@@ -163,8 +163,37 @@ func closure(ctx context.Context, blobs blob.Store, v registry.Version, data boo
 
 // ReadTar keeps the blobs of an archive that WriteTar wrote and returns its version. Each
 // blob must have the digest of its name, and each that is listed must come. Nothing else
-// of the archive is written anywhere. The error is an Invalid fault that says where.
+// of the archive is written anywhere. The error is an Invalid fault that says where, and a
+// NotFound one where data was left out of the archive and is not here.
 func ReadTar(ctx context.Context, r io.Reader, blobs blob.Store) (registry.Version, error) {
+	head, err := unpack(ctx, r, blobs)
+	if err != nil {
+		return registry.Version{}, err
+	}
+	missing, err := head.missing(ctx, blobs)
+	if err == nil && len(missing) > 0 {
+		err = fault.New(fault.NotFound, "the data %s was left out of the archive and is not here", missing[0]).
+			Do("export it with its data (without --data digests)")
+	}
+	return head.Version, err
+}
+
+// missing is the data that was left out of the archive and is not here.
+func (e exported) missing(ctx context.Context, blobs blob.Store) (out []blob.Digest, err error) {
+	for _, d := range e.Left {
+		here, err := blobs.Keep(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		if !here {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
+// unpack keeps the blobs of an archive.
+func unpack(ctx context.Context, r io.Reader, blobs blob.Store) (exported, error) {
 	in := tar.NewReader(r)
 	var head exported
 	missing := map[blob.Digest]bool{}
@@ -174,43 +203,37 @@ func ReadTar(ctx context.Context, r io.Reader, blobs blob.Store) (registry.Versi
 			break
 		}
 		if err != nil {
-			return registry.Version{}, fault.Wrap(err, fault.Invalid, "entry %d of the archive cannot be read", n+1)
+			return exported{}, fault.Wrap(err, fault.Invalid, "entry %d of the archive cannot be read", n+1)
 		}
 		switch {
 		case n == 0:
 			if head, err = readHead(in, h); err != nil {
-				return registry.Version{}, err
+				return exported{}, err
 			}
 			for _, d := range head.Blobs {
 				missing[d] = true
 			}
 		case h.Typeflag != tar.TypeReg || path.Dir(h.Name)+"/" != tarBlobs || !missing[blob.Digest(path.Base(h.Name))]:
-			return registry.Version{}, fault.New(fault.Invalid, "the archive holds %q, which %s does not list", h.Name, tarHead)
+			return exported{}, fault.New(fault.Invalid, "the archive holds %q, which %s does not list", h.Name, tarHead)
 		default:
 			want := blob.Digest(path.Base(h.Name))
 			got, _, err := blobs.Put(ctx, in)
 			if err != nil {
-				return registry.Version{}, fault.Wrap(err, fault.Invalid, "%s in the archive cannot be read", h.Name)
+				return exported{}, fault.Wrap(err, fault.Invalid, "%s in the archive cannot be read", h.Name)
 			}
 			if got != want {
-				return registry.Version{}, fault.New(fault.Invalid, "%s in the archive has the bytes of %s", h.Name, got).Do("get the archive again")
+				return exported{}, fault.New(fault.Invalid, "%s in the archive has the bytes of %s", h.Name, got).Do("get the archive again")
 			}
 			delete(missing, want)
 		}
 	}
 	if head.Format == "" {
-		return registry.Version{}, fault.New(fault.Invalid, "the archive is empty")
+		return exported{}, fault.New(fault.Invalid, "the archive is empty")
 	}
 	for d := range missing {
-		return registry.Version{}, fault.New(fault.Invalid, "the archive ends before %s%s", tarBlobs, d).Do("get the archive again")
+		return exported{}, fault.New(fault.Invalid, "the archive ends before %s%s", tarBlobs, d).Do("get the archive again")
 	}
-	for _, d := range head.Left {
-		if ok, err := blobs.Has(ctx, d); err != nil || !ok {
-			return head.Version, fault.New(fault.NotFound, "the data %s was left out of the archive and is not here", d).
-				Do("export it with its data (without --data digests)")
-		}
-	}
-	return head.Version, nil
+	return head, nil
 }
 
 func readHead(in io.Reader, h *tar.Header) (exported, error) {

@@ -103,6 +103,7 @@ func New(mux *http.ServeMux, opts Options) {
 	raw(mux, api.Rows, "GET /v1/export", f.takeOut)
 	raw(mux, api.Rows, "GET /v1/blobs/{digest}", f.blob)
 	raw(mux, api.Rows, "GET /v1/models/{model}/versions/{version}/archive", f.exportVersion)
+	raw(mux, api.Apply, "POST /v1/versions", f.importVersion)
 	raw(mux, api.Operate, "POST /v1/gc", f.collect)
 }
 

@@ -3,7 +3,10 @@
 package rest
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -49,4 +52,19 @@ func (l *late) Write(b []byte) (int, error) {
 		l.w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", l.name))
 	}
 	return l.w.Write(b)
+}
+
+// importVersion takes an archive of a version and answers with a wire.Brought. It asks for
+// the same as an apply: the program of a command may be among what it brings.
+func (f *face) importVersion(w http.ResponseWriter, r *http.Request) {
+	got, err := f.Control.ImportVersion(r.Context(), actor(r.Context()), http.MaxBytesReader(w, r.Body, maxData))
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fault.Wrap(err, fault.Invalid, "the archive broke off; nothing was brought in")
+	}
+	if err != nil {
+		f.writeProblem(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(got) // the caller may have gone
 }

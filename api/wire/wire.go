@@ -168,6 +168,9 @@ type Comparison = compare.Report
 // Cell is one stage of the loop for one model.
 type Cell = control.Cell
 
+// Brought is where a version of an archive is now.
+type Brought = control.Brought
+
 // Reproduced is how equal a version made again came out.
 type Reproduced = control.Reproduced
 

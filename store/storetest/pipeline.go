@@ -78,3 +78,42 @@ func reproductions(t *testing.T, open Open) {
 	equal(t, "the times, the newest first", got, []registry.Reproduction{later, r})
 	equal(t, "those of another version", must(db.Reproductions(t.Context(), "m", 1))(t), []registry.Reproduction(nil))
 }
+
+// brought: a version that another server made is kept once, with its baseline.
+func brought(t *testing.T, open Open) {
+	db, _ := open(t)
+	ctx := t.Context()
+	v := registry.Version{Ref: ident.Ref{Model: "m", Version: 7}, Bundle: "b7", Record: "r7", Verdict: "pass", CreatedAt: noon, UpdatedAt: noon, Key: "archive"}
+	floor := registry.Version{Bundle: "f7", CreatedAt: noon, Key: "archive"}
+	var told []string
+	tell := func(ref ident.Ref) (audit.Record, event.Event) {
+		told = append(told, ref.String())
+		return audit.Record{At: noon, Actor: "ana", Action: "import", Object: ref.String()}, event.Event{At: noon, Model: "m", Kind: "import", Text: ref.String()}
+	}
+	for i, want := range []bool{true, false} {
+		kept, added, err := db.BringVersion(ctx, v, floor, tell)
+		check(t, err)
+		if added != want || kept.Ref != v.Ref || kept.Verdict != "pass" {
+			t.Errorf("time %d: %+v, %v", i, kept, added)
+		}
+	}
+	if m := must(db.Model(ctx, "m"))(t); m.Cared() {
+		t.Errorf("the model: %+v", m)
+	}
+	other := v
+	other.Bundle, other.Record, other.Key = "b8", "r8", "another archive"
+	kept, added, err := db.BringVersion(ctx, other, registry.Version{}, tell)
+	check(t, err)
+	if !added || kept.Version != 8 {
+		t.Errorf("another of that number: %+v, %v", kept, added)
+	}
+	equal(t, "the next of its own", must(db.AddVersion(ctx, registry.Version{Ref: ident.Ref{Model: "m"}, CreatedAt: noon}))(t).Version, 9)
+	older := v
+	older.Version, older.Bundle, older.Key = 3, "b3", "an older archive"
+	kept, _, err = db.BringVersion(ctx, older, floor, tell)
+	check(t, err)
+	equal(t, "a number that is free", kept.Version, 3)
+	equal(t, "baselines, each once", len(must(db.Versions(ctx, registry.BaselineOf("m")))(t)), 1)
+	equal(t, "told", told, []string{"m@7", "m@8", "m@3"})
+	equal(t, "in the chain", len(must(db.Audit(ctx, 0, 100))(t)), 3)
+}

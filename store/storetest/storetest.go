@@ -34,6 +34,7 @@ func Run(t *testing.T, open Open) {
 		{"a model rises in generation only when something changed", models},
 		{"a pipeline has a version for each text, and its models move with it", pipelines},
 		{"each time that a version was made again is kept once", reproductions},
+		{"a version of another server is brought in once, under its number where that is free", brought},
 		{"a snapshot is noted once for a model, and forgotten when nothing needs it", snapshots},
 		{"versions are numbered for each model, once for each key", versions},
 		{"registering at once gives each version its number", versionsAtOnce},
