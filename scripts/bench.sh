@@ -19,10 +19,10 @@ packages() {
 
 boosting() {
 	scripts/setup.sh
-	if [ -x .cache/venv/bin/python ]; then
-		go run ./bench/training -python .cache/venv/bin/python
+	if [ -x .cache/boosting/bin/python ]; then
+		go run ./bench/training -python .cache/boosting/bin/python
 	else
-		echo "boosting against XGBoost: left out, there is no .cache/venv"
+		echo "boosting against XGBoost and LightGBM: left out, there is no .cache/boosting"
 	fi
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command training trains the same rows with the built-in boosting and with XGBoost's
-// hist, one thread each, in turns in one run, and prints processor seconds, AUC on rows
-// that neither saw, and the ratios. It also scores those rows with both. Only the
+// Command training trains the same rows with the built-in boosting, with XGBoost's hist
+// and with LightGBM, one thread each, in turns in one run. First rows that it makes: it
+// prints processor seconds, AUC on rows that none saw, and the ratios, and scores those
+// rows too. Then twelve real data sets, each with its quality and seconds. Only the
 // ratios travel from one machine to another.
 //
-//	go run ./bench/training -python .cache/venv/bin/python
+//	go run ./bench/training -python .cache/boosting/bin/python
 package main
 
 import (
@@ -21,16 +22,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 
 	"flyball/data/dataset"
 	"flyball/data/pipeline"
 	"flyball/training/learner"
+	"flyball/training/learner/learnertest"
 )
 
-// work is what both do.
+// work is what all do.
 type work struct {
 	train, test learner.Data
 	trees       int
@@ -53,26 +54,49 @@ func main() {
 }
 
 func run() error {
-	rows := flag.Int("rows", 100_000, "rows to train on")
-	trees := flag.Int("trees", 200, "trees")
-	depth := flag.Int("depth", 6, "depth of the trees")
-	turns := flag.Int("turns", 3, "times that each trains; the fastest counts")
-	python := flag.String("python", ".cache/venv/bin/python", "a Python with xgboost and numpy")
-	script := flag.String("script", "bench/training/hist.py", "the script that trains with XGBoost")
+	rows := flag.Int("rows", 100_000, "rows to make and train on; 0: none are made")
+	trees := flag.Int("trees", 200, "trees, of the rows that are made")
+	depth := flag.Int("depth", 6, "depth of the trees, of the rows that are made")
+	turns := flag.Int("turns", 3, "times that each trains; of made rows the fastest counts, of real ones the middle")
+	splits := flag.Int("splits", 40, "splits of a real data set, at most; 0: no real data")
+	only := flag.String("sets", "", "names of real data sets, apart by commas; empty: all twelve")
+	python := flag.String("python", ".cache/boosting/bin/python", "a Python with the packages of scripts/requirements/boosting.txt")
+	script := flag.String("script", "bench/training/peer.py", "the script that trains with XGBoost and LightGBM")
 	flag.Parse()
 
-	dir, err := os.MkdirTemp("", "boosting")
-	if err != nil {
-		return err
+	if *rows > 0 {
+		dir, err := os.MkdirTemp("", "boosting")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		w := work{train: made(1, *rows), test: made(2, *rows/2), trees: *trees, depth: *depth, python: *python, script: *script, dir: dir}
+		if err := w.run(*turns); err != nil {
+			return err
+		}
 	}
-	defer os.RemoveAll(dir)
-	w := work{train: made(1, *rows), test: made(2, *rows/2), trees: *trees, depth: *depth, python: *python, script: *script, dir: dir}
+	if *splits == 0 {
+		return nil
+	}
+	return sets(os.Stdout, *python, *only, *turns, *splits)
+}
+
+// names are those that train, in the order of the tables.
+var names = []string{"flyball", learnertest.XGBoost, learnertest.LightGBM}
+
+// run trains the rows that were made.
+func (w work) run(turns int) error {
 	if err := w.write(); err != nil {
 		return err
 	}
 	best := map[string]result{}
-	for range *turns {
-		for name, do := range map[string]func() (result, error){"flyball": w.flyball, "xgboost": w.xgboost} {
+	for turn := range turns {
+		for i := range names {
+			name := names[(turn+i)%len(names)]
+			do := func() (result, error) { return w.peer(name) }
+			if name == names[0] {
+				do = w.flyball
+			}
 			r, err := do()
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
@@ -83,19 +107,20 @@ func run() error {
 			best[name] = r
 		}
 	}
-	report(os.Stdout, best["flyball"], best["xgboost"])
+	report(os.Stdout, best)
 	return nil
 }
 
-func report(out io.Writer, f, x result) {
-	fmt.Fprintf(out, "%-9s %9s %9s %13s %13s\n", "", "fit, s", "AUC", "batch, µs/row", "one row, µs")
-	for _, l := range []struct {
-		name string
-		r    result
-	}{{"flyball", f}, {"xgboost", x}} {
-		fmt.Fprintf(out, "%-9s %9.2f %9.5f %13.2f %13.2f\n", l.name, l.r.Fit, l.r.AUC, l.r.Batch*1e6, l.r.Row*1e6)
+func report(out io.Writer, best map[string]result) {
+	fmt.Fprintf(out, "%-12s %9s %9s %13s %13s\n", "", "fit, s", "AUC", "batch, µs/row", "one row, µs")
+	f := best[names[0]]
+	for _, name := range names {
+		r := best[name]
+		fmt.Fprintf(out, "%-12s %9.2f %9.5f %13.2f %13.2f\n", name, r.Fit, r.AUC, r.Batch*1e6, r.Row*1e6)
+		if name != names[0] {
+			fmt.Fprintf(out, "%-12s %9.2f %+9.5f %13.2f %13.3f\n", "  ours to it", f.Fit/r.Fit, f.AUC-r.AUC, f.Batch/r.Batch, f.Row/r.Row)
+		}
 	}
-	fmt.Fprintf(out, "%-9s %9.2f %+9.5f %13.2f %13.3f\n", "ratio", f.Fit/x.Fit, f.AUC-x.AUC, f.Batch/x.Batch, f.Row/x.Row)
 }
 
 // made is 20 columns: codes, log-normal and normal values, 3 % of them missing, and a
@@ -179,12 +204,12 @@ func (w work) flyball() (result, error) {
 		e.Score(pipeline.Matrix{Names: w.test.X.Names, Rows: 1, Cols: w.test.X.Cols, Data: w.test.X.Row(i)}, scores[i:i+1])
 	}
 	r.Row = time.Since(begun).Seconds() / float64(n)
-	r.AUC = auc(w.test.Y, scores)
+	r.AUC = learnertest.AUC(w.test.Y, scores)
 	return r, nil
 }
 
-func (w work) xgboost() (result, error) {
-	c := exec.Command(w.python, w.script, w.dir, fmt.Sprint(w.train.X.Cols), fmt.Sprint(w.trees), fmt.Sprint(w.depth))
+func (w work) peer(library string) (result, error) {
+	c := exec.Command(w.python, w.script, library, w.dir, fmt.Sprint(w.train.X.Cols), fmt.Sprint(w.trees), fmt.Sprint(w.depth))
 	c.Env = append(os.Environ(), "OMP_NUM_THREADS=1")
 	c.Stderr = os.Stderr
 	said, err := c.Output()
@@ -207,7 +232,7 @@ func (w work) xgboost() (result, error) {
 	for i, s := range scores {
 		wide[i] = float64(s)
 	}
-	r.AUC = auc(w.test.Y, wide)
+	r.AUC = learnertest.AUC(w.test.Y, wide)
 	return r, nil
 }
 
@@ -218,34 +243,4 @@ func processor() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// auc is the share of pairs of unlike labels in which the score of the 1 is higher;
-// equal scores count half.
-func auc(truth, scores []float64) float64 {
-	order := make([]int, len(scores))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		switch {
-		case scores[a] < scores[b]:
-			return -1
-		case scores[a] > scores[b]:
-			return 1
-		}
-		return 0
-	})
-	var pairs, below, ones float64
-	for i := 0; i < len(order); {
-		j, pos, neg := i, 0.0, 0.0
-		for ; j < len(order) && scores[order[j]] == scores[order[i]]; j++ {
-			pos += truth[order[j]]
-			neg += 1 - truth[order[j]]
-		}
-		pairs += pos * (below + neg/2)
-		below, ones = below+neg, ones+pos
-		i = j
-	}
-	return pairs / (below * ones)
 }
