@@ -17,6 +17,7 @@ import (
 	"flyball/fault"
 	"flyball/model"
 	"flyball/serving/prediction"
+	"flyball/training/learner"
 )
 
 // keepOne of so many trials goes on to the next rung, with so many times the work: the
@@ -292,22 +293,11 @@ func (s *search) divides(times int) bool {
 
 // treesOf is how many trees the settings grow, where their number is not searched.
 func (s *search) treesOf(settings map[string]any) (float64, bool) {
-	if _, searched := s.recipe.Train.Search["trees"]; searched || s.recipe.Train.With != "builtin/gbdt" {
+	if _, searched := s.recipe.Train.Search["trees"]; searched {
 		return 0, false
 	}
-	switch v := settings["trees"].(type) {
-	case nil:
-		return 100, true
-	case float64:
-		return v, true
-	case int:
-		return float64(v), true
-	case int64:
-		return float64(v), true
-	case uint64:
-		return float64(v), true
-	}
-	return 0, false
+	n := learner.Trees(s.recipe.Train.With, settings)
+	return float64(n), n > 0
 }
 
 // try fits a trial with a share of the work and measures it on the rows kept out.

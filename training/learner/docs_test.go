@@ -3,40 +3,45 @@
 package learner
 
 import (
+	"flag"
+	"fmt"
 	"os"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
 
+var update = flag.Bool("update", false, "write the tables of settings in docs/trainers.md anew")
+
+// TestTheDocumentTellsEverySetting holds the tables to what the learners ask for.
 func TestTheDocumentTellsEverySetting(t *testing.T) {
-	raw, err := os.ReadFile("../../docs/trainers.md")
+	const file = "../../docs/trainers.md"
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := regexp.MustCompile("(?m)^\\| `([a-z0-9_]+)` \\|")
-	for with, read := range map[string]func(*reader){
-		"builtin/gbdt":     func(r *reader) { r.gbdt() },
-		"builtin/linear":   func(r *reader) { r.linear() },
-		"builtin/last":     func(r *reader) { r.name("column") },
-		"builtin/constant": func(*reader) {},
-	} {
+	text := string(raw)
+	for _, with := range []string{"builtin/gbdt", "builtin/linear", "builtin/last"} {
 		r := reader{with: with}
-		read(&r)
-		_, part, ok := strings.Cut(string(raw), "\n## "+with+"\n")
-		if !ok {
-			t.Errorf("docs/trainers.md does not tell of %s", with)
+		r.learner()
+		var table strings.Builder
+		table.WriteString("| setting | when left out | range | what it is |\n|---|---|---|---|\n")
+		for _, s := range r.asked {
+			fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", s.name, s.or, s.within, s.what)
 		}
-		part, _, _ = strings.Cut(part, "\n## ")
-		var told []string
-		for _, m := range row.FindAllStringSubmatch(part, -1) {
-			told = append(told, m[1])
+		begin, end := "<!-- settings of "+with+" -->\n", "<!-- end of settings -->"
+		before, rest, ok := strings.Cut(text, begin)
+		have, after, ok2 := strings.Cut(rest, end)
+		switch {
+		case !ok || !ok2:
+			t.Fatalf("the marks of the table of %s are gone", with)
+		case have != table.String() && !*update:
+			t.Errorf("%s tells otherwise of %s: go test ./training/learner -run TheDocument -update writes\n%s", file, with, table.String())
 		}
-		slices.Sort(told)
-		slices.Sort(r.known)
-		if !slices.Equal(told, r.known) {
-			t.Errorf("docs/trainers.md tells of %s the settings %v; it has %v", with, told, r.known)
+		text = before + begin + table.String() + end + after
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -54,17 +54,8 @@ func Decoders() model.Decoders {
 // unknown name or setting is an Invalid fault.
 func New(with string, settings map[string]any) (Learner, error) {
 	s := reader{settings: settings, with: with}
-	var l Learner
-	switch with {
-	case "builtin/gbdt":
-		l = s.gbdt()
-	case "builtin/linear":
-		l = s.linear()
-	case "builtin/last":
-		l = &last{column: s.name("column")}
-	case "builtin/constant":
-		l = mean{}
-	default:
+	l := s.learner()
+	if l == nil {
 		return nil, fault.New(fault.Invalid, "there is no learner %q", with).Do("use builtin/gbdt, builtin/linear, builtin/last or builtin/constant")
 	}
 	if err := s.done(); err != nil {

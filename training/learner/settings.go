@@ -7,6 +7,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"flyball/fault"
 	"flyball/unit"
@@ -15,35 +17,90 @@ import (
 // gbdt reads the settings of builtin/gbdt.
 func (r *reader) gbdt() *gbdt {
 	return &gbdt{
-		trees: r.whole("trees", 100, 1, 100_000), depth: r.whole("depth", 6, 1, 16), bins: r.whole("bins", 254, 2, 254),
-		rate: r.number("learning_rate", 0.1, 1e-6, 1), lambda: r.number("lambda", 1, 0, 1e9), alpha: r.number("alpha", 0, 0, 1e9),
-		gamma: r.number("gamma", 0, 0, 1e9), minWeight: r.number("min_child_weight", 1, 0, 1e9),
-		rows: r.number("subsample", 1, 0.01, 1), columns: r.number("colsample", 1, 0.01, 1), longest: r.number("max_delta_step", 0, 0, 1e9),
-		objective: r.word("objective", "squared", "absolute", "quantile", "poisson"), level: r.number("quantile", 0.5, 0.001, 0.999),
-		patience: r.whole("early_stopping", 0, 0, 100_000), held: r.number("validation", 0.1, 0.01, 0.5),
-		categorical: r.names("categorical"), monotone: r.ways("monotone"), classes: r.classWeight(),
+		trees:       r.whole("trees", 100, 1, 100_000, "rounds; with several classes each round adds a tree a class"),
+		depth:       r.whole("depth", 6, 1, 16, "of a tree"),
+		bins:        r.whole("bins", 254, 2, 254, "into which the values of a feature are put"),
+		rate:        r.number("learning_rate", 0.1, 1e-6, 1, "what a tree's leaves are multiplied by"),
+		lambda:      r.number("lambda", 1, 0, 1e9, "L2 penalty of leaves"),
+		alpha:       r.number("alpha", 0, 0, 1e9, "L1 penalty of leaves"),
+		gamma:       r.number("gamma", 0, 0, 1e9, "the least gain of a split"),
+		minWeight:   r.number("min_child_weight", 1, 0, 1e9, "the least sum of second derivatives in a child"),
+		longest:     r.number("max_delta_step", 0, 0, 1e9, "the longest step of a leaf; 0: any, and 0.7 with `poisson`"),
+		rows:        r.number("subsample", 1, 0.01, 1, "share of the rows for each tree"),
+		columns:     r.number("colsample", 1, 0.01, 1, "share of the features for each tree"),
+		objective:   r.word("objective", "for labels that are numbers; classes have their own", "squared", "absolute", "quantile", "poisson"),
+		level:       r.number("quantile", 0.5, 0.001, 0.999, "with `objective: quantile`"),
+		patience:    r.whole("early_stopping", 0, 0, 100_000, "ends after so many rounds without gain on the newest rows, which are not trained on; 0: never"),
+		held:        r.number("validation", 0.1, 0.01, 0.5, "the share of rows that are held back for `early_stopping`"),
+		categorical: r.names("categorical", "whole numbers that are split as sets"),
+		monotone:    r.ways("monotone", "1: the score rises with the feature; -1: it falls. Not with `absolute` or `quantile`"),
+		classes:     r.classWeight(),
 	}
 }
 
 // linear reads the settings of builtin/linear.
 func (r *reader) linear() *linearModel {
 	return &linearModel{
-		l2: r.number("l2", 1, 0, 1e12), standardize: r.truth("standardize", true),
-		objective: r.word("objective", "squared", "poisson"), classes: r.classWeight(),
+		l2:          r.number("l2", 1, 0, 1e12, "L2 penalty of coefficients"),
+		standardize: r.truth("standardize", true, "penalize the coefficients of features scaled to unit variance; false: of features as they are"),
+		objective:   r.word("objective", "for labels that are numbers; `poisson`: counts, by the logarithm of their mean", "squared", "poisson"),
+		classes:     r.classWeight(),
 	}
 }
+
+// last reads the settings of builtin/last.
+func (r *reader) last() *last { return &last{column: r.name("column", "the column")} }
+
+// learner reads the settings of the learner that with names; nil: there is none.
+func (r *reader) learner() Learner {
+	switch r.with {
+	case "builtin/gbdt":
+		return r.gbdt()
+	case "builtin/linear":
+		return r.linear()
+	case "builtin/last":
+		return r.last()
+	case "builtin/constant":
+		return mean{}
+	}
+	return nil
+}
+
+// Trees is how many trees the settings of builtin/gbdt grow at most, and 0 of another
+// learner or of settings that New refuses.
+func Trees(with string, settings map[string]any) int {
+	if l, err := New(with, settings); err == nil {
+		if g, ok := l.(*gbdt); ok {
+			return g.trees
+		}
+	}
+	return 0
+}
+
+// setting is one as docs/trainers.md tells of it.
+type setting struct{ name, or, within, what string }
 
 // reader takes settings that came from YAML or JSON apart, and keeps the first
 // complaint.
 type reader struct {
 	with     string
 	settings map[string]any
-	known    []string
+	asked    []setting // every setting that was asked for
 	err      error
 }
 
-func (r *reader) number(key string, or, low, high float64) float64 {
-	r.known = append(r.known, key)
+// tell notes that there is a setting.
+func (r *reader) tell(key, or, within, what string) {
+	r.asked = append(r.asked, setting{key, or, within, what})
+}
+
+// plain is a number as somebody would write it.
+func plain(x float64) string {
+	return strings.NewReplacer("e+0", "e", "e+", "e", "e-0", "e-").Replace(strconv.FormatFloat(x, 'g', -1, 64))
+}
+
+func (r *reader) number(key string, or, low, high float64, what string) float64 {
+	r.tell(key, plain(or), plain(low)+" to "+plain(high), what)
 	v, ok := r.settings[key]
 	if !ok {
 		return or
@@ -63,8 +120,8 @@ func (r *reader) refuse(key, format string, args ...any) {
 }
 
 // truth is true or false.
-func (r *reader) truth(key string, or bool) bool {
-	r.known = append(r.known, key)
+func (r *reader) truth(key string, or bool, what string) bool {
+	r.tell(key, strconv.FormatBool(or), "true or false", what)
 	v, ok := r.settings[key]
 	if !ok {
 		return or
@@ -76,9 +133,9 @@ func (r *reader) truth(key string, or bool) bool {
 	return b
 }
 
-// word is one of words; empty: it is not set.
-func (r *reader) word(key string, words ...string) string {
-	r.known = append(r.known, key)
+// word is one of words, the first where it is left out; empty: it is not set.
+func (r *reader) word(key, what string, words ...string) string {
+	r.tell(key, "`"+words[0]+"`", "`"+strings.Join(words, "`, `")+"`", what)
 	v, ok := r.settings[key]
 	if !ok {
 		return ""
@@ -91,8 +148,8 @@ func (r *reader) word(key string, words ...string) string {
 }
 
 // name is a column that must be named.
-func (r *reader) name(key string) string {
-	r.known = append(r.known, key)
+func (r *reader) name(key, what string) string {
+	r.tell(key, "must be given", "a feature", what)
 	s, ok := r.settings[key].(string)
 	if !ok || s == "" {
 		r.refuse(key, "is %v; it names a column", r.settings[key])
@@ -101,8 +158,8 @@ func (r *reader) name(key string) string {
 }
 
 // names is a list of features, or one.
-func (r *reader) names(key string) []string {
-	r.known = append(r.known, key)
+func (r *reader) names(key, what string) []string {
+	r.tell(key, "none", "features", what)
 	var out []string
 	switch v := r.settings[key].(type) {
 	case nil:
@@ -125,8 +182,8 @@ func (r *reader) names(key string) []string {
 }
 
 // ways is which features a score rises with, 1, or falls with, -1.
-func (r *reader) ways(key string) map[string]int {
-	r.known = append(r.known, key)
+func (r *reader) ways(key, what string) map[string]int {
+	r.tell(key, "none", "`{feature: 1}`", what)
 	v, ok := r.settings[key]
 	if !ok {
 		return nil
@@ -150,7 +207,7 @@ func (r *reader) ways(key string) map[string]int {
 // classWeight is balanced, or a list of numbers.
 func (r *reader) classWeight() classWeights {
 	const key = "class_weight"
-	r.known = append(r.known, key)
+	r.tell(key, "1 each", "`balanced`, or a number a class", "what the rows of a class weigh")
 	var c classWeights
 	switch v := r.settings[key].(type) {
 	case nil:
@@ -186,8 +243,8 @@ func asNumber(v any) (float64, bool) {
 	return math.NaN(), false
 }
 
-func (r *reader) whole(key string, or, low, high int) int {
-	x := r.number(key, float64(or), float64(low), float64(high))
+func (r *reader) whole(key string, or, low, high int, what string) int {
+	x := r.number(key, float64(or), float64(low), float64(high), what)
 	if x != math.Trunc(x) && r.err == nil {
 		r.err = fault.New(fault.Invalid, "train.settings.%s of %s is %v; it is a whole number", key, r.with, x)
 	}
@@ -196,16 +253,20 @@ func (r *reader) whole(key string, or, low, high int) int {
 
 // done tells of the first setting, by name, that was not asked for.
 func (r *reader) done() error {
+	known := make([]string, len(r.asked))
+	for i, t := range r.asked {
+		known[i] = t.name
+	}
 	for _, key := range slices.Sorted(maps.Keys(r.settings)) {
-		if slices.Contains(r.known, key) {
+		if slices.Contains(known, key) {
 			continue
 		}
 		f := fault.New(fault.Invalid, "%s knows no setting %q", r.with, key)
-		switch near := unit.Nearest(key, r.known); {
+		switch near := unit.Nearest(key, known); {
 		case near != "":
-			return f.Do("did you mean %s? it knows %s", near, unit.List(r.known))
-		case len(r.known) > 0:
-			return f.Do("it knows %s", unit.List(r.known))
+			return f.Do("did you mean %s? it knows %s", near, unit.List(known))
+		case len(known) > 0:
+			return f.Do("it knows %s", unit.List(known))
 		}
 		return f.Do("it has no settings")
 	}
