@@ -32,6 +32,7 @@ var floors = [][]string{
 	{"experiment/compare"},
 	{"serving", "serving/batch", "training"},
 	{"loop"},
+	{"loop/rehearse"},
 	{"spec"},
 	{"data/source/postgres", "experiment/mlflowimport", "serving/predictionlog", "store", "training/executor/local"}, // edges
 	{"control", "data/source/remote"},

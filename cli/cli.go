@@ -144,7 +144,7 @@ func root(e *env) *cobra.Command {
 			c.AddCommand(cmd)
 		}
 	}
-	add("loop", initCommand(e), applyCommand(e), diffCommand(e), trainCommand(e), compareCommand(e), gateCommand(e),
+	add("loop", initCommand(e), applyCommand(e), diffCommand(e), trainCommand(e), rehearseCommand(e), compareCommand(e), gateCommand(e),
 		promoteCommand(e), rollbackCommand(e), retrainCommand(e), holdCommand(e), resumeCommand(e))
 	add("use", predictCommand(e), explainCommand(e), labelCommand(e), reproduceCommand(e))
 	add("look", statusCommand(e), watchCommand(e), eventsCommand(e), runsCommand(e), versionsCommand(e), releasesCommand(e), driftCommand(e),

@@ -13,11 +13,12 @@ import (
 )
 
 // final makes the version that may be released: the judged recipe fitted again on
-// all mature rows, when it passed and the model file does not say never; else the
-// judged version itself. Either gets the profile that monitoring compares with.
+// all mature rows, of its window where it has one, when it passed and the model file
+// does not say never; else the judged version itself. Either gets the profile that
+// monitoring compares with.
 func (w *work) final(ctx context.Context) error {
 	w.result.SeenUntil = w.part.SeenUntil
-	at := w.part.Mature
+	at := w.refitRows()
 	if !w.result.Verdict.Pass || w.recipe.Train.Refit == "never" {
 		at = w.part.Train
 		w.result.SeenUntil = w.part.TestFrom.Add(-time.Microsecond)

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package rehearse runs the loop on the past: what would this policy have done? The code
+// is the loop's own (loop.Turn, the trainer, the gate, the release, the watch, serving),
+// on a clock of its own and with everything in memory, in one process that waits for
+// nothing. Rows are asked at their time, and labels come when they came. It measures no
+// latency, for it asks in batches, and it writes nothing anywhere.
+package rehearse
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"flyball/blob"
+	"flyball/experiment/gate"
+	"flyball/fault"
+	"flyball/ident"
+	"flyball/job"
+	"flyball/loop"
+	"flyball/model"
+	"flyball/serving"
+	"flyball/serving/prediction"
+	"flyball/training"
+)
+
+// Options are of one rehearsal. Model and Decoders are needed.
+type Options struct {
+	Policy   string     // what it is called; empty: the model's name
+	Model    loop.Model // the policy; its data is the stream's
+	Decoders model.Decoders
+	Workers  int                            // of a training; 0: one per CPU
+	Progress func(at time.Time, say string) // nil: nobody looks
+	Logger   *slog.Logger                   // nil: nothing is told
+	Rivals   *Rivals                        // made before, for the same stream; nil: made anew
+}
+
+// Run rehearses the policy on the stream.
+func Run(ctx context.Context, s *Stream, o Options) (_ Report, err error) {
+	if o.Model.Recipe.Train.With == training.Command {
+		return Report{}, fault.New(fault.Invalid, "a rehearsal trains with the built-in learners, and %s trains by a command", o.Model.Name).
+			Do("rehearse the policy with train.with: builtin/gbdt in a --policy file")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Progress == nil {
+		o.Progress = func(time.Time, string) {}
+	}
+	r, err := newRun(s, o)
+	if err != nil {
+		return Report{}, err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	if err := r.drive(ctx); err != nil {
+		return Report{}, err
+	}
+	return r.report(ctx)
+}
+
+// clock is the time of the rehearsal.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = t
+}
+
+// run is one rehearsal under way.
+type run struct {
+	Options
+	stream  *Stream
+	clock   *clock
+	blobs   *blob.Bucket
+	memory  *memory
+	log     *log
+	serving *serving.Server
+	loop    *loop.Loop
+	worker  *job.Worker
+	trainer *training.Trainer
+
+	answers    []answer // of each served row
+	unanswered int
+	refusal    string // why the first row was not answered
+	spent      spent
+}
+
+// answer is what one row was told, by whom.
+type answer struct {
+	scores  []float64 // nil: nothing
+	classes []string
+	arm     string
+	version int
+	id      string
+}
+
+// newRun builds what a server is built from, in memory.
+func newRun(s *Stream, o Options) (*run, error) {
+	r := &run{Options: o, stream: s, clock: &clock{at: s.From}, blobs: blob.Memory(), memory: newMemory(), log: newLog()}
+	r.Model = rehearsed(o.Model, s)
+	r.answers = make([]answer, s.Rows())
+	r.trainer = &training.Trainer{
+		Blobs: r.blobs, Log: r.log, Decoders: o.Decoders, Workers: o.Workers, Logger: o.Logger,
+		Sources: &sources{stream: s, grows: r.Model.Recipe.Data.Also == "none", now: r.clock.now},
+	}
+	r.serving = serving.New(serving.Options{Log: r.log, Now: r.clock.now})
+	r.worker = job.New(job.Options{
+		Store: r.memory, Now: r.clock.now, Logger: o.Logger,
+		Handlers: map[string]job.Handler{training.JobKind: r.metered(r.trainer.Handler(r.memory))},
+	})
+	r.loop = loop.New(loop.Options{
+		Store: r.memory, Blobs: r.blobs, Decoders: o.Decoders, Log: r.log, Serving: r.serving, Now: r.clock.now, Logger: o.Logger, Replay: true,
+		Models: func(context.Context) ([]loop.Model, error) { return []loop.Model{r.Model}, nil },
+	})
+	return r, nil
+}
+
+func (r *run) close() error { return errors.Join(r.serving.Close(), r.blobs.Close()) }
+
+// rehearsed is the model as it is rehearsed: its source is the history, and nothing asks
+// for how long an answer takes, which is another thing in batches. What is made twice to
+// see that it comes out the same is made once.
+func rehearsed(m loop.Model, s *Stream) loop.Model {
+	m.Files, m.Code, m.Generation = nil, nil, 1
+	m.Columns = s.rows.Fields()
+	r := &m.Recipe
+	r.Task = s.Task
+	r.Data.Source, r.Data.Query = place, ""
+	r.Gate.Reproduce = ""
+	r.Gate.Metrics = slices.DeleteFunc(slices.Clone(r.Gate.Metrics), func(g gate.Rule) bool { return strings.HasPrefix(g.Name, "latency") })
+	m.Plan.BackIf.LatencyP99 = nil
+	m.Explain = serving.KeepNone
+	m.Durable, m.Wait = false, true
+	return m
+}
+
+// drive moves the clock from turn to turn until the last label has come or the time is
+// over: first what became known, then the loop and its jobs, then the rows that are
+// asked until the next turn.
+func (r *run) drive(ctx context.Context) error {
+	s := r.stream
+	arrive, next := s.arrivals(), s.first
+	step := r.step()
+	for at := s.From; !at.After(s.To); at = at.Add(step) {
+		if err := ctx.Err(); err != nil {
+			return fault.Wrap(err, fault.Unavailable, "the rehearsal was interrupted")
+		}
+		r.clock.set(at)
+		var err error
+		if arrive, err = r.tell(ctx, arrive, at); err != nil {
+			return err
+		}
+		if err := r.turn(ctx, at); err != nil {
+			return err
+		}
+		end := min(s.before(at.Add(step)), s.last)
+		if err := r.ask(ctx, next, end); err != nil {
+			return err
+		}
+		next = end
+		r.Progress(at, "")
+	}
+	return nil
+}
+
+// step is how long the loop rests between two turns: an hour, less where windows are
+// shorter, more where the rehearsal is long.
+func (r *run) step() time.Duration {
+	step := time.Hour
+	if every := r.Model.Recipe.Watch.Every.D(); every > 0 {
+		step = min(step, every)
+	}
+	for r.stream.To.Sub(r.stream.From)/step > mostTurns {
+		step *= 2
+	}
+	return step
+}
+
+// mostTurns bounds the turns of a rehearsal.
+const mostTurns = 20_000
+
+// tell hands in the labels that are known by now, of rows that were answered.
+func (r *run) tell(ctx context.Context, arrive []int, at time.Time) ([]int, error) {
+	var ls []prediction.Label
+	n := 0
+	for ; n < len(arrive) && r.stream.known[arrive[n]] <= at.UnixMicro(); n++ {
+		i := arrive[n]
+		a := &r.answers[i-r.stream.first]
+		if a.id == "" {
+			if r.stream.asked[i] >= at.UnixMicro() {
+				break // it is asked at this very moment, after the turn
+			}
+			continue
+		}
+		ls = append(ls, prediction.Label{
+			Model: r.Model.Name, ID: ident.PredictionID(a.id), Value: r.stream.label(i), At: time.UnixMicro(r.stream.known[i]).UTC(), Received: at,
+		})
+	}
+	if len(ls) == 0 {
+		return arrive[n:], nil
+	}
+	_, err := r.log.AppendLabels(ctx, ls...)
+	return arrive[n:], err
+}
+
+// turn turns the loop and does every job that this brings up, as a server does whose
+// clock is moved by hand.
+func (r *run) turn(ctx context.Context, at time.Time) error {
+	for {
+		if err := r.loop.Turn(ctx, at); err != nil {
+			return err
+		}
+		worked, err := r.worker.RunOne(ctx)
+		if err != nil || !worked {
+			return err
+		}
+	}
+}
+
+// ask has the rows [from, to) answered.
+func (r *run) ask(ctx context.Context, from, to int) error {
+	for ; from < to; from = min(from+batch, to) {
+		end := min(from+batch, to)
+		rows, err := r.stream.requests(from, end)
+		if err != nil {
+			return err
+		}
+		got, err := r.serving.Predict(ctx, serving.Request{Model: r.Model.Name, Frame: rows})
+		if err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			if r.unanswered == 0 {
+				r.refusal = err.Error()
+			}
+			r.unanswered += end - from
+			continue
+		}
+		for k := range got.Records {
+			rec := &got.Records[k]
+			r.answers[from-r.stream.first+k] = answer{scores: rec.Scores, classes: r.classes(), arm: rec.Arm, version: rec.Version, id: string(rec.ID)}
+		}
+	}
+	return nil
+}
+
+// batch is how many rows are asked at once.
+const batch = 4096
+
+// classes are those of the version that is served; all versions of a route agree.
+func (r *run) classes() []string {
+	e, ok := r.serving.Entry(r.Model.Name)
+	if !ok {
+		return nil
+	}
+	for _, b := range e.Versions {
+		return b.Manifest.Classes
+	}
+	return nil
+}
