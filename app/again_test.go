@@ -4,7 +4,6 @@ package app
 
 import (
 	"encoding/json"
-	"strings"
 	"testing"
 
 	"flyball/api/wire"
@@ -91,7 +90,7 @@ func TestAVersionThatComesOutLessEqualThanExpectedIsAFindingUntilItDoes(t *testi
 	}
 	open := s.againFindings(t, true)
 	if len(open) != 1 || open[0].Duty != "fix" || open[0].Version != v.Version || open[0].Severity != "warn" ||
-		!strings.HasPrefix(open[0].Text, "demand@2 came out as R0 when it was made again, and R3 is expected: output ") {
+		open[0].Text != "demand@2 came out as R0 when it was made again, and R3 is expected: what went in is the same" {
 		t.Fatalf("open: %+v", open)
 	}
 	evs, err := s.store.LastEvents(t.Context(), "demand", 2)

@@ -174,20 +174,28 @@ func (s *Service) findAgain(ctx context.Context, r registry.Reproduction, out Re
 	f := monitoring.Finding{
 		ID:    fmt.Sprintf("%s/%d/%s/%s/%s", r.Model, r.Version, monitoring.Reproduction, subject, r.At.UTC().Format("20060102T150405Z")),
 		Model: r.Model, Version: r.Version, Kind: monitoring.Reproduction, Subject: subject, Severity: "warn", Duty: "fix", Opened: r.At,
-		Text: fmt.Sprintf("%s came out as %s when it was made again, and %s is expected: %s", r.Ref, out.Grade, out.Expected, out.first()), Data: r.Report,
+		Text: fmt.Sprintf("%s came out as %s when it was made again, and %s is expected: %s", r.Ref, out.Grade, out.Expected, out.why()), Data: r.Report,
 	}
 	return s.opts.Store.SaveMonitoring(ctx, r.Model, nil, []monitoring.Finding{f}, nil)
 }
 
-// first is the first input, field of the machine or output that differs, in that order: what
-// goes in explains what comes out.
-func (r Reproduced) first() string {
-	for _, part := range []string{"input", "machine", "output"} {
+// why is the first of what went in that differs, or that all of it is the same: then the
+// trainer itself gives another model.
+func (r Reproduced) why() string {
+	for _, part := range []string{"input", "machine"} {
 		for _, c := range r.Table {
 			if c.Part == part && !c.Equal {
-				return fmt.Sprintf("%s %s was %s, is %s", part, c.What, cmp.Or(c.Recorded, "unknown"), cmp.Or(c.Again, "unknown"))
+				return fmt.Sprintf("%s was %s, is %s", c.What, short(c.Recorded), short(c.Again))
 			}
 		}
 	}
 	return "what went in is the same"
+}
+
+// short is a value of the table, a digest by its beginning.
+func short(s string) string {
+	if len(s) == 64 {
+		return s[:12]
+	}
+	return cmp.Or(s, "unknown")
 }

@@ -132,7 +132,11 @@ func (s *Service) takenOver(ctx context.Context, name string) ([]string, error) 
 	if err != nil || len(vs) == 0 {
 		return nil, err
 	}
-	return []string{fmt.Sprintf("%s was registered before: its versions are kept, and none of them answers yet; have one judged by flyball gate %s", name, vs[0].Ref)}, nil
+	how := "have one judged by flyball gate"
+	if vs[0].Verdict == "pass" { // it came in an archive
+		how = "release one that passed by flyball promote"
+	}
+	return []string{fmt.Sprintf("%s was registered before: its versions are kept, and none of them answers yet; %s %s", name, how, vs[0].Ref)}, nil
 }
 
 // Read reads and checks a model file with its pipeline and gives what the loop needs
