@@ -10,12 +10,15 @@ import (
 	"slices"
 	"strings"
 
+	"flyball/data/frame"
+	"flyball/data/pipeline"
 	"flyball/fault"
 	"flyball/loop"
 	"flyball/model/registry"
 	"flyball/spec"
 	"flyball/training"
 	"flyball/training/learner"
+	"flyball/unit"
 )
 
 // Application is a model file to apply, with what it depends on.
@@ -62,6 +65,9 @@ func (s *Service) Apply(ctx context.Context, by string, a Application, dry bool)
 	rm := registry.Model{Name: m.Name, File: a.File, Pipeline: a.Pipeline, Data: a.Data, Code: a.Code, AppliedAt: s.opts.Now(), AppliedBy: by}
 	var pinned []string
 	if rm.Columns, pinned, err = s.pin(ctx, m.Recipe, rm, a.Repin, dry); err != nil {
+		return Applied{}, err
+	}
+	if err := repeats(m.Recipe, rm.Columns); err != nil {
 		return Applied{}, err
 	}
 	sharing, err := s.sharing(ctx, rm, pipelineOf(a))
@@ -174,7 +180,11 @@ func Read(a Application) (loop.Model, []string, error) {
 	}
 	if t := m.Train; strings.HasPrefix(t.With, "builtin/") {
 		for _, settings := range append([]map[string]any{t.Settings}, t.Ends()...) {
-			if _, err := learner.New(t.With, settings); err != nil {
+			_, err := learner.New(t.With, settings)
+			if err == nil && len(wrong) == 0 {
+				err = features(stepsOf(m, p), t.With, settings)
+			}
+			if err != nil {
 				wrong = append(wrong, err.Error()) // better now than when the training fails
 				break
 			}
@@ -184,4 +194,46 @@ func Read(a Application) (loop.Model, []string, error) {
 		return loop.Model{}, nil, fault.Wrap(errors.New(strings.Join(wrong, "\n")), fault.Invalid, "%s", a.Name)
 	}
 	return modelOf(m, p, a.Data, a.Code), warnings, nil
+}
+
+// repeats refuses a column that builtin/last cannot repeat, as the model or as the
+// baseline: one that the source does not have, or has as something else than numbers.
+func repeats(r training.Recipe, columns []frame.Field) error {
+	const last = "builtin/last"
+	at, settings := "train.settings", r.Train.Settings
+	if r.Gate.Baseline.With == last {
+		at, settings = "gate.baseline", r.Gate.Baseline.Settings
+	} else if r.Train.With != last {
+		return nil
+	}
+	name, _ := settings["column"].(string)
+	i := slices.IndexFunc(columns, func(f frame.Field) bool { return f.Name == name })
+	switch {
+	case len(columns) == 0: // of a source that was not looked at
+	case i < 0 && at == "gate.baseline":
+		return fault.New(fault.Invalid, "%s takes the column %q, which the data does not have", at, name).Do("name one of its columns, or use builtin/constant")
+	case i >= 0 && columns[i].Kind != frame.Number:
+		return fault.New(fault.Invalid, "%s takes the column %q, which is a %s, and builtin/last repeats a number", at, name, columns[i].Kind).
+			Do("name a column of numbers, or use builtin/constant with by: [%s]", name)
+	}
+	return nil
+}
+
+// features refuses a setting that names a feature which the pipeline cannot make.
+func features(steps pipeline.Spec, with string, settings map[string]any) error {
+	for _, n := range learner.Features(with, settings) {
+		may, known, err := pipeline.MayMake(steps, n.Feature)
+		if err != nil {
+			return err
+		}
+		if may {
+			continue
+		}
+		f := fault.New(fault.Invalid, "train.settings.%s names %q, which is no feature", n.Setting, n.Feature)
+		if near := unit.Nearest(n.Feature, known); near != "" {
+			return f.Do("did you mean %q? features are what the pipeline makes", near)
+		}
+		return f.Do("features are what the pipeline makes: %s", unit.List(known[:min(len(known), 12)]))
+	}
+	return nil
 }

@@ -15,19 +15,23 @@ import (
 
 // modelOf hands each part of a model file to the package that owns it.
 func modelOf(m spec.Model, p *spec.Pipeline, data, code map[string]registry.DataFile) loop.Model {
-	steps := pipeline.Spec{Inputs: m.Pipeline.Inputs, Steps: m.Pipeline.Steps}
-	if p != nil {
-		steps = pipeline.Spec{Inputs: p.Inputs, Steps: p.Steps}
-	}
 	return loop.Model{
 		Name: m.Name, About: m.About,
 		Recipe: training.Recipe{
-			Model: m.Name, Task: m.Predict, Data: m.Data, Pipeline: steps,
+			Model: m.Name, Task: m.Predict, Data: m.Data, Pipeline: stepsOf(m, p),
 			Train: m.Train, Gate: m.Gate, Watch: m.Watch,
 		},
 		Files: data, Code: code, Plan: m.Release, Policy: m.Retrain, Duties: m.Duties,
 		Durable: m.Log.Durable, Wait: m.Log.WhenFull == "wait", Explain: m.Explain.Keep,
 	}
+}
+
+// stepsOf are the model's own steps, or those of the pipeline that it names.
+func stepsOf(m spec.Model, p *spec.Pipeline) pipeline.Spec {
+	if p != nil {
+		return pipeline.Spec{Inputs: p.Inputs, Steps: p.Steps}
+	}
+	return pipeline.Spec{Inputs: m.Pipeline.Inputs, Steps: m.Pipeline.Steps}
 }
 
 // Models are all models that have a model file, as the loop needs them, in the order

@@ -76,6 +76,8 @@ func (c *checker) last(at string, settings map[string]any) {
 		c.add(at, "%s is what the model predicts; name a column with its value of an earlier time", name)
 	case slices.Contains(task.Never, name):
 		c.add(at, "%s stands under predict.never", name)
+	case slices.ContainsFunc(c.inputs, func(f frame.Field) bool { return f.Name == name && f.Kind != frame.Number }):
+		c.add(at, "%s is no number, and builtin/last repeats one", name)
 	case c.known && !c.isInput(name):
 		c.warn(at, "%s is no input; a request without it gets the mean", name)
 	}

@@ -178,7 +178,7 @@ func (p *plan) place(i int, st *state) error {
 	first := len(p.origins)
 	switch s.op {
 	case opSelect:
-		p.columns = slices.Clone(s.in)
+		p.columns, p.unknown = slices.Clone(s.in), nil // what it does not name is gone
 	case opExpr:
 		if err := p.put(s, []column{{Field: frame.Field{Name: s.spec.As, Kind: frame.Number}}}, -1); err != nil {
 			return err

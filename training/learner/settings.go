@@ -77,6 +77,30 @@ func Trees(with string, settings map[string]any) int {
 	return 0
 }
 
+// Named is a feature that a setting names.
+type Named struct{ Setting, Feature string }
+
+// Features are what the settings name, and nothing where New refuses them.
+func Features(with string, settings map[string]any) []Named {
+	l, err := New(with, settings)
+	if err != nil {
+		return nil
+	}
+	var out []Named
+	switch l := l.(type) {
+	case *gbdt:
+		for _, f := range l.categorical {
+			out = append(out, Named{"categorical", f})
+		}
+		for _, f := range slices.Sorted(maps.Keys(l.monotone)) {
+			out = append(out, Named{"monotone", f})
+		}
+	case *last:
+		out = []Named{{"column", l.column}}
+	}
+	return out
+}
+
 // setting is one as docs/trainers.md tells of it.
 type setting struct{ name, or, within, what string }
 
