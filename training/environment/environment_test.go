@@ -5,6 +5,7 @@ package environment
 import (
 	"bytes"
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,6 +74,13 @@ func TestALockSaysThePythonAndItsPackagesSorted(t *testing.T) {
 	}
 }
 
+func TestALockTellsItsPackagesByTheirNames(t *testing.T) {
+	got := PackagesOf([]byte("# python 3.11.7\n# from no index: mine==0.1\n# a == b\nnumpy==2.4.6\n\nsix\n"))
+	if want := map[string]string{"mine": "0.1", "numpy": "2.4.6"}; !maps.Equal(got, want) {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestAProgramIsAnInterpreterByItsName(t *testing.T) {
 	for program, want := range map[string]bool{
 		"python": true, "python3": true, "/usr/bin/python3.11": true, "env/bin/python": true, "pythonista": false, "sh": false, "train.py": false, "": false,
@@ -138,6 +146,16 @@ func TestAnEnvironmentOfALockIsMadeOnceWithThatPythonAndNothingElse(t *testing.T
 	}
 }
 
+func TestAnEnvironmentInAFolderOfHereIsNamedByItsWholePath(t *testing.T) {
+	uv, _ := pretended(t)
+	dir := t.TempDir()
+	t.Chdir(dir)
+	got, err := (&Maker{Dir: "environments", UV: uv}).Make(t.Context(), Whole([]byte("six==1\n")))
+	if err != nil || !filepath.IsAbs(got) || filepath.Base(filepath.Dir(filepath.Dir(filepath.Dir(filepath.Dir(got))))) != filepath.Base(dir) {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
 func TestAnEnvironmentWhoseInterpreterIsGoneIsMadeAgain(t *testing.T) {
 	uv, notes := pretended(t)
 	m := &Maker{Dir: t.TempDir(), UV: uv}
@@ -167,6 +185,7 @@ func TestWhyNoEnvironmentIsMadeIsTold(t *testing.T) {
 		{uv, "nonsense==1\n", fault.Refused, "no version of nonsense"},
 		{uv, "distant==1\n", fault.Unavailable, "uv cannot fetch"},
 		{"there-is-no-such-uv", "six==1\n", fault.Unavailable, "there is no uv"},
+		{uv, "# from no index: mine==0.1\nsix==1\n", fault.Refused, "what it holds of mine==0.1 came from a folder"},
 	} {
 		dir := t.TempDir()
 		_, err := (&Maker{Dir: dir, UV: c.uv}).Make(t.Context(), Whole([]byte(c.lock)))
