@@ -10,20 +10,22 @@ import (
 	"flyball/fault"
 )
 
-// missing is the bin of a value that is not there.
-const missing = 255
-
 // mostCategories is how many numbers a category may have: 0 to one less.
 const mostCategories = 254
 
 // binned is the features in bins. Value x of a feature is in bin b when b of the cuts
 // are at or below it, so that "bin at most k" is "x < cuts[k]"; a category is its own
-// bin. Four features of a row lie in one word, so that one read serves four sums.
+// bin. What is missing has the bin after all others. Four features of a row lie in one
+// word, so that one read serves four sums.
 type binned struct {
 	cuts   [][]float32 // by feature, rising, at most 254; of a category 0, 1, …
 	absent []bool      // by feature: some row lacks it
 	quads  [][]uint32  // by four features, a word a row
+	from   []int       // by feature, and one more: where its bins begin among those of all
 }
+
+// missing is the bin of a feature's values that are not there.
+func (b *binned) missing(feature int) int { return len(b.cuts[feature]) + 1 }
 
 // binsOf cuts each feature into at most bins bins of about equally many rows, and
 // into one bin a value where there are no more values than bins.
@@ -48,9 +50,13 @@ func binsOf(x pipeline.Matrix, bins, workers int, category []bool) (*binned, err
 			b.absent[f] = len(keys) < x.Rows
 			cuts := cutsOf(sorted(keys, spare[:len(keys)]), bins, b.absent[f])
 			b.cuts[f] = cuts
-			t := tableOf(cuts)
+			t, none := tableOf(cuts), uint32(b.missing(f))<<shift
 			for i := range words {
-				words[i] |= uint32(t.bin(x.Data[i*x.Cols+f])) << shift
+				if e := x.Data[i*x.Cols+f]; e == e {
+					words[i] |= uint32(t.bin(e)) << shift
+				} else {
+					words[i] |= none
+				}
 			}
 		}
 		b.quads[q] = words
@@ -60,6 +66,10 @@ func binsOf(x pipeline.Matrix, bins, workers int, category []bool) (*binned, err
 			return nil, err
 		}
 	}
+	b.from = make([]int, x.Cols+1)
+	for f := range x.Cols {
+		b.from[f+1] = b.from[f] + b.missing(f) + 1
+	}
 	return b, nil
 }
 
@@ -67,20 +77,27 @@ func binsOf(x pipeline.Matrix, bins, workers int, category []bool) (*binned, err
 func (b *binned) categories(x pipeline.Matrix, f int, words []uint32) error {
 	top := 0
 	for i := range words {
-		e, bin := x.Data[i*x.Cols+f], missing
-		if e == e {
-			if bin = int(e); float32(bin) != e || bin < 0 || bin >= mostCategories {
-				return fault.New(fault.Invalid, "row %d: %v is not a category of feature %q: they are whole numbers from 0 to %d", i, e, x.Names[f], mostCategories-1).
-					Do("encode the column with ordinal, or take the feature out of train.settings.categorical")
-			}
-			top = max(top, bin)
-		} else {
+		e := x.Data[i*x.Cols+f]
+		if e != e {
 			b.absent[f] = true
+			continue
 		}
-		words[i] |= uint32(bin) << (8 * (f % 4))
+		bin := int(e)
+		if float32(bin) != e || bin < 0 || bin >= mostCategories {
+			return fault.New(fault.Invalid, "row %d: %v is not a category of feature %q: they are whole numbers from 0 to %d", i, e, x.Names[f], mostCategories-1).
+				Do("encode the column with ordinal, or take the feature out of train.settings.categorical")
+		}
+		top = max(top, bin)
 	}
 	for c := range top {
 		b.cuts[f] = append(b.cuts[f], float32(c+1))
+	}
+	for i := range words {
+		bin := b.missing(f)
+		if e := x.Data[i*x.Cols+f]; e == e {
+			bin = int(e)
+		}
+		words[i] |= uint32(bin) << (8 * (f % 4))
 	}
 	return nil
 }
@@ -142,9 +159,6 @@ func tableOf(cuts []float32) *table {
 
 // bin is how many cuts are at or below e, which is finite.
 func (t *table) bin(e float32) uint8 {
-	if e != e {
-		return missing
-	}
 	at := 0
 	for step := 128; step > 0; step >>= 1 {
 		next := at

@@ -93,9 +93,10 @@ type booster struct {
 	words   []uint64 // grad in units
 	order   []int32  // rows of the tree under way, the rows of a node together
 	spare   []int32
-	near    []uint64 // of the rows of a node, in their order
-	groups  []int    // fours of features in which the tree under way has one
-	pool    [][]cell // histograms to use again
+	near    []uint64         // of the rows of a node, in their order
+	groups  []int            // fours of features in which the tree under way has one
+	halves  [][4][256]uint64 // by four features: sums under way, in words; zero between
+	pool    [][]cell         // histograms to use again
 	out     []xgboost.Tree
 }
 
@@ -132,7 +133,7 @@ func (l *gbdt) booster(d Data, o Options) (*booster, error) {
 	}
 	b.grad, b.words = make([]gradient, n), make([]uint64, n)
 	b.order, b.spare, b.near = make([]int32, n), make([]int32, n), make([]uint64, n)
-	b.margins = make([]float32, n*k)
+	b.margins, b.halves = make([]float32, n*k), make([][4][256]uint64, len(b.bins.quads))
 	y, w := make([]float64, len(b.rows)), make([]float64, len(b.rows))
 	for i, r := range b.rows {
 		y[i], w[i] = d.Y[r], b.weights[r]

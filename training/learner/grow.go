@@ -13,7 +13,7 @@ type node struct {
 	at       int // its place among the tree's nodes
 	from, to int
 	sum      cell
-	hist     []cell // by feature and bin; nil once it is split or a leaf, and at the last level
+	hist     []cell // by bins.from; nil once it is split or a leaf, and at the last level
 	depth    int
 	within   span
 }
@@ -43,7 +43,7 @@ func (b *booster) grow(out int) xgboost.Tree {
 		nd := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		s := split{}
-		if nd.depth < b.depth {
+		if nd.depth < b.depth && b.splittable(&nd) {
 			s = b.best(&nd, features)
 		}
 		if s.gain <= b.gamma || s.gain <= leastGain {
@@ -104,7 +104,7 @@ func (b *booster) take(t *xgboost.Tree, nd *node, s split) [2]node {
 		{at: l, from: nd.from, to: mid, sum: s.left, depth: nd.depth + 1, within: left},
 		{at: r, from: mid, to: nd.to, sum: nd.sum.minus(s.left), depth: nd.depth + 1, within: right},
 	}
-	if nd.depth+1 >= b.depth {
+	if nd.depth+1 >= b.depth || !b.splittable(&kids[0]) && !b.splittable(&kids[1]) {
 		b.give(nd)
 		return kids
 	}
@@ -114,21 +114,29 @@ func (b *booster) take(t *xgboost.Tree, nd *node, s split) [2]node {
 	}
 	b.histogram(small)
 	large.hist, nd.hist = nd.hist, nil
-	b.subtract(large, small)
+	if b.splittable(large) {
+		b.subtract(large, small)
+	}
 	return kids
+}
+
+// splittable says whether both sides of a split of the node could weigh enough.
+func (b *booster) splittable(nd *node) bool {
+	return nd.to-nd.from > 1 && float64(float64(nd.sum.h)*b.unit.h) >= 2*max(b.minWeight, leastHessian)
 }
 
 // partition puts the node's rows that go left before those that go right, each in
 // the order they had, and returns where the right ones begin.
 func (b *booster) partition(nd *node, s split) int {
 	var left [256]uint8 // by bin: 1 goes left
-	for k := range missing {
+	none := b.bins.missing(s.feature)
+	for k := range none {
 		if s.set == nil && k <= s.bin || s.set != nil && !slices.Contains(s.set, uint32(k)) {
 			left[k] = 1
 		}
 	}
 	if s.missingLeft {
-		left[missing] = 1
+		left[none] = 1
 	}
 	rows, words, shift := b.order[nd.from:nd.to], b.bins.quads[s.feature/4], 8*(s.feature%4)
 	spare := b.spare[:len(rows)]

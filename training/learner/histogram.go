@@ -92,12 +92,12 @@ func (b *booster) histogram(nd *node) {
 // sum adds up four features.
 func (b *booster) sum(quad int, rows []int32, near []uint64, hist []cell) {
 	words := b.bins.quads[quad]
-	features := min(4, b.data.X.Cols-4*quad)
-	hist = hist[1024*quad:][:256*features]
-	clear(hist)
+	from := b.bins.from[4*quad : min(4*quad+5, len(b.bins.from))]
+	clear(hist[from[0]:from[len(from)-1]])
+	h := &b.halves[quad]
+	h0, h1, h2, h3 := &h[0], &h[1], &h[2], &h[3]
 	for len(rows) > 0 {
 		n := min(len(rows), longest)
-		var h0, h1, h2, h3 [256]uint64
 		part := near[:n]
 		for i, r := range rows[:n] {
 			w, g := words[r], part[i]
@@ -106,15 +106,18 @@ func (b *booster) sum(quad int, rows []int32, near []uint64, hist []cell) {
 			h2[uint8(w>>16)] += g
 			h3[w>>24] += g
 		}
-		for f, h := range [4]*[256]uint64{&h0, &h1, &h2, &h3} {
-			if f >= features {
-				break
-			}
-			to := hist[256*f:][:256]
-			for k, v := range h {
+		for f := range len(from) - 1 {
+			to := hist[from[f]:from[f+1]]
+			of := h[f][:len(to)]
+			for k, v := range of {
 				to[k].g += int64(v) >> 32
 				to[k].h += int64(v & math.MaxUint32)
 			}
+			clear(of)
+		}
+		// Of the last four features some are none: all their rows lie in bin 0.
+		for f := len(from) - 1; f < 4; f++ {
+			h[f][0] = 0
 		}
 		rows, near = rows[n:], near[n:]
 	}
@@ -127,8 +130,7 @@ func (b *booster) subtract(large, small *node) {
 		workers = 1
 	}
 	parallel(workers, len(b.groups), func(i int) {
-		from := 1024 * b.groups[i]
-		to := min(from+1024, len(large.hist))
+		from, to := b.bins.from[4*b.groups[i]], b.bins.from[min(4*b.groups[i]+4, b.data.X.Cols)]
 		a, c := large.hist[from:to], small.hist[from:to]
 		for k := range a {
 			a[k] = a[k].minus(c[k])
@@ -143,7 +145,7 @@ func (b *booster) room() []cell {
 		b.pool = b.pool[:n-1]
 		return h
 	}
-	return make([]cell, 256*b.data.X.Cols)
+	return make([]cell, b.bins.from[b.data.X.Cols])
 }
 
 func (b *booster) give(nd *node) {

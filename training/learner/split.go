@@ -29,7 +29,8 @@ func (b *booster) best(nd *node, features []int) split {
 		workers = 1 // a search takes less time than waking someone
 	}
 	parallel(workers, len(features), func(i int) {
-		s := search{booster: b, node: nd, hist: nd.hist[256*features[i]:][:256], best: split{feature: features[i]}}
+		f := features[i]
+		s := search{booster: b, node: nd, hist: nd.hist[b.bins.from[f]:b.bins.from[f+1]], best: split{feature: f}}
 		found[i] = s.run()
 	})
 	var best split
@@ -53,7 +54,7 @@ type search struct {
 
 func (s *search) run() split {
 	s.all = s.unit.of(s.node.sum)
-	f, none := s.best.feature, s.hist[missing]
+	f, none := s.best.feature, s.hist[len(s.hist)-1]
 	s.now = s.value(s.all)
 	last := len(s.bins.cuts[f])
 	switch {
@@ -149,7 +150,7 @@ const fewCategories = 4
 // (Fisher 1958). The smaller side is the set, so that what was never seen goes with
 // the more.
 func (s *search) categories(n int) {
-	none := s.hist[missing]
+	none := s.hist[len(s.hist)-1]
 	var order []uint32
 	for c := range n {
 		if s.hist[c].h > 0 {
