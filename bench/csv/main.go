@@ -21,9 +21,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"syscall"
 	"time"
 
+	"flyball/blob"
+	"flyball/data/dataset"
 	"flyball/data/frame"
 )
 
@@ -51,9 +54,11 @@ func run() error {
 	script := flag.String("script", "bench/csv/peer.py", "the script that makes the files and reads them")
 	read := flag.String("read", "", "read this file, and print what it took; of the command itself")
 	kinds := flag.Bool("kinds", false, "with -read: the kinds are known")
+	keep := flag.Bool("snapshot", false, "with -read: write the rows as a snapshot")
+	profile := flag.String("profile", "", "with -read: write a profile of the processor to this file")
 	flag.Parse()
 	if *read != "" {
-		return readFile(*read, *kinds)
+		return measured(*profile, func() error { return readFile(*read, *kinds, *keep) })
 	}
 	dir, err := os.MkdirTemp("", "csv")
 	if err != nil {
@@ -77,6 +82,8 @@ func run() error {
 			{"pandas", []string{*python, *script, "pandas", path}},
 			{"Flyball", []string{self, "-read", path}},
 			{"Flyball, kinds known", []string{self, "-kinds", "-read", path}},
+			{"Flyball, to snapshot", []string{self, "-snapshot", "-read", path}},
+			{"the same, kinds known", []string{self, "-snapshot", "-kinds", "-read", path}},
 			{"pandas, kinds known", []string{*python, *script, "pandas-kinds", path}},
 			{"Polars", []string{*python, *script, "polars", path}},
 			{"DuckDB", []string{*python, *script, "duckdb", path}},
@@ -129,8 +136,50 @@ func child(args ...string) (took, error) {
 	return t, nil
 }
 
-// readFile reads a file as a training does: chunk by chunk.
-func readFile(path string, known bool) error {
+// measured does it while a profile is written, where one is wanted.
+func measured(profile string, do func() error) error {
+	if profile == "" {
+		return do()
+	}
+	f, err := os.Create(profile)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	err = do()
+	pprof.StopCPUProfile()
+	return errors.Join(err, f.Close())
+}
+
+// summed adds up the numbers that go by.
+type summed struct {
+	in   frame.Reader
+	rows int
+	sum  float64
+}
+
+// Next gives the next rows.
+func (s *summed) Next() (*frame.Frame, error) {
+	f, err := s.in.Next()
+	if err != nil {
+		return nil, err
+	}
+	s.rows += f.Rows()
+	for _, c := range f.Columns() {
+		for _, x := range c.Num {
+			if x == x {
+				s.sum += x
+			}
+		}
+	}
+	return f, nil
+}
+
+// readFile reads a file as a training does: chunk by chunk, and to a snapshot in a folder
+// where it is kept.
+func readFile(path string, known, keep bool) (err error) {
 	var opts frame.CSVOptions
 	if known {
 		seen, err := frame.Inspect(frame.FileSource(path), opts)
@@ -147,26 +196,64 @@ func readFile(path string, known bool) error {
 	if err != nil {
 		return err
 	}
-	var t took
-	for {
-		rows, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		t.Rows += rows.Rows()
-		for _, c := range rows.Columns() {
-			for _, x := range c.Num {
-				if x == x {
-					t.Sum += x
-				}
-			}
-		}
+	rows := &summed{in: in}
+	if keep {
+		err = snapshot(filepath.Dir(path), rows)
+	} else {
+		err = drain(rows)
 	}
+	if err != nil {
+		return err
+	}
+	t := took{Rows: rows.rows, Sum: rows.sum}
 	t.Seconds, t.Processor = time.Since(start).Seconds(), processor()-used
 	return json.NewEncoder(os.Stdout).Encode(t)
+}
+
+func drain(in frame.Reader) error {
+	for {
+		if _, err := in.Next(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// snapshot keeps the rows in a folder below dir, as a training does. The label is the
+// first column, as any would do.
+func snapshot(dir string, in frame.Reader) (err error) {
+	dir, err = os.MkdirTemp(dir, "blobs")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	blobs, err := blob.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	first, err := in.Next()
+	if err != nil {
+		return err
+	}
+	task := dataset.Task{Column: first.Columns()[0].Name}
+	_, err = dataset.Write(context.Background(), blobs, &ahead{first, in}, task)
+	return errors.Join(err, blobs.Close())
+}
+
+// ahead gives rows that were read already, and then the others.
+type ahead struct {
+	first *frame.Frame
+	in    frame.Reader
+}
+
+// Next gives the next rows.
+func (a *ahead) Next() (*frame.Frame, error) {
+	if f := a.first; f != nil {
+		a.first = nil
+		return f, nil
+	}
+	return a.in.Next()
 }
 
 // processor is the time that this process has used, in seconds.

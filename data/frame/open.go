@@ -148,7 +148,7 @@ func Inspect(src Source, opts CSVOptions) ([]Seen, error) {
 	}
 	out := make([]Seen, len(r.fields))
 	for i, at := range r.at {
-		_, pinned := opts.Kinds[r.leaves[i].name]
+		_, pinned := opts.Kinds[r.columns[i].leaf.name]
 		out[at] = Seen{Field: r.fields[at], Filled: pinned || r.filled(i)}
 	}
 	return out, nil

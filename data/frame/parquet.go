@@ -8,10 +8,8 @@ import (
 	"io"
 	"math"
 	"runtime/debug"
-	"slices"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
 	"github.com/parquet-go/parquet-go/format"
 
 	"flyball/fault"
@@ -19,183 +17,18 @@ import (
 
 var nan = math.NaN()
 
-// ParquetWriter writes frames of the same fields to one Parquet file: numbers as
-// optional DOUBLE, text as optional STRING, times as optional TIMESTAMP in
-// microseconds of UTC. The same rows give the same bytes, in whatever chunks they
-// come.
-type ParquetWriter struct {
-	out    *parquet.Writer //nolint:staticcheck // the generic writer that replaces it wants a Go type, and our columns are known only when running
-	fields []Field
-	order  []int         // file column of each field: a Parquet group sorts its columns by name, unless it is ordered
-	buf    []parquet.Row // rows that wait for a full batch: page ends follow the batches
-	waits  int           // of buf
-}
-
-// batch is how many rows go to the file at once.
-const batch = 4096
-
-// NewParquetWriter begins a file on w, whose columns lie sorted by name; Flyball's own
-// reader gives them back in the order of fields. The caller closes the writer, then w.
-func NewParquetWriter(w io.Writer, fields []Field) (*ParquetWriter, error) {
-	return newParquetWriter(w, fields, false)
-}
-
-// NewOrderedParquetWriter is NewParquetWriter for files that other programs read: the
-// columns lie in the order of fields. A name that stands twice is an Invalid fault.
-func NewOrderedParquetWriter(w io.Writer, fields []Field) (*ParquetWriter, error) {
-	return newParquetWriter(w, fields, true)
-}
-
-// ordered is a group whose columns keep the order they are given in.
-type ordered struct {
-	parquet.Group
-	fields []parquet.Field
-}
-
-// Fields are the columns in order.
-func (o ordered) Fields() []parquet.Field { return o.fields }
-
-// keepOrder is the group with its columns in the order of fields.
-func keepOrder(group parquet.Group, fields []Field) (ordered, error) {
-	if len(group) != len(fields) {
-		return ordered{}, fault.New(fault.Invalid, "of %d columns only %d have names of their own", len(fields), len(group)).Do("give each column another name")
-	}
-	byName := map[string]parquet.Field{}
-	for _, f := range group.Fields() {
-		byName[f.Name()] = f
-	}
-	root := ordered{Group: group}
-	for _, f := range fields {
-		root.fields = append(root.fields, byName[f.Name])
-	}
-	return root, nil
-}
-
-func newParquetWriter(w io.Writer, fields []Field, keep bool) (*ParquetWriter, error) {
-	group := parquet.Group{}
-	for _, f := range fields {
-		switch f.Kind {
-		case Number:
-			group[f.Name] = parquet.Optional(parquet.Leaf(parquet.DoubleType))
-		case Text:
-			group[f.Name] = parquet.Optional(parquet.String())
-		case Time:
-			group[f.Name] = parquet.Optional(parquet.Timestamp(parquet.Microsecond))
-		default:
-			return nil, fault.New(fault.Internal, "column %q has no kind", f.Name)
-		}
-	}
-	var root parquet.Node = group
-	if keep {
-		in, err := keepOrder(group, fields)
-		if err != nil {
-			return nil, err
-		}
-		root = in
-	}
-	schema := parquet.NewSchema("rows", root)
-	p := &ParquetWriter{fields: slices.Clone(fields), order: make([]int, len(fields))}
-	for i, f := range fields {
-		leaf, ok := schema.Lookup(f.Name)
-		if !ok {
-			return nil, fault.New(fault.Internal, "column %q was lost", f.Name)
-		}
-		p.order[i] = leaf.ColumnIndex
-	}
-	p.out = parquet.NewWriter(w, schema, parquet.Compression(&zstd.Codec{}), parquet.CreatedBy("flyball", "1", ""),
-		parquet.KeyValueMetadata("flyball.order", joinNames(fields)))
-	return p, nil
-}
-
-// joinNames keeps the order of the columns, which a Parquet group loses.
-func joinNames(fields []Field) string {
-	var b []byte
-	for i, f := range fields {
-		if i > 0 {
-			b = append(b, '\n')
-		}
-		b = append(b, f.Name...)
-	}
-	return string(b)
-}
-
-// Write appends the rows of f, which must have the writer's fields.
-func (p *ParquetWriter) Write(f *Frame) error {
-	if !slices.Equal(p.fields, f.Fields()) {
-		return fault.New(fault.Internal, "these rows have other columns than the file")
-	}
-	for i := range f.rows {
-		if p.waits == len(p.buf) && p.waits < batch {
-			p.buf = append(p.buf, make(parquet.Row, len(p.fields)))
-		}
-		row := p.buf[p.waits]
-		for k := range f.cols {
-			row[p.order[k]] = cell(&f.cols[k], i).Level(0, present(&f.cols[k], i), p.order[k])
-		}
-		if p.waits++; p.waits == batch {
-			if err := p.flush(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (p *ParquetWriter) flush() error {
-	_, err := p.out.WriteRows(p.buf[:p.waits])
-	p.waits = 0
-	return fault.Wrap(err, fault.Unavailable, "the Parquet file cannot be written")
-}
-
-// EndGroup ends a row group: what was written before is no longer held in memory.
-func (p *ParquetWriter) EndGroup() error {
-	if err := p.flush(); err != nil {
-		return err
-	}
-	return fault.Wrap(p.out.Flush(), fault.Unavailable, "the Parquet file cannot be written")
-}
-
-func present(c *Column, i int) int {
-	if c.Missing(i) {
-		return 0
-	}
-	return 1
-}
-
-func cell(c *Column, i int) parquet.Value {
-	if c.Missing(i) {
-		return parquet.NullValue()
-	}
-	switch c.Kind {
-	case Number:
-		return parquet.DoubleValue(c.Num[i])
-	case Text:
-		return parquet.ByteArrayValue([]byte(c.Text[i]))
-	}
-	return parquet.Int64Value(c.Time[i])
-}
-
-// Close writes what waits and the file's end.
-func (p *ParquetWriter) Close() error {
-	if err := p.flush(); err != nil {
-		return err
-	}
-	return fault.Wrap(p.out.Close(), fault.Unavailable, "the Parquet file cannot be written")
-}
-
-// parquetReader reads a file's rows in chunks.
+// parquetReader reads a file's rows in chunks: column by column, of which some are read at
+// once.
 type parquetReader struct {
 	name    string
-	rows    *parquet.Reader //nolint:staticcheck // as ParquetWriter.out
+	columns []*columnReader // in the file's order
 	closer  io.Closer
 	failed  error // of Next, from then on
 	fields  []Field
-	leaves  []leaf // by file column
-	at      []int  // field of each file column
+	at      []int // field of each column
 	meta    *format.FileMetaData
 	row     int   // rows that were read before this chunk
-	wrong   error // of a value that its kind does not have
-	buf     []parquet.Row
+	left    int64 // rows that the file says it has still
 	gave    bool
 	bounded bool  // by texts
 	texts   int64 // bytes of text that may still be read
@@ -227,15 +60,14 @@ func openParquet(name string, r io.ReaderAt, size int64, opts CSVOptions) (p *pa
 	}
 	p = &parquetReader{name: name, meta: f.Metadata()}
 	p.closer, _ = r.(io.Closer)
-	if err := p.columns(f, opts); err != nil {
+	if err := p.open(f, opts); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "%s", name)
 	}
-	p.rows = parquet.NewReader(f)
 	return p, nil
 }
 
-// columns says how each column of the file is read.
-func (p *parquetReader) columns(f *parquet.File, opts CSVOptions) error {
+// open says how each column of the file is read.
+func (p *parquetReader) open(f *parquet.File, opts CSVOptions) error {
 	file := csvFile{opts: opts}
 	file.opts.Encoding, file.opts.Delimiter = "", "" // of CSV files alone
 	if err := file.options(); err != nil {
@@ -253,8 +85,9 @@ func (p *parquetReader) columns(f *parquet.File, opts CSVOptions) error {
 	}
 	err := flat(f.Root().Columns(), "", func(name string, c *parquet.Column) error {
 		means := logical(c.Type())
-		if means == nil && len(p.leaves) < len(meant) {
-			means = meant[len(p.leaves)] // what the library does not know
+		at := len(p.columns)
+		if means == nil && at < len(meant) {
+			means = meant[at] // what the library does not know
 		}
 		l, err := leafOf(name, c, means)
 		if err != nil {
@@ -263,7 +96,7 @@ func (p *parquetReader) columns(f *parquet.File, opts CSVOptions) error {
 		kind := l.kind
 		if pinned, ok := opts.Kinds[name]; ok {
 			kind = pinned
-		} else if l.whole && beyond(f, len(p.leaves), means) {
+		} else if l.whole && beyond(f, at, means) {
 			kind = Text
 		}
 		if l, err = l.as(kind, &file.how); err != nil {
@@ -273,22 +106,26 @@ func (p *parquetReader) columns(f *parquet.File, opts CSVOptions) error {
 			return fault.New(fault.Invalid, "the column %q stands twice", name)
 		}
 		kinds[name] = Field{name, kind}
-		p.leaves = append(p.leaves, l)
+		p.columns = append(p.columns, &columnReader{name: p.name, leaf: l, column: at, max: byte(c.MaxDefinitionLevel()), groups: f.RowGroups()})
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	p.buf = make([]parquet.Row, min(1024, max(16, (1<<18)/max(1, len(p.leaves)))))
+	for _, g := range f.RowGroups() {
+		if p.left += g.NumRows(); g.NumRows() < 0 || p.left < 0 {
+			return fault.New(fault.Invalid, "a row group of %d rows", g.NumRows())
+		}
+	}
 	order, _ := f.Lookup("flyball.order")
-	p.fields = inOrder(order, p.leaves, kinds)
+	p.fields = inOrder(order, p.columns, kinds)
 	places := make(map[string]int, len(p.fields))
 	for i, field := range p.fields {
 		places[field.Name] = i
 	}
-	p.at = make([]int, len(p.leaves))
-	for i, l := range p.leaves {
-		p.at[i] = places[l.name]
+	p.at = make([]int, len(p.columns))
+	for i, c := range p.columns {
+		p.at[i] = places[c.leaf.name]
 	}
 	return nil
 }
@@ -372,7 +209,7 @@ func damaged(name string, err *error) {
 
 // inOrder are the fields in the order in which they were written, where the file
 // says so, else in the file's own.
-func inOrder(order string, columns []leaf, kinds map[string]Field) []Field {
+func inOrder(order string, columns []*columnReader, kinds map[string]Field) []Field {
 	seen := make(map[string]bool, len(columns))
 	var out []Field
 	start := 0
@@ -390,7 +227,7 @@ func inOrder(order string, columns []leaf, kinds map[string]Field) []Field {
 	}
 	out = out[:0] // not our file, or not what we wrote
 	for _, c := range columns {
-		out = append(out, kinds[c.name])
+		out = append(out, kinds[c.leaf.name])
 	}
 	return out
 }
@@ -401,8 +238,14 @@ func (p *parquetReader) Next() (*Frame, error) {
 		return nil, p.failed
 	}
 	f, err := p.next()
-	if p.failed = err; err == nil || p.closer == nil {
-		return f, err
+	if p.failed = err; err == nil {
+		return f, nil
+	}
+	for _, c := range p.columns {
+		c.close()
+	}
+	if p.closer == nil {
+		return nil, p.failed
 	}
 	if closing := p.closer.Close(); closing != nil && errors.Is(err, io.EOF) {
 		p.failed = fault.Wrap(closing, fault.Unavailable, "%s cannot be closed", p.name)
@@ -410,89 +253,68 @@ func (p *parquetReader) Next() (*Frame, error) {
 	return nil, p.failed
 }
 
-func (p *parquetReader) next() (f *Frame, err error) {
-	defer damaged(p.name, &err)
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	cols := make([]Column, len(p.fields))
-	for i, f := range p.fields {
-		cols[i].Field = f
-	}
-	n := 0
-	most := chunkRows(len(p.fields))
-	for n < most {
-		got, err := p.rows.ReadRows(p.buf[:min(len(p.buf), most-n)])
-		for _, row := range p.buf[:got] {
-			for _, v := range row {
-				p.put(&cols[p.at[v.Column()]], v)
-			}
-		}
-		n += got
-		if p.wrong != nil {
-			return nil, p.wrong
-		}
-		if p.bounded && p.texts < 0 {
-			return nil, fault.New(fault.Invalid, "%s holds more text than there is memory for", p.name).Do("send the rows in several files")
-		}
-		if errors.Is(err, io.EOF) || err == nil && got == 0 {
-			break
-		}
-		if err != nil {
-			return nil, fault.Wrap(err, fault.Invalid, "%s cannot be read", p.name)
-		}
-	}
+func (p *parquetReader) next() (*Frame, error) {
+	n := int(min(p.left, int64(chunkRows(len(p.fields)))))
 	if n == 0 && p.gave {
 		return nil, io.EOF
 	}
+	cols, errs := make([]Column, len(p.fields)), make([]error, len(p.fields))
+	for i, f := range p.fields {
+		cols[i].Field = f
+	}
+	workers := workersFor()
+	if p.bounded || n < 1024 {
+		workers = 1
+	}
+	each(workers, len(p.columns), func(_, i int) {
+		if !p.bounded || p.texts >= 0 {
+			errs[i] = p.columns[i].fill(&cols[p.at[i]], n)
+			p.weigh(&cols[p.at[i]])
+		}
+	})()
+	if p.bounded && p.texts < 0 {
+		return nil, fault.New(fault.Invalid, "%s holds more text than there is memory for", p.name).Do("send the rows in several files")
+	}
+	if err := p.first(errs, cols); err != nil {
+		return nil, err
+	}
 	p.gave = true
 	p.row += n
-	for i := range cols {
-		if cols[i].Len() != n {
-			return nil, fault.New(fault.Invalid, "%s is damaged: column %q has %d values for %d rows", p.name, cols[i].Name, cols[i].Len(), n)
-		}
-	}
-	return New(cols...), nil
+	p.left -= int64(n)
+	return WithRows(n, cols...), nil
 }
 
-func (p *parquetReader) put(c *Column, v parquet.Value) {
-	if p.bounded && p.texts < 0 || p.wrong != nil {
-		return
+// weigh takes the texts of a column from what may be read.
+func (p *parquetReader) weigh(c *Column) {
+	if p.bounded {
+		for _, s := range c.Text {
+			p.texts -= int64(len(s))
+		}
 	}
-	l, null, ok := &p.leaves[v.Column()], v.IsNull(), true
-	switch c.Kind {
-	case Number:
-		x := nan
-		if !null {
-			x, ok = l.num(v)
+}
+
+// first is the error of the first row that has one.
+func (p *parquetReader) first(errs []error, cols []Column) error {
+	var at *wrongValue
+	column := 0
+	for i, err := range errs {
+		var wrong *wrongValue
+		switch {
+		case err == nil:
+		case !errors.As(err, &wrong):
+			return err
+		case at == nil || wrong.row < at.row:
+			at, column = wrong, i
 		}
-		c.Num = append(c.Num, x)
-	case Text:
-		s := ""
-		if null && c.Null == nil {
-			c.Null = make([]bool, len(c.Text))
-		}
-		if !null {
-			s, ok = l.text(v)
-		}
-		p.texts -= int64(len(s))
-		c.Text = append(c.Text, s)
-		if c.Null != nil {
-			c.Null = append(c.Null, null)
-		}
-	case Time:
-		t := int64(NoTime)
-		if !null {
-			t, ok = l.time(v)
-		}
-		c.Time = append(c.Time, t)
 	}
-	if !ok {
-		p.wrong = p.conflict(l, c, v)
+	if at == nil {
+		return nil
 	}
+	return p.conflict(&p.columns[column].leaf, &cols[p.at[column]], p.row+at.row+1, at.value)
 }
 
 // conflict says which value its kind does not have.
-func (p *parquetReader) conflict(l *leaf, c *Column, v parquet.Value) error {
-	row := p.row + c.Len()
+func (p *parquetReader) conflict(l *leaf, c *Column, row int, v parquet.Value) error {
 	switch {
 	case l.whole && l.kind == Number:
 		return fault.New(fault.Invalid, "%s: row %d: column %q: %s is beyond 2^53, where a number does not hold every digit", p.name, row, c.Name, l.plain(v)).

@@ -31,6 +31,8 @@ type leaf struct {
 	text func(parquet.Value) (string, bool)
 	time func(parquet.Value) (int64, bool)
 
+	direct bool // values lie in the file as they are in the column: DOUBLE, microseconds, text
+
 	whole bool                       // 64-bit whole numbers, some of which no float64 holds
 	plain func(parquet.Value) string // a Number as text, with all its digits
 }
@@ -53,6 +55,7 @@ func leafOf(name string, c *parquet.Column, means format.LogicalTypeValue) (leaf
 	case *format.DateType:
 		return l.times(func(v parquet.Value) (int64, bool) { return int64(v.Int32()) * dayMicros, true }), nil
 	case *format.TimestampType:
+		l.direct = unitOf(of.Unit) == time.Microsecond
 		return l.times(moments(of)), nil
 	case *format.TimeType:
 		l.num = ofDay(of, t.Kind())
@@ -113,8 +116,10 @@ func (l leaf) physical(t parquet.Type) (leaf, error) {
 	case parquet.Float:
 		l.num = func(v parquet.Value) (float64, bool) { return float64(v.Float()), true }
 	case parquet.Double:
+		l.direct = true
 		l.num = func(v parquet.Value) (float64, bool) { return v.Double(), true }
 	case parquet.ByteArray:
+		l.direct = true
 		return l.texts(func(v parquet.Value) (string, bool) {
 			b := v.ByteArray()
 			return string(b), utf8.Valid(b)
@@ -150,7 +155,7 @@ func (l leaf) unsigned(narrow bool) leaf {
 // numbers or times where each value is one, as in a CSV file.
 func (l leaf) as(kind Kind, how *dialect) (leaf, error) {
 	from := l
-	l.kind, l.num, l.text, l.time = kind, nil, nil, nil
+	l.kind, l.num, l.text, l.time, l.direct = kind, nil, nil, nil, false
 	p := parser{how: how}
 	switch {
 	case kind == from.kind:
