@@ -242,6 +242,9 @@ func (w *work) make(ctx context.Context, train Settings, steps pipeline.Spec, at
 	if err != nil {
 		return nil, err
 	}
+	if err := fits(train, x.Rows, x.Cols, max(1, len(w.classes))); err != nil {
+		return nil, err
+	}
 	if limit := train.Limits.Time.D(); limit > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeoutCause(ctx, limit,
@@ -262,6 +265,16 @@ func (w *work) make(ctx context.Context, train Settings, steps pipeline.Spec, at
 	return w.hold(model.Make(ctx, w.Blobs, w.Decoders, model.Parts{
 		Model: w.recipe.Model, Task: w.recipe.Task, Classes: w.classes, Pipeline: fitted, Estimator: file, Rows: rows, Profile: profile,
 	}))
+}
+
+// fits refuses a training that would need more memory than it may have.
+func fits(train Settings, rows, cols, outputs int) error {
+	limit, need := float64(train.Limits.Memory), learner.Need(train.With, train.Settings, rows, cols, outputs)
+	if limit == 0 || need <= limit {
+		return nil
+	}
+	return fault.New(fault.Refused, "%s needs about %.0f MB for %d rows of %d features, more than train.limits.memory (%s)",
+		train.With, need/1e6, rows, cols, train.Limits.Memory).Do("raise the limit, or train on fewer rows, on fewer features or with less depth")
 }
 
 // cause is why ctx ended, when it did and said so; err else.
@@ -291,6 +304,10 @@ func (w *work) makeFloor(ctx context.Context, at []int) (*model.Bundle, error) {
 		}
 		if steps, err = w.groupSteps(by); err != nil {
 			return nil, err
+		}
+		if b.With == "builtin/last" && len(steps.Steps) > 0 {
+			return nil, fault.New(fault.Invalid, "gate.baseline takes the column %q, which is a text, and builtin/last repeats a number", by[0]).
+				Do("name a column of numbers, or use builtin/constant with by: [%s]", by[0])
 		}
 	}
 	return w.make(ctx, train, steps, at, w.Workers, nil)
@@ -340,7 +357,7 @@ func columnNames(v any) ([]string, error) {
 func (w *work) evaluate(ctx context.Context) error {
 	w.progress("judging on held-out rows")
 	test := w.rows.Take(w.part.Test)
-	s := evaluation.Sample{Kind: w.recipe.Task.Kind, Classes: w.classes, Decide: w.recipe.Task.Decide, Scores: map[string][]float64{}}
+	s := evaluation.Sample{Kind: w.recipe.Task.Kind, Classes: w.classes, Decide: w.recipe.Task.Decide, Costs: w.recipe.Task.Cost, Scores: map[string][]float64{}}
 	for _, r := range w.part.Test {
 		s.Truth = append(s.Truth, w.labels[r])
 	}
@@ -378,7 +395,15 @@ func (w *work) evaluate(ctx context.Context) error {
 		return err
 	}
 	w.said = said{sample: s, keys: w.keys(test), values: w.values}
-	w.result.Verdict = w.recipe.Gate.Judge(gate.Input{Sample: s, Groups: groups, First: w.live == nil, Values: w.values, Rebuilt: w.rebuilt})
+	traffic, err := w.traffic()
+	if err != nil {
+		return err
+	}
+	mix, err := w.mix(test, s.Block, traffic, s.Seed())
+	if err != nil {
+		return err
+	}
+	w.result.Verdict = w.recipe.Gate.Judge(gate.Input{Sample: s, Groups: groups, First: w.live == nil, Values: w.values, Mix: mix, Rebuilt: w.rebuilt})
 	return nil
 }
 
@@ -398,6 +423,9 @@ func (w *work) measure(ctx context.Context, test *frame.Frame) error {
 	}
 	sort.Float64s(took)
 	w.values["latency_p99"] = took[min(n-1, n*99/100)]
+	if err := w.sizes(ctx, w.candidate); err != nil {
+		return err
+	}
 	if w.recipe.Task.Kind == dataset.Multiclass {
 		return nil
 	}
