@@ -28,6 +28,7 @@ var floors = [][]string{
 	{"model/formats", "model/mlmodel"},
 	{"training/executor", "training/learner"},
 	{"experiment/evaluation"},
+	{"experiment/modeltest"},
 	{"experiment/gate", "experiment/online", "monitoring"},
 	{"experiment/compare"},
 	{"serving", "serving/batch", "training"},

@@ -3,14 +3,17 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"flyball/experiment/gate"
+	"flyball/experiment/modeltest"
 	"flyball/fault"
 	"flyball/ident"
 	"flyball/job"
@@ -20,12 +23,13 @@ import (
 
 func gateCommand(e *env) *cobra.Command {
 	var wait time.Duration
+	var junit string
 	c := &cobra.Command{
 		Use: "gate MODEL[@VERSION]", Short: "What the gate says of a version (exit 3: kept out)", Args: cobra.ExactArgs(1),
 		Long: "What the gate said of a version, with each rule and what it found. A version that a client registered is judged now: on\n" +
 			"the newest data of the model file, against the live version and the baseline. Say what it was trained on by its tag\n" +
 			"flyball.seen_until; without it, the rows may be known to it, and the verdict says so.",
-		Example: "  flyball gate hotel-cancel@7\n  flyball gate hotel-cancel -o json\n  flyball gate hotel-cancel@8 --wait 20m",
+		Example: "  flyball gate hotel-cancel@7\n  flyball gate hotel-cancel -o json\n  flyball gate hotel-cancel@8 --wait 20m\n  flyball gate hotel-cancel@8 --junit tests.xml",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v, err := e.version(cmd.Context(), args[0])
 			if err != nil {
@@ -38,6 +42,9 @@ func gateCommand(e *env) *cobra.Command {
 			if err := e.showVerdict(verdict); err != nil {
 				return err
 			}
+			if err := writeJUnit(junit, v.Ref.String(), verdict); err != nil {
+				return err
+			}
 			if !verdict.Pass {
 				return errNo
 			}
@@ -45,7 +52,21 @@ func gateCommand(e *env) *cobra.Command {
 		},
 	}
 	c.Flags().DurationVar(&wait, "wait", 10*time.Minute, "wait for the verdict this long")
+	c.Flags().StringVar(&junit, "junit", "", "write what gate.tests found to this file, as a JUnit report")
 	return c
+}
+
+// writeJUnit writes the tests of a verdict to a file; an empty path is none.
+func writeJUnit(path, version string, v gate.Verdict) error {
+	if path == "" {
+		return nil
+	}
+	var b bytes.Buffer
+	if err := modeltest.WriteJUnit(&b, version, v.Tests); err != nil {
+		return err
+	}
+	err := os.WriteFile(path, b.Bytes(), 0o644) //nolint:gosec // a report for others to read
+	return fault.Wrap(err, fault.Invalid, "the report cannot be written")
 }
 
 // version is the version of a reference such as hotel-cancel@7.

@@ -63,7 +63,7 @@ func initCommand(e *env) *cobra.Command {
 }
 
 func trainCommand(e *env) *cobra.Command {
-	var at, out string
+	var at, out, junit string
 	var wait time.Duration
 	c := &cobra.Command{
 		Use: "train FILE|MODEL", Short: "Train and judge: a file on this machine alone, a model on the server",
@@ -73,18 +73,19 @@ func trainCommand(e *env) *cobra.Command {
 			if _, err := os.Stat(args[0]); err != nil && !strings.ContainsAny(args[0], "./") {
 				return e.change(cmd.Context(), args[0], "retrain", "", wait)
 			}
-			return e.trainFile(cmd.Context(), args[0], at, out)
+			return e.trainFile(cmd.Context(), args[0], at, out, junit)
 		},
 	}
 	c.Flags().StringVar(&at, "now", "", "train as at this time (a file; default now)")
 	c.Flags().StringVar(&out, "out", "flyball-out", "folder for the bundle (a file)")
+	c.Flags().StringVar(&junit, "junit", "", "write what gate.tests found to this file, as a JUnit report (a file)")
 	c.Flags().DurationVar(&wait, "wait", 0, "wait for the verdict this long (a model)")
 	return c
 }
 
 // trainFile trains a model file without any server: the first version, judged
 // against the baseline.
-func (e *env) trainFile(ctx context.Context, path, at, out string) error {
+func (e *env) trainFile(ctx context.Context, path, at, out, junit string) error {
 	m, err := readModel(path)
 	if err != nil {
 		return err
@@ -138,6 +139,9 @@ func (e *env) trainFile(ctx context.Context, path, at, out string) error {
 	if err != nil {
 		return err
 	}
+	if err := writeJUnit(junit, m.Name, res.Verdict); err != nil {
+		return err
+	}
 	return e.showTraining(m.Name, out, res)
 }
 
@@ -175,13 +179,7 @@ func (e *env) showTraining(name, out string, res training.Result) error {
 func (e *env) showVerdict(v gate.Verdict) error {
 	t := table{head: []string{"verdict", "rule", "found"}}
 	for _, r := range v.Reasons {
-		word := string(r.Decision)
-		if r.NotJudged {
-			word = "not judged"
-		} else if !r.Required {
-			word += " (reported)"
-		}
-		t.add(word, r.Rule, r.Text)
+		t.add(r.Word(), r.Rule, r.Text)
 	}
 	if e.format == "table" || e.format == "wide" {
 		fmt.Fprintln(e.out, v.Summary)

@@ -86,6 +86,9 @@ func (c *checker) gate() {
 	}
 	c.slices("gate.slices", g.Slices)
 	c.fairness(g.Fairness)
+	for i, t := range g.Tests {
+		c.test(fmt.Sprintf("gate.tests[%d]", i), t)
+	}
 	c.word("gate.reproduce", "gate.reproduce", g.Reproduce)
 }
 

@@ -9,13 +9,13 @@ import (
 	"flyball/spec"
 )
 
-func check(t *testing.T, file string, p *spec.Pipeline) (wrong, warnings []string) {
+func check(t *testing.T, file string) (wrong, warnings []string) {
 	t.Helper()
 	f, err := spec.Parse("m.yaml", []byte(file))
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, file)
 	}
-	for _, problem := range spec.Check(f.Model.WithDefaults(), p) {
+	for _, problem := range spec.Check(f.Model.WithDefaults(), nil) {
 		if problem.Warning {
 			warnings = append(warnings, problem.Text)
 		} else {
@@ -54,7 +54,7 @@ duties:
 `
 
 func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
-	if wrong, warnings := check(t, whole, nil); len(wrong)+len(warnings) > 0 {
+	if wrong, warnings := check(t, whole); len(wrong)+len(warnings) > 0 {
 		t.Fatalf("the file without problems has %v, %v", wrong, warnings)
 	}
 	swap := func(pairs ...string) string { return strings.NewReplacer(pairs...).Replace(whole) }
@@ -187,7 +187,7 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 		},
 		{"a trigger twice", whole + "retrain: {when: [drift, drift]}\n", "retrain.when[1]: drift stands twice"},
 	} {
-		wrong, _ := check(t, c.file, nil)
+		wrong, _ := check(t, c.file)
 		if len(wrong) != 1 || wrong[0] != c.want {
 			t.Errorf("%s:\ngot  %q\nwant %q", c.name, wrong, c.want)
 		}
@@ -218,7 +218,7 @@ func TestWhatIsAllowedButOddIsAWarning(t *testing.T) {
 		{"a last value that requests may lack", strings.Replace(whole, "binary", "regression", 1) + "gate: {baseline: {with: builtin/last, column: c}, metrics: [{name: mae, require: superior}]}\n", "gate.baseline: c is no input; a request without it gets the mean"},
 		{"a baseline by a column that requests may lack", whole + "gate: {baseline: {by: [c]}}\n", "gate.baseline: c is no input; a request without it gets no answer from the baseline"},
 	} {
-		wrong, warnings := check(t, c.file, nil)
+		wrong, warnings := check(t, c.file)
 		if len(wrong) != 0 || len(warnings) != 1 || warnings[0] != c.want {
 			t.Errorf("%s:\ngot  %q and %q\nwant %q", c.name, wrong, warnings, c.want)
 		}

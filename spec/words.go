@@ -45,6 +45,12 @@ func wordsAt(rule string) ([]string, bool) {
 		return []string{"required"}, true
 	case "gate.fairness.metric":
 		return []string{"selection_gap", "tpr_gap", "fpr_gap", "mae_gap", "bias_gap"}, true
+	case "gate.tests.direction.must":
+		return []string{"not_lower", "not_raise"}, true
+	case "gate.tests.expectation.metric":
+		return scores(), true
+	case "gate.tests.severity":
+		return []string{"stop", "warn"}, true
 	case "release.require":
 		return []string{"harm_only", "pass"}, true
 	case "release.back_if.loss":
@@ -102,8 +108,6 @@ func laterKey(rule string) (reason string, ok bool) {
 	switch rule {
 	case "predict.truth.train_at":
 		return "truth.train_at does not work" + not + "; only mature rows train", true
-	case "gate.tests":
-		return "gate.tests does not work" + not, true
 	}
 	return "", false
 }

@@ -39,7 +39,10 @@ func (w *work) final(ctx context.Context) error {
 		return err
 	}
 	w.result.Bundle, w.result.Floor = b.Digest, floor.Digest
-	return w.shift(ctx, b)
+	if err := w.shift(ctx, b); err != nil {
+		return err
+	}
+	return w.testAgain(ctx, b)
 }
 
 // profile is the reference that monitoring compares with: the rows trained on, and

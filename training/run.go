@@ -18,6 +18,7 @@ import (
 	"flyball/data/pipeline"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
+	"flyball/experiment/modeltest"
 	"flyball/fault"
 	"flyball/model"
 	"flyball/serving/prediction"
@@ -395,6 +396,7 @@ func (w *work) evaluate(ctx context.Context) error {
 		return err
 	}
 	w.said = said{sample: s, keys: w.keys(test), values: w.values}
+<<<<<<< ours
 	traffic, err := w.traffic()
 	if err != nil {
 		return err
@@ -404,6 +406,15 @@ func (w *work) evaluate(ctx context.Context) error {
 		return err
 	}
 	w.result.Verdict = w.recipe.Gate.Judge(gate.Input{Sample: s, Groups: groups, First: w.live == nil, Values: w.values, Mix: mix, Rebuilt: w.rebuilt})
+=======
+	tests, err := modeltest.Run(ctx, w.recipe.Gate.Tests, modeltest.Subject{Model: w.candidate, Rows: test, Sample: s})
+	if err != nil {
+		return err
+	}
+	w.result.Verdict = w.recipe.Gate.Judge(gate.Input{
+		Sample: s, Groups: groups, First: w.live == nil, Values: w.values, Tests: tests, Rebuilt: w.rebuilt,
+	})
+>>>>>>> theirs
 	return nil
 }
 

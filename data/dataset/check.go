@@ -240,23 +240,53 @@ func rowEnv(f *frame.Frame, i int, env map[string]any) {
 	}
 }
 
-func (c Check) row(f *frame.Frame) (finding, error) {
-	program, err := compileRow(c.Row, f.Fields())
-	if err != nil {
-		return finding{}, err
+// Where is the rows for which a row expression holds, in order; for an empty expression
+// all of them. The error is an Invalid fault.
+func Where(f *frame.Frame, expression string) ([]int, error) {
+	at := make([]int, 0, f.Rows())
+	if expression == "" {
+		for i := range f.Rows() {
+			at = append(at, i)
+		}
+		return at, nil
 	}
-	var bad []int
+	_, err := eachRow(f, expression, func(i int, holds bool) {
+		if holds {
+			at = append(at, i)
+		}
+	})
+	return at, err
+}
+
+// eachRow tells of each row whether the expression holds.
+func eachRow(f *frame.Frame, expression string, tell func(i int, holds bool)) (*vm.Program, error) {
+	program, err := compileRow(expression, f.Fields())
+	if err != nil {
+		return nil, err
+	}
 	env := make(map[string]any, len(f.Columns()))
 	var m vm.VM
 	for i := range f.Rows() {
 		rowEnv(f, i, env)
 		got, err := m.Run(program, env)
 		if err != nil {
-			return finding{}, fault.Wrap(err, fault.Invalid, "row %d: the expression %q fails", i+1, c.Row)
+			return nil, fault.Wrap(err, fault.Invalid, "row %d: the expression %q fails", i+1, expression)
 		}
-		if ok, _ := got.(bool); !ok {
+		holds, _ := got.(bool)
+		tell(i, holds)
+	}
+	return program, nil
+}
+
+func (c Check) row(f *frame.Frame) (finding, error) {
+	var bad []int
+	program, err := eachRow(f, c.Row, func(i int, holds bool) {
+		if !holds {
 			bad = append(bad, i)
 		}
+	})
+	if err != nil {
+		return finding{}, err
 	}
 	may := unit.Share(0)
 	if c.Share != nil {

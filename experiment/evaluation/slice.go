@@ -30,13 +30,14 @@ func Slices(s Sample) []Part {
 			rows[v] = append(rows[v], i)
 		}
 		for _, v := range order {
-			parts = append(parts, Part{Name: c.Name + "=" + v, Sample: s.take(rows[v])})
+			parts = append(parts, Part{Name: c.Name + "=" + v, Sample: s.Take(rows[v])})
 		}
 	}
 	return parts
 }
 
-func (s Sample) take(rows []int) Sample {
+// Take is the sample of these rows, in this order, with no slices of its own.
+func (s Sample) Take(rows []int) Sample {
 	n := len(s.Truth)
 	out := Sample{Kind: s.Kind, Classes: s.Classes, Decide: s.Decide, Costs: s.Costs, Scores: map[string][]float64{}}
 	for _, r := range rows {

@@ -5,6 +5,7 @@ package gate
 import (
 	"slices"
 
+	"flyball/experiment/modeltest"
 	"flyball/stat"
 )
 
@@ -27,6 +28,10 @@ func (p Policy) Judge(in Input) Verdict {
 	}
 	if len(p.Slices) > 0 {
 		j.add(j.slices()...)
+	}
+	j.verdict.Tests = in.Tests
+	for _, t := range in.Tests {
+		j.add(tested(t))
 	}
 	return j.decide()
 }
@@ -118,4 +123,33 @@ func reproduced(rebuilt *bool) finding {
 		}
 	}
 	return finding{Reason: r}
+}
+
+// tested is what a test of the model says of it.
+func tested(t modeltest.Result) finding {
+	r := Reason{Rule: testRule + t.Name, Required: t.Required, Decision: NonInferior, Text: t.Text, NotJudged: !t.Judged}
+	switch {
+	case !t.Judged:
+		r.Decision = Inconclusive
+	case !t.Passed:
+		r.Decision = Harm
+	}
+	return finding{Reason: r, short: func(room int) string { return fit(room, t.Name+": "+t.Text, t.Name) }}
+}
+
+// Refit takes in what the tests say of the recipe fitted again on all mature rows, which
+// is what would go live: one that fails there keeps it out.
+func (v *Verdict) Refit(tests []modeltest.Result) {
+	for _, t := range tests {
+		if t.Passed || !t.Required {
+			continue
+		}
+		f := tested(t)
+		f.Rule = "refit, " + f.Rule
+		v.Reasons = append(v.Reasons, f.Reason)
+		if v.Pass {
+			v.Summary = "kept out: " + cut(fit(longest-len("kept out: "), "after the refit, "+t.Name+": "+t.Text, "after the refit, "+t.Name), longest-len("kept out: "))
+		}
+		v.Pass, v.Decision = false, f.Decision
+	}
 }

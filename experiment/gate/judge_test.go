@@ -12,6 +12,7 @@ import (
 
 	"flyball/data/dataset"
 	"flyball/experiment/evaluation"
+	"flyball/experiment/modeltest"
 )
 
 // bikes is the policy of the example bike-demand.
@@ -351,5 +352,44 @@ func TestHotelCancelIsJudgedByItsPolicy(t *testing.T) {
 			}
 			c.check(t, hotel(c.fair), only)
 		})
+	}
+}
+
+func TestATestOfTheModelThatFailsKeepsItOut(t *testing.T) {
+	p := bikes()
+	p.Reproduce = ""
+	in := Input{Sample: hires(60, 0, map[string]float64{"candidate": 30, "live": 36, "baseline": 60})}
+	passed := modeltest.Result{Name: "warmth", Kind: "direction", Required: true, Passed: true, Judged: true, Text: "temp +0.1 never lowers the score, on 300 rows"}
+	hint := modeltest.Result{Name: "a hint", Kind: "invariance", Judged: true, Text: "in 2 of 300 rows"}
+	failed := modeltest.Result{Name: "rain", Kind: "direction", Required: true, Judged: true, Text: "in 7 of 300 rows; the first: weathersit from 1 to 3 raises the score by 12.0"}
+	few := modeltest.Result{Name: "snow", Kind: "expectation", Required: true, Text: "not judged: 2 rows, 30 needed"}
+
+	in.Tests = []modeltest.Result{passed, hint}
+	if v := p.Judge(in); !v.Pass || v.Decision != Superior || len(v.Tests) != 2 {
+		t.Errorf("a warning alone keeps nothing out: %+v", v)
+	}
+	in.Tests = []modeltest.Result{passed, failed}
+	if v := p.Judge(in); v.Pass || v.Decision != Harm || v.Summary != "kept out: rain: in 7 of 300 rows; the first: weathersit…" && v.Summary != "kept out: rain" {
+		t.Errorf("%+v", v.Summary)
+	}
+	in.Tests = []modeltest.Result{few}
+	if v := p.Judge(in); v.Pass || v.Decision != Inconclusive {
+		t.Errorf("what is not judged has not passed: %+v", v)
+	}
+	v := p.Judge(Input{Sample: in.Sample})
+	v.Refit([]modeltest.Result{passed, hint})
+	if !v.Pass {
+		t.Error("a refit that says the same is let through")
+	}
+	v.Refit([]modeltest.Result{failed, few})
+	if last := v.Reasons[len(v.Reasons)-1]; v.Pass || !strings.HasPrefix(v.Summary, "kept out: after the refit, rain") || last.Rule != "refit, test: snow" {
+		t.Errorf("%q, %+v", v.Summary, last)
+	}
+	for want, r := range map[string]Reason{
+		"passed": tested(passed).Reason, "failed (reported)": tested(hint).Reason, "failed": tested(failed).Reason, "not judged": tested(few).Reason,
+	} {
+		if r.Word() != want {
+			t.Errorf("%s: %q", r.Rule, r.Word())
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 
 	"flyball/data/dataset"
+	"flyball/experiment/modeltest"
 	"flyball/fault"
 	"flyball/unit"
 )
@@ -13,12 +14,13 @@ import (
 // Policy is what must hold before a candidate may replace the live version: the
 // `gate` section of a model file. All of it must hold.
 type Policy struct {
-	Baseline  Baseline        `json:"baseline,omitzero"`   //
-	Metrics   []Rule          `json:"metrics,omitempty"`   //
-	Slices    []dataset.Slice `json:"slices,omitempty"`    // searched for harm, Holm over all
-	Fairness  *Fairness       `json:"fairness,omitempty"`  //
-	Reproduce string          `json:"reproduce,omitempty"` // required or empty
-	Refit     *Refit          `json:"refit,omitempty"`     //
+	Baseline  Baseline         `json:"baseline,omitzero"`   //
+	Metrics   []Rule           `json:"metrics,omitempty"`   //
+	Slices    []dataset.Slice  `json:"slices,omitempty"`    // searched for harm, Holm over all
+	Fairness  *Fairness        `json:"fairness,omitempty"`  //
+	Tests     []modeltest.Test `json:"tests,omitempty"`     // claims about the model itself
+	Reproduce string           `json:"reproduce,omitempty"` // required or empty
+	Refit     *Refit           `json:"refit,omitempty"`     //
 }
 
 // Baseline is the floor model: what every version must beat, whatever is live.

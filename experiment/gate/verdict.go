@@ -5,7 +5,12 @@
 // judges what package evaluation measured; it moves nothing (package release).
 package gate
 
-import "flyball/experiment/evaluation"
+import (
+	"strings"
+
+	"flyball/experiment/evaluation"
+	"flyball/experiment/modeltest"
+)
 
 // Decision is the gate's answer, or that of one of its rules.
 type Decision string
@@ -31,6 +36,27 @@ type Reason struct {
 	NotJudged bool     `json:"not_judged,omitempty"` // too few rows to say anything
 }
 
+// Word is the decision for a table: passed or failed for a test of the model, and whether
+// it was judged and decides.
+func (r Reason) Word() string {
+	word := string(r.Decision)
+	switch {
+	case r.NotJudged:
+		return "not judged"
+	case strings.Contains(r.Rule, testRule) && r.Decision == Harm:
+		word = "failed"
+	case strings.Contains(r.Rule, testRule):
+		word = "passed"
+	}
+	if !r.Required {
+		word += " (reported)"
+	}
+	return word
+}
+
+// testRule stands before the name of a test of the model.
+const testRule = "test: "
+
 // Verdict is the gate's answer with all it rests on.
 type Verdict struct {
 	Decision    Decision                `json:"decision"`
@@ -41,6 +67,7 @@ type Verdict struct {
 	Differences []evaluation.Difference `json:"differences"`
 	Rows        int                     `json:"rows"`
 	Blocks      int                     `json:"blocks"`
+	Tests       []modeltest.Result      `json:"tests,omitempty"` // of Policy.Tests, in their order
 }
 
 // Input is what the gate judges.
@@ -49,5 +76,6 @@ type Input struct {
 	Groups  []string           // which of Sample.Slices are groups, for Policy.Fairness
 	First   bool               // no version is live yet: rules against live do not apply
 	Values  map[string]float64 // measured apart from the rows: latency_p99 (seconds), mean_score_traffic, base_rate_mature
+	Tests   []modeltest.Result // of Policy.Tests
 	Rebuilt *bool              // whether the candidate, made twice, came out the same; nil: not tried
 }
