@@ -133,7 +133,9 @@ func applyCommand(e *env) *cobra.Command {
 			if err := m.upload(cmd.Context(), e, !dry); err != nil {
 				return err
 			}
+			done := e.waiting("the server reads the data")
 			got, err := e.client().Apply(cmd.Context(), m.request(dry))
+			done()
 			if err != nil {
 				return err
 			}

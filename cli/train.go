@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -151,6 +152,31 @@ func (e *env) progress() func(string) {
 		return func(string) {}
 	}
 	return func(text string) { fmt.Fprintf(e.err, "\r\x1b[K%s", text) }
+}
+
+// waiting tells that something takes long, from the second second on: on a terminal with
+// its time, else once. It is over when done is called.
+func (e *env) waiting(what string) (done func()) {
+	tell, began, stop := e.progress(), time.Now(), make(chan struct{})
+	var told sync.WaitGroup
+	told.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for n := 1; ; n++ {
+			select {
+			case <-stop:
+				tell("")
+				return
+			case <-tick.C:
+			}
+			if n > 1 && e.terminal {
+				tell(fmt.Sprintf("%s, for %s", what, time.Since(began).Round(time.Second)))
+			} else if n == 2 {
+				e.say("%s", what)
+			}
+		}
+	})
+	return func() { close(stop); told.Wait() }
 }
 
 func (e *env) showTraining(name, out string, res training.Result) error {

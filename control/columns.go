@@ -49,31 +49,13 @@ func (s *Service) pin(ctx context.Context, r training.Recipe, rm registry.Model,
 		return nil, nil, err
 	}
 	columns, warnings, err := columnsOf(ctx, set, r, old, repin)
-	if err == nil {
-		err = readable(ctx, set, columns)
-	}
 	return columns, warnings, errors.Join(err, set.Close())
 }
 
-// readable reads all rows as the columns say, so that a value that is not of its column's
-// kind is told now, with its place, and not by the next training.
-func readable(ctx context.Context, set *source.Set, columns []frame.Field) error {
-	rows, err := set.Read(ctx, columns, func(string) {})
-	for err == nil {
-		_, err = rows.Next()
-	}
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
-}
-
-// reads are the columns of a source, over all its rows. Package data/source gives them.
-type reads interface {
-	Columns(ctx context.Context, given map[string]frame.Kind) ([]frame.Field, error)
-}
-
-func columnsOf(ctx context.Context, set reads, r training.Recipe, old registry.Model, repin bool) (_ []frame.Field, warnings []string, err error) {
+// columnsOf are the columns of a source from now on, when all its rows can be read as they
+// say: a value that is not of its column's kind is told now, with its place, and not by the
+// next training.
+func columnsOf(ctx context.Context, set *source.Set, r training.Recipe, old registry.Model, repin bool) (_ []frame.Field, warnings []string, err error) {
 	pinned := old.Columns
 	if repin || !sameSource(old, r.Data) {
 		pinned = nil
@@ -83,7 +65,7 @@ func columnsOf(ctx context.Context, set reads, r training.Recipe, old registry.M
 		given[c.Name] = c.Kind
 	}
 	maps.Copy(given, r.Kinds())
-	have, err := set.Columns(ctx, given)
+	have, err := look(ctx, set, given)
 	if err != nil || pinned == nil {
 		return have, nil, err
 	}
@@ -99,6 +81,37 @@ func columnsOf(ctx context.Context, set reads, r training.Recipe, old registry.M
 		}
 	}
 	return have, warnings, nil
+}
+
+// look is the columns of a source, of which each can be read as its kind. The source is
+// read once where what its columns hold is what is given, and twice at most: where they
+// hold something else, the second time says where that stands. Of Parquet files and
+// queries the first look is at their description alone.
+func look(ctx context.Context, set *source.Set, given map[string]frame.Kind) ([]frame.Field, error) {
+	have, err := set.Columns(ctx, nil)
+	sure := err == nil
+	if err != nil && len(given) > 0 { // its own kinds cannot be told, and need not be
+		have, err = set.Columns(ctx, given)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range have {
+		if kind, ok := given[c.Name]; ok && kind != c.Kind {
+			have[i].Kind, sure = kind, false
+		}
+	}
+	if sure && !slices.ContainsFunc(set.Parts, func(p source.Part) bool { return !p.All }) {
+		return have, nil
+	}
+	rows, err := set.Read(ctx, have, nil)
+	for err == nil {
+		_, err = rows.Next()
+	}
+	if errors.Is(err, io.EOF) {
+		return have, nil
+	}
+	return nil, err
 }
 
 // sameSource reports whether a model file that was applied named the same source.

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"flyball/blob"
@@ -56,16 +57,18 @@ func blobFile(ctx context.Context, blobs blob.Store, name string, d blob.Digest)
 	if !ok {
 		return out
 	}
+	var right atomic.Bool // Open sees that the bytes are right, as OpenAt does not: once is enough
 	out.At = func() (io.ReaderAt, int64, io.Closer, error) {
-		in, err := blobs.Open(ctx, d) // which sees that the bytes are right, as OpenAt does not
-		if err != nil {
-			return nil, 0, nil, err
-		}
-		if _, err := io.Copy(io.Discard, in); err != nil {
-			return nil, 0, nil, errors.Join(err, in.Close())
-		}
-		if err := in.Close(); err != nil {
-			return nil, 0, nil, err
+		if !right.Load() {
+			in, err := blobs.Open(ctx, d)
+			if err != nil {
+				return nil, 0, nil, err
+			}
+			_, err = io.Copy(io.Discard, in)
+			if err = errors.Join(err, in.Close()); err != nil {
+				return nil, 0, nil, err
+			}
+			right.Store(true)
 		}
 		f, size, err := at.OpenAt(ctx, d)
 		if err != nil {

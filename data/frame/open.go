@@ -154,6 +154,10 @@ func Inspect(src Source, opts CSVOptions) ([]Seen, error) {
 	return out, nil
 }
 
+// InspectsAll reports whether Inspect looks at all values of a file of this name, so that
+// each column can be read as the kind that it gives.
+func InspectsAll(name string) bool { return !parquetName(name) }
+
 // Check sees that the options can be: an Invalid fault says which cannot. It looks at no file.
 func (o CSVOptions) Check() error {
 	f := csvFile{opts: o}

@@ -27,6 +27,7 @@ type Part struct {
 	Keys    []Key  // what its folders are called
 	Inspect func(ctx context.Context, kinds map[string]frame.Kind) ([]frame.Seen, error)
 	Open    func(ctx context.Context, kinds map[string]frame.Kind) (frame.Reader, error)
+	All     bool // Inspect looks at all values of the columns whose kinds are not given
 }
 
 // File is a part that is a file.
@@ -37,7 +38,7 @@ func File(name string, file frame.Source, opts frame.CSVOptions) Part {
 		return out
 	}
 	return Part{
-		Name: name, Keys: keysOf(name),
+		Name: name, Keys: keysOf(name), All: frame.InspectsAll(file.Name),
 		Inspect: func(_ context.Context, kinds map[string]frame.Kind) ([]frame.Seen, error) {
 			return frame.Inspect(file, with(kinds))
 		},
