@@ -5,6 +5,7 @@ package training
 import (
 	"bytes"
 	"context"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -54,7 +55,7 @@ func (w *work) interpreter(ctx context.Context, requirements string, j *executor
 
 // required makes the environment of a requirements file, which came with the model file.
 func (w *work) required(ctx context.Context, name string) (string, error) {
-	file, ok := w.request.Code[name]
+	file, ok := w.request.Code[path.Clean(name)]
 	if !ok {
 		return "", fault.New(fault.Invalid, "train.environment names %s, which did not come with the model file", name)
 	}

@@ -125,7 +125,7 @@ func TestACommandRunsInTheEnvironmentOfItsRequirementsWhichIsMadeOnce(t *testing
 			{[]string{"sh", "train.sh"}, []string{"sh", "train.sh"}},
 		} {
 			j := executor.Job{Command: c.command}
-			if err := w.interpreter(t.Context(), "requirements.txt", &j); err != nil {
+			if err := w.interpreter(t.Context(), "./requirements.txt", &j); err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(j.Command, c.want) || !slices.Equal(j.Path, []string{"/made/3.12/bin"}) {
