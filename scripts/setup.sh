@@ -49,16 +49,17 @@ environment() { # name list modules...
 	fi
 	.cache/uv/bin/uv venv -q --clear --python "$(command -v python3)" ".cache/$1" >&2
 	.cache/uv/bin/uv pip install -q --python ".cache/$1/bin/python" --no-deps -r "scripts/$2" >&2
-	".cache/$1/bin/python" -W ignore -c 'import importlib, sys; [importlib.import_module(m) for m in sys.argv[1:]]' "${@:3}" >&2
+	HOME="$PWD/.cache/$1" MPLBACKEND=Agg MLFLOW_DISABLE_TELEMETRY=true \
+		".cache/$1/bin/python" -W ignore -c 'import importlib, sys; [importlib.import_module(m) for m in sys.argv[1:]]' "${@:3}" >&2
 	echo "$sum" >".cache/$1/flyball.sum"
 }
 
 if python3 -c 'import ensurepip, venv' 2>/dev/null; then
 	sklearn=(sklearn.{calibration,compose,datasets,ensemble,impute,linear_model,naive_bayes,neighbors,neural_network,pipeline,svm,tree})
-	mlflow=(mlflow mlflow.{cli,lightgbm,pyfunc.scoring_server,sklearn,xgboost} fastapi uvicorn "${sklearn[@]}")
+	mlflow=(mlflow mlflow.{cli,lightgbm,pyfunc.scoring_server,sklearn,xgboost} fastapi matplotlib.pyplot uvicorn "${sklearn[@]}")
 	environment venv requirements.txt xgboost scipy.stats "${sklearn[@]}"
 	environment mlflow2 requirements/mlflow2.txt "${mlflow[@]}"
-	environment mlflow3 requirements/mlflow3.txt "${mlflow[@]}"
+	environment mlflow3 requirements/mlflow3.txt "${mlflow[@]}" mlflow.{server,store.tracking.sqlalchemy_store}
 	environment onnx requirements/onnx.txt onnx.reference onnxruntime onnxmltools skl2onnx "${sklearn[@]}"
 	environment data requirements/data.txt duckdb pandas pyarrow.parquet
 	environment oip requirements/oip.txt # each client is started once
