@@ -12,6 +12,7 @@ import (
 	"flyball/fault"
 	"flyball/model"
 	"flyball/model/xgboost"
+	"flyball/stat"
 )
 
 // gbdt is builtin/gbdt: second-order boosting of trees of a given depth on histograms
@@ -239,19 +240,30 @@ func (b *booster) gradients(out int, probs []float64) {
 	n, k := b.data.X.Rows, b.data.outputs()
 	m := b.margins[out*n : (out+1)*n]
 	b.pieces(func(from, to int) {
-		for i := from; i < to; i++ {
-			y, w := b.data.Y[i], b.weights[i]
-			var g, h float64
-			if k > 1 {
-				p, hit := probs[i*k+out], 0.0
-				if int(y) == out {
+		grad, m, y, w := b.grad[from:to], m[from:to], b.data.Y[from:to], b.weights[from:to]
+		switch {
+		case k > 1:
+			for i := range grad {
+				p, hit := probs[(from+i)*k+out], 0.0
+				if int(y[i]) == out {
 					hit = 1
 				}
-				g, h = p-hit, max(2*p*(1-p), leastHessian)
-			} else {
-				g, h = b.loss.slope(float64(m[i]), y, b.level)
+				grad[i] = gradient{float32(w[i] * (p - hit)), float32(w[i] * max(2*p*(1-p), leastHessian))}
 			}
-			b.grad[i] = gradient{float32(w * g), float32(w * h)}
+		case b.loss == logistic: // asked once, and not of each row
+			for i := range grad {
+				p := stat.Logistic(float64(m[i]))
+				h := p * (1 - p)
+				if h < leastHessian {
+					h = leastHessian
+				}
+				grad[i] = gradient{float32(w[i] * (p - y[i])), float32(w[i] * h)}
+			}
+		default:
+			for i := range grad {
+				g, h := b.loss.slope(float64(m[i]), y[i], b.level)
+				grad[i] = gradient{float32(w[i] * g), float32(w[i] * h)}
+			}
 		}
 	})
 }

@@ -33,22 +33,22 @@ func (u units) of(c cell) sums { return sums{float64(c.g) * u.g, float64(c.h) * 
 // pack writes the gradients as words.
 func (b *booster) pack() {
 	const pieces = 16
-	var tops [pieces][2]float32
+	var tops [pieces][2]uint32 // the bits of what is largest, which rise with the number
 	piece := func(i int) (from, to int) { return i * len(b.grad) / pieces, (i + 1) * len(b.grad) / pieces }
 	parallel(b.workers, pieces, func(i int) {
 		from, to := piece(i)
-		var g, h float32
+		var g, h uint32
 		for _, e := range b.grad[from:to] {
-			g, h = max(g, e.g, -e.g), max(h, e.h)
+			g, h = max(g, math.Float32bits(e.g)&^(1<<31)), max(h, math.Float32bits(e.h))
 		}
-		tops[i] = [2]float32{g, h}
+		tops[i] = [2]uint32{g, h}
 	})
-	var g, h float32
+	var g, h uint32
 	for _, t := range tops {
 		g, h = max(g, t[0]), max(h, t[1])
 	}
 	room := 30 - bits.Len(uint(min(len(b.grad), longest)-1))
-	b.unit = units{unitOf(float64(g), room), unitOf(float64(h), room)}
+	b.unit = units{unitOf(float64(math.Float32frombits(g)), room), unitOf(float64(math.Float32frombits(h)), room)}
 	byG, byH := 1/b.unit.g, 1/b.unit.h
 	parallel(b.workers, pieces, func(i int) {
 		from, to := piece(i)
