@@ -227,7 +227,22 @@ func (w *work) named(m mlmodel.Model, names []string) error {
 			return fault.New(fault.Refused, "feature %d of the model is %q, and that of the pipeline %q", i+1, name, names[i]).Do(how)
 		}
 	}
+	if len(own) == 0 && (m.Behind || m.File.Name == lightgbm.File || m.File.Name == onnx.File) {
+		w.note("the model names no features; it is given those of the pipeline by their places: %s", strings.Join(names, ", "))
+	}
 	return nil
+}
+
+// note adds a line to the log of the command's last run.
+func (w *work) note(format string, args ...any) {
+	if len(w.fits) == 0 {
+		return
+	}
+	f := &w.fits[len(w.fits)-1]
+	if n := len(f.log); n > 0 && f.log[n-1] != '\n' {
+		f.log = append(f.log, '\n')
+	}
+	f.log = fmt.Appendf(f.log, "flyball: "+format+"\n", args...)
 }
 
 // ownNames are the names in a model's own file, in the order in which it takes its

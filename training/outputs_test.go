@@ -23,3 +23,22 @@ func TestAModelThatNamesOtherFeaturesIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestTheLogTellsOfFeaturesThatAreKnownByTheirPlaces(t *testing.T) {
+	for said, want := range map[string]string{
+		"b a":               "done",
+		"Column_0 Column_1": "done\nflyball: the model names no features; it is given those of the pipeline by their places: b, a\n",
+	} {
+		w := &work{fits: []fit{{log: []byte("earlier")}, {log: []byte("done")}}}
+		m := mlmodel.Model{
+			File:   model.File{Name: lightgbm.File, Bytes: []byte("tree\nversion=v4\nfeature_names=" + said + "\n")},
+			Inputs: []frame.Field{{Name: "x", Kind: frame.Number}, {Name: "y", Kind: frame.Number}},
+		}
+		if err := w.named(m, []string{"b", "a"}); err != nil || string(w.fits[1].log) != want || string(w.fits[0].log) != "earlier" {
+			t.Errorf("%s: got %q, %v", said, w.fits[1].log, err)
+		}
+	}
+	if err := (&work{}).named(mlmodel.Model{Behind: true, File: model.File{Name: lightgbm.File}, Inputs: []frame.Field{{Name: "x"}}}, []string{"b", "a"}); !fault.Is(err, fault.Refused) {
+		t.Errorf("one feature of two: got %v", err)
+	}
+}
