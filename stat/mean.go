@@ -9,7 +9,7 @@ import (
 )
 
 // Mean is a mean with its standard error. DF is the t distribution's degrees of
-// freedom, the number of independent draws less one.
+// freedom, the number of independent draws less one; infinite: the normal one's.
 type Mean struct {
 	Value, SE float64
 	DF        float64
@@ -21,7 +21,7 @@ func (m Mean) Interval(level float64) (low, high float64) {
 	if m.DF < 1 {
 		return math.Inf(-1), math.Inf(1)
 	}
-	h := m.SE * distuv.StudentsT{Sigma: 1, Nu: m.DF}.Quantile(0.5+level/2)
+	h := m.SE * tQuantile(0.5+level/2, m.DF)
 	return m.Value - h, m.Value + h
 }
 
@@ -39,7 +39,17 @@ func (m Mean) Below() float64 {
 	case m.SE == 0:
 		return 0.5
 	}
+	if math.IsInf(m.DF, 1) {
+		return distuv.UnitNormal.CDF(m.Value / m.SE)
+	}
 	return distuv.StudentsT{Sigma: 1, Nu: m.DF}.CDF(m.Value / m.SE)
+}
+
+func tQuantile(p, df float64) float64 {
+	if math.IsInf(df, 1) {
+		return distuv.UnitNormal.Quantile(p)
+	}
+	return distuv.StudentsT{Sigma: 1, Nu: df}.Quantile(p)
 }
 
 // MeanOf is the mean of x with its standard error, for the paired t test when x

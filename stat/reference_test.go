@@ -4,90 +4,250 @@ package stat
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"math"
 	"os"
+	"slices"
+	"strings"
 	"testing"
+
+	"gonum.org/v1/gonum/mathext"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// references are values that R, SciPy and the papers' own code gave; each entry of
-// the file names its source.
-type references struct {
-	McNemar struct {
-		MidP float64 `json:"midp_b3_c12"`
-	} `json:"mcnemar"`
-	Wilson         map[string][2]float64 `json:"wilson"`
-	ClopperPearson map[string][2]float64 `json:"clopper_pearson"`
-	NadeauBengio   struct {
-		Diffs  []float64 `json:"diffs"`
-		Ratio  float64   `json:"n_test_over_n_train"`
-		T      float64   `json:"t"`
-		P      float64   `json:"p"`
-		NaiveT float64   `json:"naive_t"`
-	} `json:"nadeau_bengio"`
-	HanleyMcNeil    map[string]float64 `json:"hanley_mcneil_se"`
-	SplitChi        map[string]float64 `json:"srm_chi2"`
-	SplitSequential map[string]any     `json:"srm_sequential"`
-	TwoSided        map[string]float64 `json:"asymptotic_cs_halfwidth_sigma1_alpha05_two_sided"`
-	OneSided        map[string]float64 `json:"asymptotic_cs_halfwidth_one_sided_alpha05"`
-	RateEvidence    map[string]float64 `json:"beta_mixture_one_sided_log_m"`
-}
-
-func readReferences(t *testing.T) (r references) {
+// references are the numbers of testdata/stats_refs.json by their path: what R, SciPy
+// and the papers' own code gave; each entry of the file names its source.
+func references(t *testing.T) map[string]float64 {
 	t.Helper()
+	var root any
 	b, err := os.ReadFile("testdata/stats_refs.json")
 	if err == nil {
-		err = json.Unmarshal(b, &r)
+		err = json.Unmarshal(b, &root)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r
+	out := map[string]float64{}
+	var walk func(path string, v any)
+	walk = func(path string, v any) {
+		switch v := v.(type) {
+		case float64:
+			out[path] = v
+		case map[string]any:
+			for k, x := range v {
+				walk(strings.TrimPrefix(path+" "+k, " "), x)
+			}
+		case []any:
+			for i, x := range v {
+				walk(fmt.Sprintf("%s[%d]", path, i), x)
+			}
+		}
+	}
+	walk("", root)
+	return out
 }
 
-func TestIntervalsAndTestsAgreeWithTheReferences(t *testing.T) {
-	r := readReferences(t)
-	sequential := func(key string) float64 {
-		entry, _ := r.SplitSequential[key].(map[string]any)
-		p, ok := entry["p"].(float64)
-		if !ok {
-			t.Fatalf("no reference for %s", key)
-		}
-		return p
+// inputs are numbers of the file that are not a result.
+func inputs() []string {
+	return []string{"nadeau_bengio diffs", "nadeau_bengio n_test_over_n_train", "p_adjust p[", "mcnemar table_b_c"}
+}
+
+// results are what this package makes of them, with how near they must be, as a share
+// of the reference.
+func results(t *testing.T, ref map[string]float64) map[string][2]float64 {
+	out := map[string][2]float64{}
+	put := func(path string, got, near float64) { out[path] = [2]float64{got, near} }
+	pair := func(path string, near float64, low, high float64) {
+		put(path+"[0]", low, near)
+		put(path+"[1]", high, near)
 	}
-	low, high := ClopperPearson(8, 10, 0.95)
-	wl, wh := Wilson(50, 1000, 1.959963984540054)
-	nb := NadeauBengio(r.NadeauBengio.Diffs, r.NadeauBengio.Ratio)
-	naive := MeanOf(r.NadeauBengio.Diffs)
-	half := []float64{0.5, 0.5}
+	areasAndPairs(t, put, pair)
+	ranks(ref, put, pair)
+	splits(put)
+	sequences(put)
+	special := map[string]float64{
+		"1-pF(4,10,5)": FTail(4, 10, 5), "pbeta(.3,2,5)": mathext.RegIncBeta(2, 5, .3), "pchisq(3.84,1)": 1 - ChiTail(3.84, 1), "pt(2.5,5)": 1 - TTail(2.5, 5),
+	}
+	for _, df := range []float64{4, 5, 9, 29} {
+		special[fmt.Sprintf("qt(.975,%g)", df)] = distuv.StudentsT{Sigma: 1, Nu: df}.Quantile(.975)
+	}
+	for name, got := range special {
+		put("special_functions "+name, got, 1e-12)
+	}
+	return out
+}
+
+func areasAndPairs(t *testing.T, put func(string, float64, float64), pair func(string, float64, float64, float64)) {
+	y, a, b := fixture(t)
+	u, _ := DeLong(y, a, b)
+	z := (u.A - u.B) / math.Sqrt(u.VarA+u.VarB-2*u.Covar)
+	low, high := Mean{Value: u.A, SE: math.Sqrt(u.VarA), DF: math.Inf(1)}.Interval(.95)
+	pos := 0.0
+	d := make([]float64, len(y))
+	for i := range y {
+		pos += y[i]
+		d[i] = a[i] - b[i]
+	}
+	for name, got := range map[string]float64{
+		"n": float64(len(y)), "pos": pos, "aucA": u.A, "aucB": u.B, "varA": u.VarA, "varB": u.VarB, "covAB": u.Covar, "Z_A_minus_B": z,
+		"p_two_sided": 2 * distuv.UnitNormal.CDF(z),
+	} {
+		put("delong "+name, got, 1e-9)
+	}
+	pair("delong ciA95", 1e-12, low, high)
+	m := MeanOf(d)
+	low, high = m.Interval(.95)
+	v, p := Wilcoxon(d)
+	for name, got := range map[string]float64{"mean": m.Value, "t": m.Value / m.SE, "df": m.DF, "p": 2 * m.Below(), "wilcoxon_V": v, "wilcoxon_p_corrected": p} {
+		put("paired_t "+name, got, 1e-9)
+	}
+	pair("paired_t ci95", 1e-9, low, high)
+	x, px := McNemarChi(59, 121, false)
+	cc, pc := McNemarChi(59, 121, true)
+	for name, got := range map[string]float64{
+		"chi2": x, "p": px, "chi2_cc": cc, "p_cc": pc, "p_exact": McNemarExact(59, 121), "exact_b3_c12": McNemarExact(3, 12), "midp_b3_c12": McNemarMidP(3, 12),
+	} {
+		put("mcnemar "+name, got, 1e-10)
+	}
+}
+
+func ranks(ref map[string]float64, put func(string, float64, float64), pair func(string, float64, float64, float64)) {
+	const z = 1.959963984540054
+	low, high := Wilson(8, 10, z)
+	pair("wilson 8/10", 1e-12, low, high)
+	low, high = Wilson(50, 1000, z)
+	pair("wilson 50/1000", 1e-12, low, high)
+	low, high = ClopperPearson(8, 10, .95)
+	pair("clopper_pearson 8/10", 1e-12, low, high)
+	low, high = Newcombe(56, 70, 48, 80, z)
+	pair("newcombe_difference 56/70 vs 48/80", 1e-12, low, high)
+	var d, p []float64
+	for i := range 10 {
+		d = append(d, ref[fmt.Sprintf("nadeau_bengio diffs[%d]", i)])
+	}
+	for i := range 5 {
+		p = append(p, ref[fmt.Sprintf("p_adjust p[%d]", i)])
+	}
+	nb, naive := NadeauBengio(d, ref["nadeau_bengio n_test_over_n_train"]), MeanOf(d)
+	put("nadeau_bengio t", nb.Value/nb.SE, 1e-10)
+	put("nadeau_bengio p", 2*TTail(nb.Value/nb.SE, nb.DF), 1e-10)
+	put("nadeau_bengio naive_t", naive.Value/naive.SE, 1e-10)
+	put("nadeau_bengio naive_p", 2*TTail(naive.Value/naive.SE, naive.DF), 1e-10)
+	for i := range p {
+		put(fmt.Sprintf("p_adjust holm[%d]", i), Holm(p)[i], 1e-12)
+		put(fmt.Sprintf("p_adjust BH[%d]", i), BH(p)[i], 1e-12)
+	}
+	put("hanley_mcneil_se auc0.80_pos100_neg400", HanleyMcNeil(.8, 100, 400), 1e-12)
+	put("hanley_mcneil_se auc0.75_pos1000_neg9000", HanleyMcNeil(.75, 1000, 9000), 1e-12)
+}
+
+func splits(put func(string, float64, float64)) {
+	half := []float64{.5, .5}
+	put("srm_chi2 50421/49579 50:50", SplitChi([]int{50421, 49579}, half), 1e-10)
+	put("srm_chi2 1120/9000 10:90", SplitChi([]int{1120, 9000}, []float64{.1, .9}), 1e-10)
+	put("srm_chi2 821588/815482 50:50", SplitChi([]int{821588, 815482}, half), 1e-10)
+	for name, counts := range map[string][]int{"5100/4900": {5100, 4900}, "50421/49579": {50421, 49579}, "51000/49000": {51000, 49000}} {
+		p := SplitSequential(counts, half)
+		put("srm_sequential "+name+" p", p, 1e-8)
+		put("srm_sequential "+name+" logBF", -math.Log(p), 1e-8)
+	}
+}
+
+func sequences(put func(string, float64, float64)) {
+	const two, one = "asymptotic_cs_halfwidth_sigma1_alpha05_two_sided ", "asymptotic_cs_halfwidth_one_sided_alpha05 "
+	for _, c := range [][2]float64{{100, 500}, {100, 1000}, {1000, 500}, {1000, 1000}, {5000, 1000}, {5000, 5000}, {20000, 1000}} {
+		put(fmt.Sprintf("%sn%g_nstar%g", two, c[0], c[1]), SequenceHalfWidth(c[0], 1, c[1], .05), 2e-5)
+	}
+	for _, n := range []float64{100, 1000, 5000, 20000} {
+		put(fmt.Sprintf("%sn%g_nstar1000", one, n), SequenceHalfWidthOneSided(n, 1, 1000, .05), 2e-5)
+	}
+	put(two+"rho_nstar1000", math.Sqrt(sequenceRate(1000, .05)), 1e-5)
+	put(one+"rho_nstar1000", math.Sqrt(sequenceRate(1000, .1)), 1e-5)
+	for _, c := range []struct {
+		s, n int
+		p    float64
+	}{{5, 100, .01}, {3, 50, .01}, {30, 1000, .02}, {12, 1000, .01}, {0, 20, .05}} {
+		put(fmt.Sprintf("beta_mixture_one_sided_log_m s%d_n%d_p%g", c.s, c.n, c.p), RateEvidence(c.s, c.n, c.p), 1e-6)
+	}
+}
+
+// No entry of the file may be without a result, and no result without an entry.
+func TestAllReferenceValuesHold(t *testing.T) {
+	ref := references(t)
+	got := results(t, ref)
+	for _, path := range slices.Sorted(maps.Keys(ref)) {
+		if slices.ContainsFunc(inputs(), func(in string) bool { return strings.HasPrefix(path, in) }) {
+			continue
+		}
+		r, ok := got[path]
+		if want := ref[path]; !ok || !(math.Abs(r[0]-want) <= r[1]*math.Abs(want)) {
+			t.Errorf("%s: got %.15g, want %.15g", path, r[0], want)
+		}
+		delete(got, path)
+	}
+	for path := range got {
+		t.Errorf("the file has no entry %s", path)
+	}
+	if len(ref) < 100 {
+		t.Errorf("the file has %d numbers", len(ref))
+	}
+}
+
+// The wanted values are those of confseq's own unit tests (Howard, gostevehoward/confseq),
+// of R's power.prop.test, and of Alpaydin's F by hand: Σd² = 0.0099 over 2Σs² = 0.0027.
+func TestMixturesPlansAndProceduresAgreeWithTheirSources(t *testing.T) {
+	two, one := MixtureAt(100, .05, false), MixtureAt(100, .05, true)
+	f, p := FiveByTwo([]float64{.03, .03, .06, .03, 0, .03, .03, 0, .03, .03})
 	for _, c := range []struct {
 		name            string
 		got, want, near float64
 	}{
-		{"Clopper-Pearson, low end of 8 in 10", low, r.ClopperPearson["8/10"][0], 1e-12},
-		{"Clopper-Pearson, high end of 8 in 10", high, r.ClopperPearson["8/10"][1], 1e-12},
-		{"Wilson, low end of 50 in 1000", wl, r.Wilson["50/1000"][0], 1e-12},
-		{"Wilson, high end of 50 in 1000", wh, r.Wilson["50/1000"][1], 1e-12},
-		{"McNemar mid-p of 3 against 12", McNemarMidP(3, 12), r.McNemar.MidP, 1e-12},
-		{"t of Nadeau and Bengio", nb.Value / nb.SE, r.NadeauBengio.T, 1e-10},
-		{"p of Nadeau and Bengio", 2 * TTail(nb.Value/nb.SE, nb.DF), r.NadeauBengio.P, 1e-10},
-		{"the naive t overstates", naive.Value / naive.SE, r.NadeauBengio.NaiveT, 1e-10},
-		{"Hanley-McNeil of .80, 100 and 400", HanleyMcNeil(.8, 100, 400), r.HanleyMcNeil["auc0.80_pos100_neg400"], 1e-12},
-		{"Hanley-McNeil of .75, 1000 and 9000", HanleyMcNeil(.75, 1000, 9000), r.HanleyMcNeil["auc0.75_pos1000_neg9000"], 1e-12},
-		{"chi-square of a split by halves", SplitChi([]int{50421, 49579}, half), r.SplitChi["50421/49579 50:50"], 1e-12},
-		{"chi-square of a split by a tenth", SplitChi([]int{1120, 9000}, []float64{.1, .9}), r.SplitChi["1120/9000 10:90"], 1e-12},
-		{"chi-square of a large split", SplitChi([]int{821588, 815482}, half), r.SplitChi["821588/815482 50:50"], 1e-12},
-		{"a split of 5100 looked at always", SplitSequential([]int{5100, 4900}, half), sequential("5100/4900"), 1e-8},
-		{"a split of 50421 looked at always", SplitSequential([]int{50421, 49579}, half), sequential("50421/49579"), 1e-8},
-		{"a split of 51000 looked at always", SplitSequential([]int{51000, 49000}, half), sequential("51000/49000"), 1e-14},
-		{"two-sided sequence, 1000 rows", SequenceHalfWidth(1000, 1, 500, .05), r.TwoSided["n1000_nstar500"], 1e-6},
-		{"two-sided sequence, 20000 rows", SequenceHalfWidth(20000, 1, 1000, .05), r.TwoSided["n20000_nstar1000"], 1e-6},
-		{"one-sided sequence, 100 rows", SequenceHalfWidthOneSided(100, 1, 1000, .05), r.OneSided["n100_nstar1000"], 1e-6},
-		{"one-sided sequence, 20000 rows", SequenceHalfWidthOneSided(20000, 1, 1000, .05), r.OneSided["n20000_nstar1000"], 1e-6},
-		{"evidence of 30 in 1000 above .02", RateEvidence(30, 1000, .02), r.RateEvidence["s30_n1000_p0.02"], 1e-6},
+		{"the best spread of the mixture", two.Rho, 12.60056, 1e-5},
+		{"evidence, two-sided", two.Evidence(10, 100), -0.6510052, 1e-6},
+		{"bound, two-sided", two.Bound(100, .05), 30.35209, 1e-5},
+		{"evidence, one-sided", one.Evidence(10, 100), -0.06502391, 1e-6},
+		{"bound, one-sided", one.Bound(100, .05), 27.66071, 1e-5},
+		{"rows for 2 % that differ and half a point", PairedRows(math.Sqrt(.02), .005, .05, .8), 4947, 1},
+		{"rows for 6 % that differ and half a point", PairedRows(math.Sqrt(.06), .005, .05, .8), 14839, 1},
+		{"rows for 6 % that differ and a point", PairedRows(math.Sqrt(.06), .01, .05, .8), 3710, 1},
+		{"what 14,839 rows show", Detectable(math.Sqrt(.06), 14839, .05, .8), .005, 1e-6},
+		{"rows of an arm for .80 and .79", ArmRows(.8, .79, .05, .8), 25583, 1},
+		{"F of five by two", f, 0.0099 / 0.0027, 1e-9},
+		{"its p", p, FTail(f, 10, 5), 0},
 	} {
-		if !(math.Abs(c.got-c.want) <= c.near) || c.want == 0 {
+		if !(math.Abs(c.got-c.want) <= c.near) {
 			t.Errorf("%s: got %.15g, want %.15g", c.name, c.got, c.want)
 		}
+	}
+}
+
+func TestARateSequenceHoldsWhereTheEvidenceSaysSo(t *testing.T) {
+	for _, c := range [][2]int{{0, 1}, {0, 50}, {5, 100}, {50, 100}, {100, 100}, {700, 10000}} {
+		low, high := RateSequence(c[0], c[1], .05)
+		rate := float64(c[0]) / float64(c[1])
+		cl, ch := ClopperPearson(c[0], c[1], .95)
+		if !(low <= rate && rate <= high) || low > cl || high < ch {
+			t.Errorf("%d in %d: got %v…%v, exact for one look %v…%v", c[0], c[1], low, high, cl, ch)
+		}
+	}
+	if low, high := RateSequence(0, 0, .05); low != 0 || high != 1 {
+		t.Errorf("no rows: got %v…%v", low, high)
+	}
+}
+
+func TestACovariateKnownBeforeNarrowsTheMean(t *testing.T) {
+	var x, y []float64
+	for i := range 200 {
+		x = append(x, math.Sin(float64(i)))
+		y = append(y, 5+3*math.Sin(float64(i))+math.Cos(float64(7*i)))
+	}
+	plain, less := MeanOf(y), CUPED(y, x)
+	rho := covariance(x, y) / math.Sqrt(covariance(x, x)*covariance(y, y))
+	near(t, "mean", less.Value, plain.Value, 1e-12)
+	near(t, "se", less.SE, plain.SE*math.Sqrt((1-rho*rho)*199./198), 1e-9)
+	if same := CUPED(y, make([]float64, len(y))); same != plain {
+		t.Errorf("a covariate that does not vary: got %+v", same)
 	}
 }
 
@@ -96,12 +256,24 @@ func TestWhatCannotBeToldIsNoEvidence(t *testing.T) {
 	if zero != 0 || math.Abs(some-0.3084971078187608) > 1e-12 { // 1 − .025^(1/10)
 		t.Errorf("no hit in ten: got %v…%v", zero, some)
 	}
+	_, chi := McNemarChi(0, 0, true)
+	_, five := FiveByTwo([]float64{1, 2})
+	_, none := FiveByTwo(make([]float64, 10))
+	_, wilcoxon := Wilcoxon([]float64{0, 0})
 	for _, c := range []struct {
 		name      string
 		got, want float64
 	}{
 		{"McNemar without rows that differ", McNemarMidP(0, 0), 1},
 		{"McNemar of a tie", McNemarMidP(7, 7), 1},
+		{"chi-square without rows that differ", chi, 1},
+		{"exact without rows that differ", McNemarExact(0, 0), 1},
+		{"five by two of two", five, 1},
+		{"five by two of no difference", none, 1},
+		{"ranks of nothing", wilcoxon, 1},
+		{"a mixture of nothing", Mixture{}.Evidence(1, 1), math.Inf(-1)},
+		{"the bound of no mixture", Mixture{}.Bound(1, .05), math.Inf(1)},
+		{"rows for no margin", PairedRows(1, 0, .05, .8), math.Inf(1)},
 		{"a split of nothing", SplitChi([]int{0, 0}, []float64{.5, .5}), 1},
 		{"a split of one arm", SplitSequential([]int{10}, []float64{1}), 1},
 		{"a split with a share of nothing", SplitSequential([]int{10, 10}, []float64{0, 1}), 1},

@@ -16,8 +16,7 @@ func SequenceHalfWidth(t, sd, best, alpha float64) float64 {
 	if !(t > 0 && best > 0 && alpha > 0 && alpha < 1) {
 		return math.Inf(1)
 	}
-	a := -2 * math.Log(alpha)
-	r := (a + math.Log1p(a)) / best
+	r := sequenceRate(best, alpha)
 	return sd * math.Sqrt(2*(t*r+1)/(t*t*r)*math.Log(math.Sqrt(t*r+1)/alpha))
 }
 
@@ -28,9 +27,15 @@ func SequenceHalfWidthOneSided(t, sd, best, alpha float64) float64 {
 	if !(t > 0 && best > 0 && alpha > 0 && alpha < 0.5) {
 		return math.Inf(1)
 	}
-	a := -2 * math.Log(2*alpha)
-	r := (a + math.Log1p(a)) / best
+	r := sequenceRate(best, 2*alpha)
 	return sd * math.Sqrt(2*(t*r+1)/(t*t*r)*math.Log1p(math.Sqrt(t*r+1)/(2*alpha)))
+}
+
+// sequenceRate is the square of the papers' ρ, which makes the sequence tightest at best
+// observations.
+func sequenceRate(best, alpha float64) float64 {
+	a := -2 * math.Log(alpha)
+	return (a + math.Log1p(a)) / best
 }
 
 // RateEvidence is log M of the beta-mixture test that a rate is at most p0, after s

@@ -30,7 +30,7 @@ func Measure(metric string, s Sample, role string, seed uint64) (Estimate, error
 	if metric == "auc" && s.plain() {
 		u, ok := stat.DeLong(s.Truth, s.Scores[role], s.Scores[role])
 		e.Value = u.A
-		e.Low, e.High = stat.Mean{Value: u.A, SE: math.Sqrt(max(0, u.VarA)), DF: manyDraws}.Interval(0.95)
+		e.Low, e.High = stat.Mean{Value: u.A, SE: math.Sqrt(max(0, u.VarA)), DF: math.Inf(1)}.Interval(0.95)
 		e.Low, e.High = max(0, e.Low), min(1, e.High)
 		return e, told(metric, ok)
 	}
@@ -56,9 +56,6 @@ func Value(metric string, s Sample, role string) (float64, error) {
 	v := s.statistic(t, role, d)(once(d))
 	return v, told(metric, finite(v))
 }
-
-// manyDraws makes a t interval a normal one.
-const manyDraws = 1e9
 
 // Compare is the improvement of candidate over other, roles of the sample, turned
 // so that positive is better, by the methods of Measure on paired rows. For bias it
@@ -87,9 +84,31 @@ func Compare(metric string, s Sample, candidate, other string, seed uint64) (Dif
 	case metric == "auc" && s.plain():
 		u, ok := stat.DeLong(s.Truth, s.Scores[candidate], s.Scores[other])
 		d.Candidate, d.Other = u.A, u.B
-		return d.of(stat.Mean{Value: u.A - u.B, SE: math.Sqrt(max(0, u.VarA+u.VarB-2*u.Covar)), DF: manyDraws}), told(metric, ok)
+		return d.of(stat.Mean{Value: u.A - u.B, SE: math.Sqrt(max(0, u.VarA+u.VarB-2*u.Covar)), DF: math.Inf(1)}), told(metric, ok)
 	}
 	return s.resample(t, d, candidate, seed)
+}
+
+// Alone counts the rows that only the candidate decides rightly, and those that only the
+// other does, for a metric such as accuracy that is 1 or 0 of each row; false for others.
+func Alone(metric string, s Sample, candidate, other string) (onlyCandidate, onlyOther int, ok bool) {
+	t, err := s.check(metric, candidate)
+	if _, otherErr := s.check(metric, other); err != nil || otherErr != nil {
+		return 0, 0, false
+	}
+	a, okA := s.losses(t, candidate)
+	b, okB := s.losses(t, other)
+	for i := range a {
+		switch {
+		case !okA || !okB || a[i] != 0 && a[i] != 1 || b[i] != 0 && b[i] != 1:
+			return 0, 0, false
+		case a[i] > b[i]:
+			onlyCandidate++
+		case a[i] < b[i]:
+			onlyOther++
+		}
+	}
+	return onlyCandidate, onlyOther, okA && okB
 }
 
 // mean is over the rows as they count, with the error of its draws.
