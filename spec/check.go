@@ -235,6 +235,7 @@ func (c *checker) watch() {
 		}
 	}
 	c.word("retrain.hold_after", "retrain.hold_after", r.HoldAfter)
+	c.word("retrain.release", "retrain.release", r.Release)
 	if slices.Contains(r.When, "schedule") && r.Every < r.Wait {
 		c.warn("retrain.wait", "a schedule of %s never comes to pass, as a training waits %s after the last", r.Every, r.Wait)
 	}

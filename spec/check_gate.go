@@ -145,7 +145,8 @@ func (c *checker) rule(at string, r gate.Rule) {
 	case q.Word != "" && q.Word != "superior" && q.Word != "noninferior" && q.Word != "report":
 		c.add(at+".require", "%q is not known here; write superior, noninferior, report, or a limit", q.Word)
 	case speed && q.AtMost == nil && q.Word != "report":
-		c.add(at, "%s takes only a limit, such as {at_most: 20ms}", r.Name)
+		c.add(at, "%s takes only a limit, such as {at_most: %s}, or report", r.Name,
+			map[string]string{"latency_p99": "20ms", "size": "50MB", "memory": "500MB", "mix": "0.2"}[r.Name])
 	case limit && r.Against == "baseline":
 		c.add(at, "a limit is not against anything; leave against out")
 	case r.Margin != nil && q.Word != "noninferior":

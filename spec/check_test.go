@@ -129,7 +129,7 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 		{"a pipeline without inputs", swap("{a: number, b: number}", "{}"), "pipeline: there are no inputs; name the columns that the model may use, each with its kind"},
 		{
 			"a metric of another kind", whole + "gate: {metrics: [{name: mae, require: superior}]}\n",
-			"gate.metrics[0].name: mae does not measure a binary model; it has log_loss, brier, accuracy, auc, bias, mean_score, pr_auc, f1, precision, recall, balanced_accuracy, ece, cost, precision_at_k(5%), recall_at_k(5%) or latency_p99",
+			"gate.metrics[0].name: mae does not measure a binary model; it has log_loss, brier, accuracy, auc, bias, mean_score, pr_auc, f1, precision, recall, balanced_accuracy, ece, cost, precision_at_k(5%), recall_at_k(5%), latency_p99, size, memory or mix",
 		},
 		{
 			"a metric that lacks its parameter", whole + "gate: {metrics: [{name: recall_at_k, require: superior}]}\n",

@@ -55,6 +55,7 @@ func (m Model) WithDefaults() Model {
 	set(&m.Retrain.Wait, 14*day)
 	set(&m.Retrain.Budget, 4)
 	set(&m.Retrain.HoldAfter, "rollback")
+	set(&m.Retrain.Release, "better")
 	set(&m.Explain.Keep, "all")
 	set(&m.Log.WhenFull, "drop")
 	return m

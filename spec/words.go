@@ -59,6 +59,8 @@ func wordsAt(rule string) ([]string, bool) {
 		return []string{"schedule", "drift", "score"}, true
 	case "retrain.hold_after":
 		return []string{"rollback", "never"}, true
+	case "retrain.release":
+		return []string{"better", "passed"}, true
 	case "explain.keep":
 		return []string{"all", "flagged", "none"}, true
 	case "log.when_full":
@@ -96,7 +98,7 @@ func scores() []string {
 }
 
 // speeds are the metrics of a gate that no score gives.
-func speeds() []string { return []string{"latency_p99"} }
+func speeds() []string { return []string{"latency_p99", "size", "memory", "mix"} }
 
 func metrics() []string { return append(scores(), speeds()...) }
 

@@ -396,7 +396,6 @@ func (w *work) evaluate(ctx context.Context) error {
 		return err
 	}
 	w.said = said{sample: s, keys: w.keys(test), values: w.values}
-<<<<<<< ours
 	traffic, err := w.traffic()
 	if err != nil {
 		return err
@@ -405,16 +404,13 @@ func (w *work) evaluate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.result.Verdict = w.recipe.Gate.Judge(gate.Input{Sample: s, Groups: groups, First: w.live == nil, Values: w.values, Mix: mix, Rebuilt: w.rebuilt})
-=======
 	tests, err := modeltest.Run(ctx, w.recipe.Gate.Tests, modeltest.Subject{Model: w.candidate, Rows: test, Sample: s})
 	if err != nil {
 		return err
 	}
 	w.result.Verdict = w.recipe.Gate.Judge(gate.Input{
-		Sample: s, Groups: groups, First: w.live == nil, Values: w.values, Tests: tests, Rebuilt: w.rebuilt,
+		Sample: s, Groups: groups, First: w.live == nil, Values: w.values, Mix: mix, Tests: tests, Rebuilt: w.rebuilt,
 	})
->>>>>>> theirs
 	return nil
 }
 

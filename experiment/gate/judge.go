@@ -5,6 +5,7 @@ package gate
 import (
 	"slices"
 
+	"flyball/data/dataset"
 	"flyball/experiment/modeltest"
 	"flyball/stat"
 )
@@ -20,6 +21,10 @@ func (p Policy) Judge(in Input) Verdict {
 	for _, r := range p.Metrics {
 		j.add(j.rule(r))
 	}
+	if len(in.Mix) > 0 && !slices.ContainsFunc(p.Metrics, func(r Rule) bool { return r.Name == "mix" }) {
+		j.add(j.mix(nil, finding{Reason: Reason{Rule: "mix report", Metric: "mix", Decision: Inconclusive}}))
+	}
+	j.verdict.Changed = changed(in)
 	if p.Reproduce == "required" || in.Rebuilt != nil && !*in.Rebuilt {
 		j.add(reproduced(in.Rebuilt))
 	}
@@ -123,6 +128,25 @@ func reproduced(rebuilt *bool) finding {
 		}
 	}
 	return finding{Reason: r}
+}
+
+// changed is how many rows candidate and live version decide differently; nil where they
+// decide nothing.
+func changed(in Input) *int {
+	a, b := in.Sample.Scores["candidate"], in.Sample.Scores["live"]
+	if in.First || in.Sample.Kind != dataset.Binary || len(a) != len(in.Sample.Truth) || len(b) != len(a) {
+		return nil
+	}
+	above, n := 0.5, 0
+	if d := in.Sample.Decide; d != nil {
+		above = d.Above
+	}
+	for i := range a {
+		if (a[i] > above) != (b[i] > above) {
+			n++
+		}
+	}
+	return &n
 }
 
 // tested is what a test of the model says of it.

@@ -16,8 +16,13 @@ import (
 // within the limit with its whole interval.
 func (j *judging) limit(r Rule, out finding) finding {
 	out.comparison = false
-	if r.Name == "mean_score" && r.Require.Within != nil {
+	switch {
+	case r.Name == "mean_score" && r.Require.Within != nil:
 		return j.level(float64(*r.Require.Within), out)
+	case r.Name == "mix":
+		return j.mix(r.Require.AtMost, out)
+	case r.Require.Word == "report":
+		return j.told(r.Name, out)
 	}
 	low, high, words := bounds(r)
 	if words == "" {
@@ -25,12 +30,10 @@ func (j *judging) limit(r Rule, out finding) finding {
 		return out
 	}
 	if value, ok := j.in.Values[r.Name]; ok {
-		text := func(v float64) string { return number(v) }
-		if strings.HasPrefix(r.Name, "latency") {
-			text = func(v float64) string { return number(1000*v) + " ms" }
-			words = "at most " + given(1000*high) + " ms"
+		if r.Require.AtMost != nil {
+			words = "at most " + quantity(r.Name, high, given)
 		}
-		out.Text = fmt.Sprintf("%s %s, %s", r.Name, text(value), words)
+		out.Text = fmt.Sprintf("%s %s, %s", r.Name, quantity(r.Name, value, number), words)
 		out.Decision = Harm
 		if low <= value && value <= high {
 			out.Decision = NonInferior
@@ -54,6 +57,47 @@ func (j *judging) limit(r Rule, out finding) finding {
 	out.Decision, out.Needs, tail = inside(e, low, high)
 	out.Text = fmt.Sprintf("%s, %s, %s%s", measured(e), words, on(e.Rows, e.Blocks), tail)
 	out.short = func(int) string { return measured(e) + ", " + words }
+	return out
+}
+
+// Apart reports whether a metric is measured apart from the rows: what a limit may be
+// set on, and no version is compared with.
+func Apart(metric string) bool {
+	switch metric {
+	case "latency_p99", "size", "memory", "mix":
+		return true
+	}
+	return false
+}
+
+// quantity is a value that was measured apart from the rows, with its unit: a number that
+// write writes.
+func quantity(metric string, v float64, write func(float64) string) string {
+	switch {
+	case strings.HasPrefix(metric, "latency"):
+		return write(1000*v) + " ms"
+	case metric == "size" || metric == "memory":
+		for _, u := range []struct {
+			name string
+			of   float64
+		}{{"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}} {
+			if v >= u.of {
+				return write(v/u.of) + " " + u.name
+			}
+		}
+		return unit.Fixed(v, 0) + " bytes"
+	}
+	return write(v)
+}
+
+// told reports what was measured apart from the rows.
+func (j *judging) told(metric string, out finding) finding {
+	value, ok := j.in.Values[metric]
+	if !ok {
+		out.NotJudged, out.Text = true, metric+" was not measured"
+		return out
+	}
+	out.Text = metric + " " + quantity(metric, value, number)
 	return out
 }
 

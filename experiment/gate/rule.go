@@ -9,6 +9,7 @@ import (
 
 	"flyball/data/dataset"
 	"flyball/experiment/evaluation"
+	"flyball/stat"
 	"flyball/unit"
 )
 
@@ -23,8 +24,11 @@ func (j *judging) rule(r Rule) finding {
 		Rule: strings.TrimSpace(r.Name + " " + r.Require.Word), Metric: r.Name,
 		Required: r.Require.Word != "report", Decision: Inconclusive,
 	}}
-	if r.Require.Word == "" {
+	if r.Require.Word == "" || Apart(r.Name) {
 		return j.limit(r, out)
+	}
+	if r.Require.Word == "noninferior" {
+		out.Margin = r.Margin
 	}
 	if out.Against = r.Against; out.Against == "" {
 		out.Against = "live"
@@ -77,7 +81,21 @@ func (j *judging) compare(r Rule, d evaluation.Difference, out *finding) {
 		tail += "; default margin 0, not set by the owner"
 	}
 	a, b := both(d)
-	out.Text = fmt.Sprintf("%s %s, %s %s: %s %s%s", r.Name, a, out.Against, b, change(d, how), on(d.Rows, d.Blocks), tail)
+	out.Text = fmt.Sprintf("%s %s, %s %s: %s %s%s%s", r.Name, a, out.Against, b, change(d, how), on(d.Rows, d.Blocks), tail, j.alone(r.Name, out.Against))
+}
+
+// alone says of accuracy on how many rows one of the two alone is right, with the p-value
+// that luck divides them so. It is shown; the interval decides.
+func (j *judging) alone(metric, against string) string {
+	s := j.in.Sample
+	if evaluation.Name(metric) != "accuracy" || s.Block != nil || s.Weight != nil {
+		return ""
+	}
+	b, c, ok := evaluation.Alone(metric, s, "candidate", against)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("; right alone on %s rows and on %s (McNemar mid-p %.2g)", unit.Count(b), unit.Count(c), stat.McNemarMidP(b, c))
 }
 
 // needs is how many more rows like these would bring one end of the interval past

@@ -4,6 +4,7 @@ package gate
 
 import (
 	"encoding/json"
+	"strings"
 
 	"flyball/data/dataset"
 	"flyball/experiment/modeltest"
@@ -31,7 +32,7 @@ type Baseline struct {
 
 // Rule is one metric and what is asked of it.
 type Rule struct {
-	Name    string      `json:"name"`              // log_loss brier auc accuracy rmse mae r2 bias mean_score latency_p99 …
+	Name    string      `json:"name"`              // log_loss auc mae pinball(0.9) recall_at_k(5%) mean_score latency_p99 size memory mix …
 	Against string      `json:"against,omitempty"` // live (default) or baseline
 	Require Requirement `json:"require"`           //
 	Margin  *float64    `json:"margin,omitempty"`  // for noninferior, in the metric's unit
@@ -45,8 +46,8 @@ type Requirement struct {
 	Within  *Limit // the candidate's value lies within this of what it is compared with
 }
 
-// Limit is a number in the metric's unit: plain, a duration in seconds (20ms) or a
-// share (5%).
+// Limit is a number in the metric's unit: plain, a duration in seconds (20ms), a share
+// (5%) or a size in bytes (500MB).
 type Limit float64
 
 // Fairness asks something of a gap between the groups of dataset.Task.Groups.
@@ -181,9 +182,13 @@ func (r Requirement) MarshalJSON() ([]byte, error) {
 	return json.Marshal(limits{r.AtMost, r.AtLeast, r.Within})
 }
 
-// Forms are a number, a share (5%) or a duration (20ms).
+// Forms are a number, a share (5%), a duration (20ms) or a size (500MB).
 func (l *Limit) Forms() unit.Forms {
-	return unit.Forms{Words: []string{"0.1", "5%", "20ms"}, Word: func(text string) error {
+	return unit.Forms{Words: []string{"0.1", "5%", "20ms", "500MB"}, Word: func(text string) error {
+		if size, err := unit.ParseBytes(text); err == nil && strings.HasSuffix(strings.TrimSpace(text), "B") {
+			*l = Limit(size)
+			return nil
+		}
 		x, err := unit.ParseNumber(text)
 		*l = Limit(x)
 		return err

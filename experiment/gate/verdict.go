@@ -31,6 +31,7 @@ type Reason struct {
 	Slice     string   `json:"slice,omitempty"` // column=value; for fairness the column
 	Decision  Decision `json:"decision"`
 	Required  bool     `json:"required"`             // false: reported only
+	Margin    *float64 `json:"margin,omitempty"`     // of noninferior; nil: not set by the owner
 	Text      string   `json:"text"`                 // one sentence with its figures
 	Needs     int      `json:"needs,omitempty"`      // Inconclusive: about so many more rows would tell; 0: cannot say
 	NotJudged bool     `json:"not_judged,omitempty"` // too few rows to say anything
@@ -67,15 +68,18 @@ type Verdict struct {
 	Differences []evaluation.Difference `json:"differences"`
 	Rows        int                     `json:"rows"`
 	Blocks      int                     `json:"blocks"`
-	Tests       []modeltest.Result      `json:"tests,omitempty"` // of Policy.Tests, in their order
+	Mix         []evaluation.Distance   `json:"mix,omitempty"`     // of the rows against the newest traffic, the furthest first
+	Changed     *int                    `json:"changed,omitempty"` // Binary: rows that candidate and live version decide differently
+	Tests       []modeltest.Result      `json:"tests,omitempty"`   // of Policy.Tests, in their order
 }
 
 // Input is what the gate judges.
 type Input struct {
 	Sample  evaluation.Sample
-	Groups  []string           // which of Sample.Slices are groups, for Policy.Fairness
-	First   bool               // no version is live yet: rules against live do not apply
-	Values  map[string]float64 // measured apart from the rows: latency_p99 (seconds), mean_score_traffic, base_rate_mature
-	Tests   []modeltest.Result // of Policy.Tests
-	Rebuilt *bool              // whether the candidate, made twice, came out the same; nil: not tried
+	Groups  []string              // which of Sample.Slices are groups, for Policy.Fairness
+	First   bool                  // no version is live yet: rules against live do not apply
+	Values  map[string]float64    // measured apart from the rows: latency_p99 (seconds), size, memory (bytes), mean_score_traffic, base_rate_mature
+	Mix     []evaluation.Distance // of the rows against the newest traffic; nil: there is none
+	Rebuilt *bool                 // whether the candidate, made twice, came out the same; nil: not tried
+	Tests   []modeltest.Result    // of Policy.Tests
 }
