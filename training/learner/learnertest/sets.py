@@ -122,7 +122,7 @@ class Set:
         # A quarter of the rows is for the test; the fewer rows, the more often, so that
         # luck weighs about as much in each set.
         rows = len(self.y)
-        self.splits = np.zeros((max(1, min(40, 20_000 // rows)), rows), np.uint8)
+        self.splits = np.zeros((max(4, min(40, 20_000 // rows)), rows), np.uint8)
         for k, s in enumerate(self.splits):
             s[np.random.default_rng(k).permutation(rows)[: rows // 4]] = 1
 
