@@ -192,7 +192,12 @@ func bundle(t *testing.T, blobs blob.Store, kind dataset.Kind, with string, step
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := learner.New(with, map[string]any{})
+	settings := map[string]any{}
+	with, objective, ok := strings.Cut(with, " ")
+	if ok {
+		settings["objective"] = objective
+	}
+	l, err := learner.New(with, settings)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,6 +277,14 @@ func TestAFolderScoresInPythonAsItsBundleDoesInGo(t *testing.T) {
 			})
 		}
 	}
+	t.Run("counts with builtin/linear", func(t *testing.T) {
+		blobs, y := blob.Memory(), labels(dataset.Regression)
+		for i := range y {
+			y[i] = math.Round(math.Abs(y[i]))
+		}
+		b := bundle(t, blobs, dataset.Regression, "builtin/linear poisson", pipeline.Spec{Inputs: inputs, Steps: everything}, train, y)
+		sameScores(t, folder(t, blobs, b), b, later)
+	})
 }
 
 // example reads an example's model file, and its data.
