@@ -274,7 +274,7 @@ func fits(train Settings, rows, cols, outputs int) error {
 	if limit == 0 || need <= limit {
 		return nil
 	}
-	return fault.New(fault.Refused, "%s needs about %.0f MB for %d rows of %d features, more than train.limits.memory (%s)",
+	return fault.New(fault.Refused, "%s needs about %.3g MB for %d rows of %d features, more than train.limits.memory (%s)",
 		train.With, need/1e6, rows, cols, train.Limits.Memory).Do("raise the limit, or train on fewer rows, on fewer features or with less depth")
 }
 

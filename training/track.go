@@ -260,7 +260,7 @@ func (s said) metrics() map[string]float64 {
 			out[m] = v
 		}
 	}
-	for _, m := range []string{"latency_p99", "mean_score_traffic"} {
+	for _, m := range []string{"latency_p99", "size", "memory", "mean_score_traffic"} {
 		if v, ok := s.values[m]; ok {
 			out[m] = v
 		}
