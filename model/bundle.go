@@ -261,12 +261,21 @@ func (b *Bundle) golden(ctx context.Context, rows *frame.Frame) ([]byte, error) 
 	return out.Bytes(), nil
 }
 
+// goldenMemory bounds what reading golden rows may ask for, besides what the file is long.
+const goldenMemory = 256 << 20
+
 func (b *Bundle) readGolden(ctx context.Context, blobs blob.Store) (*frame.Frame, error) {
 	raw, err := b.File(ctx, blobs, GoldenFile)
 	if err != nil {
 		return nil, err
 	}
-	r, err := frame.OpenParquet(GoldenFile, bytes.NewReader(raw), int64(len(raw)))
+	return Golden(raw)
+}
+
+// Golden reads the golden rows of a bundle, in memory that the file's size bounds: bundles
+// come from elsewhere too.
+func Golden(raw []byte) (*frame.Frame, error) {
+	r, err := frame.ParquetWithin(GoldenFile, raw, goldenMemory+16*int64(len(raw)))
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@
 package dataset
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +27,13 @@ const (
 
 // maxFile bounds the bytes of one file of a snapshot that are read into memory.
 const maxFile = 16 << 30
+
+// perValue and perFile bound the memory that reading a file of a snapshot may ask for: by
+// its values, and by what its texts and a record of any length may hold besides.
+const (
+	perValue = 128
+	perFile  = 512 << 20
+)
 
 // Snapshot is immutable rows: Parquet files, each a blob, and what is known of them. Its
 // ID is the digest of its manifest, so the same rows are the same snapshot. Two snapshots
@@ -137,11 +143,12 @@ func (r *reader) Next() (*frame.Frame, error) {
 func (r *reader) open() error {
 	next := r.left[0]
 	r.left, r.rows = r.left[1:], next.Rows
-	raw, err := blob.ReadAll(r.ctx, r.blobs, next.Data, maxFile)
+	raw, err := blob.ReadAll(r.ctx, r.blobs, next.Data, min(next.Bytes, maxFile))
 	if err != nil {
 		return err
 	}
-	r.file, err = frame.OpenParquet(string(next.Data), bytes.NewReader(raw), int64(len(raw)))
+	rows := int64(next.Rows)
+	r.file, err = frame.OpenParquetWithin(string(next.Data), raw, rows, perFile+32*next.Bytes+perValue*rows*int64(len(r.of.Schema)))
 	return err
 }
 

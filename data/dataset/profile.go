@@ -4,8 +4,13 @@ package dataset
 
 import (
 	"cmp"
+	"errors"
+	"io"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"flyball/data/frame"
@@ -18,6 +23,7 @@ const (
 	maxTopText  = 200     // bytes of one; a longer text is not named
 	sampleRows  = 1 << 16 // of which quantiles are made; of fewer rows they are exact
 	quantiles   = 20      // steps
+	sidesRows   = 4096    // from which on columns are looked at side by side
 )
 
 // ColumnProfile is a column in figures. What is of one kind is zero for the others.
@@ -91,7 +97,7 @@ func newProfiler(fields []frame.Field) *profiler {
 
 func (p *profiler) add(f *frame.Frame) {
 	p.draw(f.Rows())
-	for i := range p.cols {
+	p.each(f.Rows(), func(i int) {
 		c, col := &p.cols[i], &f.Columns()[i]
 		switch c.Kind {
 		case frame.Number:
@@ -107,9 +113,29 @@ func (p *profiler) add(f *frame.Frame) {
 		case frame.Text:
 			c.words(col)
 		}
-	}
+	})
 	p.rows += f.Rows()
 	p.thin()
+}
+
+// each does every column, two at once where there are many rows of them.
+func (p *profiler) each(rows int, do func(column int)) {
+	workers := min(2, runtime.GOMAXPROCS(0))
+	if rows < sidesRows {
+		workers = 1
+	}
+	var next atomic.Int64
+	work := func() {
+		for i := int(next.Add(1)) - 1; i < len(p.cols); i = int(next.Add(1)) - 1 {
+			do(i)
+		}
+	}
+	var others sync.WaitGroup
+	for range workers - 1 {
+		others.Go(work)
+	}
+	work()
+	others.Wait()
 }
 
 func seconds(us int64) float64 {
@@ -169,7 +195,9 @@ func (c *column) numbers(values []float64) {
 			c.missing++
 			continue
 		}
-		c.bits.add(math.Float64bits(x + 0)) // -0 is 0
+		if !c.bits.many {
+			c.bits.add(math.Float64bits(x + 0)) // -0 is 0
+		}
 		if math.IsInf(x, 0) {
 			c.infinite++
 			continue
@@ -220,9 +248,7 @@ func (c *column) words(col *frame.Column) {
 
 func (p *profiler) columns() []ColumnProfile {
 	out := make([]ColumnProfile, len(p.cols))
-	for i := range p.cols {
-		out[i] = p.cols[i].profile()
-	}
+	p.each(p.rows, func(i int) { out[i] = p.cols[i].profile() })
 	return out
 }
 
@@ -298,44 +324,82 @@ func most(all []Top) []Top {
 	return slices.DeleteFunc(all, func(t Top) bool { return len(t.Value) > maxTopText })
 }
 
-// counts are how often each of up to maxDistinct values stands: a table of open places.
+// counts are how often each of up to maxDistinct values stands: a table of open places,
+// which is small enough to stay near the processor.
 type counts struct {
-	keys []uint64
-	hits []int // of keys; 0: the place is free
-	n    int
-	many bool // more than maxDistinct: nothing is counted any more
+	places []place
+	n      int
+	many   bool // more than maxDistinct: nothing is counted any more
 }
 
-const places = 4096 // a power of two, and well above maxDistinct
+type place struct {
+	key  uint64
+	hits int // 0: the place is free
+}
+
+const places = 2048 // a power of two, and about twice maxDistinct
 
 func (c *counts) add(b uint64) {
 	if c.many {
 		return
 	}
-	if c.hits == nil {
-		c.keys, c.hits = make([]uint64, places), make([]int, places)
+	if c.places == nil {
+		c.places = make([]place, places)
 	}
 	i := mix(b, 0) & (places - 1)
-	for c.hits[i] > 0 && c.keys[i] != b {
+	for c.places[i].hits > 0 && c.places[i].key != b {
 		i = (i + 1) & (places - 1)
 	}
-	if c.hits[i] == 0 {
+	p := &c.places[i]
+	if p.hits == 0 {
 		if c.n == maxDistinct {
-			c.many, c.keys, c.hits = true, nil, nil
+			c.many, c.places = true, nil
 			return
 		}
 		c.n++
-		c.keys[i] = b
+		p.key = b
 	}
-	c.hits[i]++
+	p.hits++
 }
 
 func (c *counts) top(format func(uint64) string) []Top {
 	var out []Top
-	for i, n := range c.hits {
-		if n > 0 {
-			out = append(out, Top{format(c.keys[i]), n})
+	for _, p := range c.places {
+		if p.hits > 0 {
+			out = append(out, Top{format(p.key), p.hits})
 		}
 	}
 	return most(out)
+}
+
+// Profile makes the profile of the rows of r, as a snapshot of them would have it, in
+// memory that their number does not matter for: the next rows are read while these are
+// counted. It returns the number of rows too.
+func Profile(r frame.Reader) (columns []ColumnProfile, rows int, err error) {
+	chunks, stop := make(chan *frame.Frame), make(chan error, 1)
+	go func() {
+		defer close(chunks)
+		for {
+			f, err := r.Next()
+			if err != nil {
+				stop <- err
+				return
+			}
+			chunks <- f
+		}
+	}()
+	var p *profiler
+	for f := range chunks {
+		if p == nil {
+			p = newProfiler(f.Fields())
+		}
+		p.add(f)
+	}
+	if err := <-stop; !errors.Is(err, io.EOF) {
+		return nil, 0, err
+	}
+	if p == nil {
+		return nil, 0, nil
+	}
+	return p.columns(), p.rows, nil
 }

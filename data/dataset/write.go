@@ -151,12 +151,12 @@ func (w *writer) profile() {
 }
 
 func (w *writer) encode() {
-	var file bytes.Buffer
+	var e encoder
 	for p := range w.parts {
 		if w.failed() != nil {
 			continue
 		}
-		f, err := w.put(&file, p.rows)
+		f, err := e.put(w, p.rows)
 		w.mu.Lock()
 		for len(w.files) <= p.number {
 			w.files = append(w.files, File{})
@@ -167,23 +167,33 @@ func (w *writer) encode() {
 	}
 }
 
+// encoder makes the files of one goroutine, one after the other in the same memory.
+type encoder struct {
+	file bytes.Buffer
+	rows *frame.ParquetWriter // nil: there was no file yet
+}
+
 // put writes the rows to a blob of their own.
-func (w *writer) put(file *bytes.Buffer, rows []*frame.Frame) (out File, err error) {
-	file.Reset()
-	p, err := frame.NewParquetWriter(file, rows[0].Fields())
+func (e *encoder) put(w *writer, rows []*frame.Frame) (out File, err error) {
+	e.file.Reset()
+	if e.rows == nil {
+		e.rows, err = frame.NewParquetWriter(&e.file, rows[0].Fields())
+	} else {
+		err = e.rows.Reset(&e.file)
+	}
 	if err != nil {
 		return out, err
 	}
 	for _, f := range rows {
 		out.Rows += f.Rows()
-		if err := p.Write(f); err != nil {
+		if err := e.rows.Write(f); err != nil {
 			return out, err
 		}
 	}
-	if err := p.Close(); err != nil {
+	if err := e.rows.Close(); err != nil {
 		return out, err
 	}
-	out.Data, out.Bytes, err = w.blobs.Put(w.ctx, bytes.NewReader(file.Bytes()))
+	out.Data, out.Bytes, err = w.blobs.Put(w.ctx, bytes.NewReader(e.file.Bytes()))
 	return out, err
 }
 

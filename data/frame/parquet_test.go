@@ -222,3 +222,110 @@ func TestAnOrderedFileHasItsColumnsAsTheyWereGiven(t *testing.T) {
 		t.Errorf("a name that stands twice: %v", err)
 	}
 }
+
+func TestAFileThatHoldsMoreThanWasNotedOfItIsRefused(t *testing.T) {
+	const n = 5000
+	num, text := make([]float64, n), make([]string, n)
+	for i := range n {
+		num[i], text[i] = math.Sqrt(float64(i)), strings.Repeat("x", i%7)
+	}
+	rows := New(NumberColumn("n", num), TextColumn("s", text, nil))
+	var b bytes.Buffer
+	w, err := NewParquetWriter(&b, rows.Fields())
+	if err == nil {
+		err = errors.Join(w.Write(rows), w.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name       string
+		rows, most int64
+		want       string
+	}{
+		{"as many rows, and memory for them", n, 4 << 20, ""},
+		{"fewer rows", n - 1, 4 << 20, "x.parquet is damaged: it has more rows than were noted of it"},
+		{"less memory", n, 1 << 16, "x.parquet needs more than 65536 bytes of memory"},
+	} {
+		in, err := OpenParquetWithin("x.parquet", b.Bytes(), c.rows, c.most)
+		if c.want != "" {
+			if err == nil || !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), c.want) {
+				t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		got, err := ReadAll(in)
+		if err != nil || !slices.Equal(got.Column("n").Num, num) || !slices.Equal(got.Column("s").Text, text) {
+			t.Errorf("%s: %v, or other rows", c.name, err)
+		}
+	}
+}
+
+// Each way of writing a column is taken: places of a dictionary, one place, places and
+// then values, values by their bytes, values as they are; with values missing or not, over
+// several pages and groups.
+func TestEachWayOfWritingAColumnIsReadBack(t *testing.T) {
+	const n = 50_000
+	at := make([]int64, n)
+	first := New(TimeColumn("t", at), NumberColumn("few", make([]float64, n)), NumberColumn("one", make([]float64, n)), NumberColumn("turns", make([]float64, n)),
+		NumberColumn("long", make([]float64, n)), NumberColumn("short", make([]float64, n)), NumberColumn("none", make([]float64, n)),
+		TextColumn("word", make([]string, n), make([]bool, n)), TextColumn("id", make([]string, n), nil), TextColumn("big", make([]string, n), nil))
+	c := func(name string) *Column { return first.Column(name) }
+	for i := range n {
+		at[i] = int64(i) * 1_000_003
+		c("few").Num[i], c("one").Num[i], c("none").Num[i] = float64(i%7), -1, nan
+		c("turns").Num[i] = float64(i % 10)
+		if i > 20_000 {
+			c("turns").Num[i] = math.Sqrt(float64(i))
+		}
+		c("long").Num[i] = 1 + math.Sqrt(float64(i))/1e3
+		c("short").Num[i] = float64(i*7919%30_000) / 4
+		if i%5 == 0 {
+			at[i], c("few").Num[i], c("long").Num[i], c("short").Num[i] = NoTime, nan, nan, nan
+		}
+		c("word").Text[i], c("word").Null[i] = "word "+strconv.Itoa(i%300), i%3 == 0
+		if i%3 == 0 {
+			c("word").Text[i] = ""
+		}
+		c("id").Text[i] = strconv.Itoa(i * 31)
+		if i%10_000 == 0 {
+			c("big").Text[i] = strings.Repeat(strconv.Itoa(i)+" ", 150_000)
+		}
+	}
+	var b bytes.Buffer
+	w, err := NewParquetWriter(&b, first.Fields())
+	for range 2 {
+		err = errors.Join(err, w.Write(first), w.EndGroup())
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	want, err := Concat(first, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bounded := range []bool{false, true} {
+		got, err := readParquet(b.Bytes())
+		if bounded {
+			var in Reader
+			if in, err = ParquetWithin("x.parquet", b.Bytes(), 1<<30); err == nil {
+				got, err = ReadAll(in)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range want.Columns() {
+			x, y := &want.Columns()[i], &got.Columns()[i]
+			for row := range want.Rows() {
+				if x.Field != y.Field || x.Missing(row) != y.Missing(row) || x.Kind == Text && x.Text[row] != y.Text[row] ||
+					x.Kind == Number && !x.Missing(row) && x.Num[row] != y.Num[row] || x.Kind == Time && x.Time[row] != y.Time[row] {
+					t.Fatalf("bounded %v: column %q, row %d: got %q, want %q", bounded, x.Name, row, y.Format(row), x.Format(row))
+				}
+			}
+		}
+	}
+}

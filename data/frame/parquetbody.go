@@ -45,9 +45,30 @@ func ParquetWithin(name string, b []byte, most int64) (in Reader, err error) {
 	return p, nil
 }
 
+// OpenParquetWithin is OpenParquet for a file whose size and rows somebody else has noted,
+// as those of a snapshot: what its description and the heads of its pages say that they
+// hold is added up first, and must be within most bytes and rows rows. Unlike
+// ParquetWithin it believes what stands in the pages, and so reads the file once. A file
+// that says more is an Invalid fault.
+func OpenParquetWithin(name string, b []byte, rows, most int64) (in Reader, err error) {
+	defer damaged(name, &err)
+	w := &weigher{name: name, file: b, left: most, most: most, heads: true, rows: rows}
+	defer w.close()
+	if err := w.weigh(); err != nil {
+		return nil, err
+	}
+	p, err := openParquet(name, bytes.NewReader(b), int64(len(b)), CSVOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
 // weigher walks a file and takes what reading it needs from what is left.
 type weigher struct {
 	name       string
+	heads      bool  // only the heads of pages are looked at
+	rows       int64 // with heads: that the file may have
 	file       []byte
 	left, most int64
 
@@ -90,6 +111,9 @@ func (w *weigher) weigh() error {
 	columns := meta.Schema[1:]
 	for g := range meta.RowGroups {
 		group := &meta.RowGroups[g]
+		if w.rows -= group.NumRows; w.heads && (w.rows < 0 || group.NumRows < 0) {
+			return w.wrong("it has more rows than were noted of it")
+		}
 		if len(group.Columns) != len(columns) {
 			return w.wrong("row group %d has %d columns, the schema %d", g, len(group.Columns), len(columns))
 		}
@@ -162,7 +186,11 @@ func (w *weigher) chunk(c *format.SchemaElement, m *format.ColumnMetaData, rows 
 		if n < 0 || n > end-from || header.UncompressedPageSize < 0 {
 			return w.wrong("the page at %d says that it has %d bytes, and %d are left", at, n, end-from)
 		}
-		if err := p.page(&header, w.file[from:from+n], at == base); err != nil {
+		look := p.page
+		if w.heads {
+			look = p.head
+		}
+		if err := look(&header, w.file[from:from+n], at == base); err != nil {
 			return err
 		}
 		at = from + n

@@ -41,16 +41,15 @@ type chunkWriter struct {
 
 	// Of the chunk.
 	dict     *dictionary
-	asks     bool // the dictionary is not given up
-	named    bool // some page is of places
+	asks     bool         // the dictionary is not given up
+	named    bool         // some page is of places
+	head     bytes.Buffer // the dictionary's page, when the chunk has ended
 	body     bytes.Buffer
-	file     bytes.Buffer // the dictionary and then the body, when it has ended
-	valued   bool         // some page is of values
-	split    bool         // such numbers are written by bytes
+	valued   bool // some page is of values
+	split    bool // such numbers are written by bytes
 	total    int64
 	missing  int64
 	unpacked int64
-	first    int64 // of the data in file
 	least    float64
 	largest  float64
 	from, to int64
@@ -66,9 +65,9 @@ func newChunkWriter(f Field, columns int, pack *zstd.Encoder) *chunkWriter {
 // begin goes to a new chunk.
 func (c *chunkWriter) begin() {
 	c.dict, c.asks = newDictionary(c.field.Kind), true
+	c.head.Reset()
 	c.body.Reset()
-	c.file.Reset()
-	c.named, c.valued, c.split, c.total, c.missing, c.unpacked, c.first = false, false, false, 0, 0, 0, 0
+	c.named, c.valued, c.split, c.total, c.missing, c.unpacked = false, false, false, 0, 0, 0
 	c.least, c.largest, c.from, c.to = math.Inf(1), math.Inf(-1), math.MaxInt64, math.MinInt64
 }
 
@@ -204,33 +203,28 @@ func (c *chunkWriter) write(h format.PageHeader, to *bytes.Buffer) error {
 	return nil
 }
 
-// end ends the chunk: file has it.
+// end ends the chunk, which is then head and body.
 func (c *chunkWriter) end() error {
 	if c.rows > 0 {
 		if err := c.page(); err != nil {
 			return err
 		}
 	}
-	if c.named {
-		c.raw = c.dict.append(c.raw[:0])
-		err := c.write(format.PageHeader{Type: format.DictionaryPage, DictionaryPageHeader: thrift.New(format.DictionaryPageHeader{
-			NumValues: int32(c.dict.len()), Encoding: format.Plain,
-		})}, &c.file)
-		if err != nil {
-			return err
-		}
+	if !c.named {
+		return nil
 	}
-	c.first = int64(c.file.Len())
-	c.file.Write(c.body.Bytes())
-	return nil
+	c.raw = c.dict.append(c.raw[:0])
+	return c.write(format.PageHeader{Type: format.DictionaryPage, DictionaryPageHeader: thrift.New(format.DictionaryPageHeader{
+		NumValues: int32(c.dict.len()), Encoding: format.Plain,
+	})}, &c.head)
 }
 
 // meta describes the chunk that has ended and stands in the file from at on.
 func (c *chunkWriter) meta(at int64) format.ColumnMetaData {
 	m := format.ColumnMetaData{
 		Type: schemaOf(c.field).Type.V, Encoding: []format.Encoding{format.RLE}, PathInSchema: []string{c.field.Name}, Codec: format.Zstd,
-		NumValues: c.total, TotalUncompressedSize: c.unpacked, TotalCompressedSize: int64(c.file.Len()),
-		DataPageOffset: at + c.first, Statistics: format.Statistics{NullCount: c.missing},
+		NumValues: c.total, TotalUncompressedSize: c.unpacked, TotalCompressedSize: int64(c.head.Len() + c.body.Len()),
+		DataPageOffset: at + int64(c.head.Len()), Statistics: format.Statistics{NullCount: c.missing},
 	}
 	if c.named {
 		m.DictionaryPageOffset = at

@@ -46,6 +46,32 @@ func (p *pages) page(h *format.PageHeader, body []byte, first bool) error {
 	return p.wrong("a page of kind %v where none may stand", h.Type)
 }
 
+// head looks at what a page says of itself, and at the size that its compressed body says.
+func (p *pages) head(h *format.PageHeader, body []byte, _ bool) error {
+	if err := p.take(int64(len(body))+2*int64(h.UncompressedPageSize), 1); err != nil {
+		return err
+	}
+	var z zstd.Header
+	if err := z.Decode(body); p.codec == format.Zstd && (err != nil || !z.HasFCS) { // a few bytes, or another writer's
+		if _, err := p.unpacked(body, h.UncompressedPageSize, true); err != nil {
+			return err
+		}
+	} else if p.codec == format.Zstd && z.FrameContentSize > uint64(h.UncompressedPageSize) {
+		return p.wrong("a page of %d bytes says that it has %d", z.FrameContentSize, h.UncompressedPageSize)
+	}
+	switch {
+	case h.Type == format.DictionaryPage:
+		return p.values(h.DictionaryPageHeader.V.NumValues)
+	case h.Type == format.DataPage:
+		p.rows += int64(h.DataPageHeader.V.NumValues)
+		return p.values(h.DataPageHeader.V.NumValues)
+	case h.Type == format.DataPageV2:
+		p.rows += int64(h.DataPageHeaderV2.V.NumValues)
+		return p.values(h.DataPageHeaderV2.V.NumValues)
+	}
+	return p.wrong("a page of kind %v where none may stand", h.Type)
+}
+
 // values takes the room of n values.
 func (p *pages) values(n int32) error {
 	if n < 0 {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -90,6 +91,12 @@ func joinNames(fields []Field) string {
 	return strings.Join(names, "\n")
 }
 
+// Reset begins another file of the same columns on w. The file before must be closed.
+func (p *ParquetWriter) Reset(w io.Writer) error {
+	p.out, p.at, p.groups, p.rows = w, 0, nil, 0
+	return p.put([]byte(magicParquetEnd))
+}
+
 // put writes b to the file.
 func (p *ParquetWriter) put(b []byte) error {
 	n, err := p.out.Write(b)
@@ -122,7 +129,7 @@ func (p *ParquetWriter) EndGroup() error {
 			return err
 		}
 		from := p.at
-		if err := p.put(c.file.Bytes()); err != nil {
+		if err := errors.Join(p.put(c.head.Bytes()), p.put(c.body.Bytes())); err != nil {
 			return err
 		}
 		m := c.meta(from)

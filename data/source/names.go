@@ -52,29 +52,30 @@ func (p Pattern) Match(name string) bool {
 	return whole || folder && readable(name)
 }
 
-// match says whether the pattern matches the whole name, or a folder that it lies in.
+// match says whether the pattern matches the whole name, or a folder that it lies in. It
+// goes along the name once, with all places of the pattern where it can be, so that no
+// pattern takes long.
 func match(pattern, name []string) (whole, folder bool) {
-	switch {
-	case len(pattern) == 0:
-		return len(name) == 0, len(name) > 0
-	case len(name) == 0:
-		return false, false
-	case pattern[0] == "" && len(pattern) == 1: // the folder itself
-		return false, true
-	case pattern[0] == "**":
-		if len(pattern) == 1 {
-			return false, true
+	last := len(pattern) - 1
+	at := make([]bool, len(pattern)+1)
+	at[0] = true
+	for _, part := range name {
+		next := make([]bool, len(pattern)+1)
+		for i := range at {
+			switch {
+			case !at[i]:
+			case i > last, i == last && (pattern[i] == "" || pattern[i] == "**"): // the folder itself, or any below it
+				folder = true
+			case pattern[i] == "**":
+				next[i], at[i+1] = true, true
+			default:
+				ok, err := path.Match(pattern[i], part)
+				next[i+1] = next[i+1] || pattern[i] == part || ok && err == nil
+			}
 		}
-		for i := range name {
-			w, f := match(pattern[1:], name[i:])
-			whole, folder = whole || w, folder || f
-		}
-		return whole, folder
+		at = next
 	}
-	if ok, err := path.Match(pattern[0], name[0]); err != nil || !ok && pattern[0] != name[0] {
-		return false, false
-	}
-	return match(pattern[1:], name[1:])
+	return at[len(pattern)], folder
 }
 
 // readable says whether a file of a folder can be data.

@@ -97,7 +97,7 @@ func Folder(ctx context.Context, blobs blob.Store, tree Tree, v registry.Version
 	if err != nil {
 		return "", err
 	}
-	rows, err := openGolden(files[model.GoldenFile])
+	rows, err := model.Golden(files[model.GoldenFile])
 	if err != nil {
 		return "", err
 	}
@@ -301,14 +301,6 @@ func signatureOf(m model.Manifest) (inputs, outputs string, err error) {
 	}
 	out, err := json.Marshal([]any{map[string]any{"type": "tensor", "tensor-spec": map[string]any{"dtype": "float64", "shape": shape}}})
 	return string(in), string(out), err
-}
-
-func openGolden(raw []byte) (*frame.Frame, error) {
-	r, err := frame.OpenParquet(model.GoldenFile, bytes.NewReader(raw), int64(len(raw)))
-	if err != nil {
-		return nil, err
-	}
-	return frame.ReadAll(r)
 }
 
 // goldenOf takes the golden rows apart into inputs and scores.
