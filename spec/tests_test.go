@@ -24,7 +24,7 @@ func TestTestsOfTheModelAreChecked(t *testing.T) {
 		{`{golden: {row: {a: 1, b: 1}, decision: hold}}`, `gate.tests[0].golden.decision: "hold" is no word of predict.decide`},
 		{`{direction: {column: a, must: not_lower}}`, `gate.tests[0].direction.by: it says how far the column is raised; a negative number lowers it`},
 		{`{direction: {column: a, by: 1, must: not_lower, class: x}}`, `gate.tests[0].direction.class: a binary model has no classes`},
-		{`{expectation: {metric: mae, at_most: 1}}`, `gate.tests[0].expectation.metric: mae does not measure a binary model; it has log_loss, brier, accuracy, auc, bias, mean_score, pr_auc, f1, precision, recall, balanced_accuracy or ece`},
+		{`{expectation: {metric: mae, at_most: 1}}`, `gate.tests[0].expectation.metric: mae does not measure a binary model; it has log_loss, brier, accuracy, auc, bias, mean_score, pr_auc, f1, precision, recall, balanced_accuracy, ece, cost, precision_at_k(5%) or recall_at_k(5%)`},
 		{`{expectation: {at_least: 2, at_most: 1}}`, `gate.tests[0].expectation: at_least 2 is above at_most 1`},
 		{`{schema: {classes: [x]}}`, `gate.tests[0].schema.classes: a binary model has none`},
 	} {
