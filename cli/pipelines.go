@@ -86,7 +86,7 @@ func showPipelineCommand(e *env) *cobra.Command {
 func diffPipelinesCommand(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use: "diff NAME[@VERSION] [NAME[@VERSION]]", Short: "What one version has that another had not (exit 3: something)", Args: cobra.RangeArgs(1, 2),
-		Long:    "Compares two versions of one pipeline, step by step. Without a second name, with the newest.\nWhat a file would change is told by flyball diff FILE.",
+		Long:    "Compares two versions of one pipeline, step by step. Without a second name, with the newest.\nNames the models that each version touches.\nWhat a file would change is told by flyball diff FILE.",
 		Example: "  flyball pipelines diff hotel-features@1\n  flyball pipelines diff hotel-features@1 hotel-features@3",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, from, err := pipelineName(args[0])
@@ -118,13 +118,27 @@ func diffPipelinesCommand(e *env) *cobra.Command {
 			} else if err := e.show(got, t); err != nil {
 				return err
 			}
-			if len(got) > 0 {
-				return errNo
+			if len(got) == 0 {
+				e.say("no difference")
+				return nil
 			}
-			e.say("no difference")
-			return nil
+			if err := e.sayUsers(cmd.Context(), name); err != nil {
+				return err
+			}
+			return errNo
 		},
 	}
+}
+
+// sayUsers tells which models train with which version of a pipeline.
+func (e *env) sayUsers(ctx context.Context, name string) error {
+	all, err := e.client().Pipelines(ctx, name)
+	for _, p := range all {
+		if len(p.Models) > 0 {
+			e.say("%s@%d is that of %s", p.Name, p.Version, strings.Join(p.Models, ", "))
+		}
+	}
+	return err
 }
 
 // pipelineName reads name or name@version; 0 is the newest.
