@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The numbers of docs/performance.md, one part by its name or all that need no large
 # environment: packages, boosting, server, artifacts, demo. Besides: tracking, serving,
-# trees, lightgbm, onnx, pipeline, shap, worker. Times are of this machine; ratios travel.
+# trees, lightgbm, onnx, pipeline, csv, profile, shap, worker. Times are of this machine; ratios travel.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
@@ -81,6 +81,12 @@ pipeline() {
 	[ -x "$sklearn" ] || sklearn=
 	go run ./bench/pipeline -python "$data" -sklearn "$sklearn"
 }
+
+# CSV files to columns and to a snapshot, against pandas and DuckDB.
+csv() { against csv .cache/data/bin/python; }
+
+# The profile of a large Parquet file.
+profile() { go run ./bench/profile -rows "${ROWS:-10000000}"; }
 
 # ONNX against onnxruntime, and the way to a Python process and back.
 onnx() {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command csv reads the same CSV files by Flyball and by pandas, Polars and DuckDB where
-// these are installed, each in a process of its own, in turns in one run. It prints the
+// Command csv reads the same CSV files by Flyball, to columns and on to a snapshot, and by
+// pandas, Polars, Arrow and DuckDB where these are installed, each in a process of its own,
+// in turns in one run. It prints the
 // time on the wall, the processor's time and the largest memory of each, and the ratios to
 // pandas, after it has compared what the columns sum up to. Only the ratios travel from
 // one machine to another.
@@ -86,6 +87,7 @@ func run() error {
 			{"the same, kinds known", []string{self, "-snapshot", "-kinds", "-read", path}},
 			{"pandas, kinds known", []string{*python, *script, "pandas-kinds", path}},
 			{"Polars", []string{*python, *script, "polars", path}},
+			{"Arrow", []string{*python, *script, "arrow", path}},
 			{"DuckDB", []string{*python, *script, "duckdb", path}},
 		}
 		best := make([]took, len(readers))
