@@ -93,6 +93,9 @@ func TestOnePipelineFileFeedsTwoModelsInTrainingAndOnline(t *testing.T) {
 		command{args: "predict one", stdin: string(coming[2].row(nil)), says: coming[2].key()},
 		command{args: "retrain one --why another,pipeline", says: "begins"},
 	)
+	if got := run(t, s.url, "", "pipelines", "diff", "hours@1"); !strings.Contains(got.stderr, "hours@2 is that of one, two") {
+		t.Errorf("the models of a difference: %s", got.stderr)
+	}
 	advance()
 	check(
 		command{args: "versions one", says: "one@2"},

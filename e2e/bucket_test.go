@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// lake starts an S3 server with the bucket lake, whose objects are the files of the folder
+// that it returns, and has the environment name it. Where there is none the test is skipped.
+func lake(t *testing.T) (dir string) {
+	t.Helper()
+	program, err := filepath.Abs("../.cache/bin/versitygw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(program); err != nil {
+		t.Skip("no S3 server here: scripts/setup.sh builds versitygw")
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := free.Addr().String()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	dir = filepath.Join(root, "lake")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	gateway := exec.Command(program, "--port", at, "--access", "tester", "--secret", "of-a-test", "--quiet", "posix", root)
+	gateway.Stdout, gateway.Stderr = &said, &said
+	if err := gateway.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = gateway.Process.Kill() // its data goes with it
+		_ = gateway.Wait()         // says that it was killed
+	})
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		if c, err := net.Dial("tcp", at); err == nil {
+			_ = c.Close() // it only asked whether someone listens
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("versitygw does not come up: %s", said.String())
+		}
+	}
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL_S3": "http://" + at, "AWS_ENDPOINT_URL": "", "AWS_REGION": "us-east-1",
+		"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "of-a-test", "AWS_EC2_METADATA_DISABLED": "true",
+	} {
+		t.Setenv(name, value)
+	}
+	return dir
+}
+
+// TestAModelTrainsOnABucketAndAgainOnTheFilesThatCame has S3 for its source.
+func TestAModelTrainsOnABucketAndAgainOnTheFilesThatCame(t *testing.T) {
+	bucket := lake(t)
+	past, coming := history(t)
+	lines := plain(t, past[len(past)-150*24:])
+	write := func(name string, lines []string) {
+		t.Helper()
+		path := filepath.Join(bucket, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("bikes/part=1/a.csv", lines[:3000])
+	write("other/a.csv", lines[:3])
+	model := filepath.Join(t.TempDir(), "model.yaml")
+	file := func(source string) {
+		t.Helper()
+		text := modelFile(t, append(byHand, [2]string{"bikes_2011.csv.gz", source})...)
+		if err := os.WriteFile(model, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := start(t, t.TempDir(), "--source", "s3://lake/bikes")
+	check := func(c command) {
+		t.Helper()
+		c.check(t, s.url)
+	}
+	file("s3://lake/other/a.csv")
+	if got := run(t, s.url, "", "apply", model); got.code != 3 || !strings.Contains(got.stderr, "flyball serve --source s3://lake") {
+		t.Errorf("what the server may not read: exit %d: %s", got.code, got.stderr)
+	}
+	file("s3://lake/bikes/")
+	check(command{args: "apply " + model, says: "bike-demand applied"})
+	rows := func(n int, at time.Time) {
+		t.Helper()
+		if err := s.Advance(t.Context(), at); err != nil {
+			t.Fatal(err)
+		}
+		check(command{args: "data list " + bike, says: fmt.Sprint(n)})
+	}
+	rows(2999, coming[0].at)
+	check(command{args: "data show " + bike, says: "part"})
+
+	write("bikes/part=2/a.csv", append(lines[:1:1], lines[3000:]...))
+	check(command{args: "retrain " + bike + " --why a,file,came", says: "begins"})
+	rows(len(lines)-1, coming[1].at)
+	check(command{args: "versions", says: "bike-demand@2"})
+
+	// A version is made again from its snapshot, whatever the bucket holds by now.
+	if err := os.RemoveAll(filepath.Join(bucket, "bikes")); err != nil {
+		t.Fatal(err)
+	}
+	check(command{args: "reproduce bike-demand@1", says: "bike-demand@1: R3"})
+	check(command{args: "apply " + model + " --repin", code: 5, says: "s3://lake/bikes"})
+}
