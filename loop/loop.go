@@ -254,6 +254,10 @@ func outcomeEvents(m *Model, from, to State, o Observation, now time.Time) []eve
 		switch {
 		case o.Job.State == job.Failed:
 			tell(event.Stop, "training", "training failed: "+o.Job.Error, "flyball status "+m.Name)
+		case o.Outcome != nil && o.Outcome.Pass:
+			g := o.Outcome.Gain
+			tell(event.Off, "gate", fmt.Sprintf("v%d passes and stays out: %s better by %.3g, a release is worth %.3g", o.Outcome.Version, g.Metric, g.Value, g.Worth),
+				fmt.Sprintf("flyball gate %s@%d", m.Name, o.Outcome.Version))
 		case o.Outcome != nil:
 			tell(event.Off, "gate", fmt.Sprintf("v%d %s", o.Outcome.Version, o.Outcome.Summary), fmt.Sprintf("flyball gate %s@%d", m.Name, o.Outcome.Version))
 		}

@@ -77,7 +77,19 @@ type Outcome struct {
 	Baseline int
 	Pass     bool
 	Summary  string
+	Gain     *Gain // against the live version; nil: there was nothing to compare with
 }
+
+// Gain is by how much a candidate was better than the live version on the rows that
+// judged it, and how much is worth a release: the margin by which the gate would let it
+// be worse. Both are in the metric's unit, and positive is better.
+type Gain struct {
+	Metric       string
+	Value, Worth float64
+}
+
+// small reports whether a release would gain too little.
+func (g *Gain) small() bool { return g != nil && (g.Value < g.Worth || g.Value <= 0) }
 
 // Action is what Next asks to be done. Exactly one of Train and Release is set.
 type Action struct {
@@ -92,7 +104,7 @@ type Action struct {
 func Next(p Policy, s State, o Observation, now time.Time) (State, []Action) {
 	switch s.Phase {
 	case Training:
-		return s.training(o, now)
+		return s.training(p, o, now)
 	case Releasing:
 		return s.releasing(p, o, now), nil
 	}
@@ -189,8 +201,9 @@ func (s State) train(a Action, o Observation, now time.Time) (State, []Action) {
 	return s, []Action{a}
 }
 
-// training waits for the job, and turns a pass into a release.
-func (s State) training(o Observation, now time.Time) (State, []Action) {
+// training waits for the job, and turns a pass into a release, unless it would gain too
+// little: then the live version stays, and the next candidate is held against it again.
+func (s State) training(p Policy, o Observation, now time.Time) (State, []Action) {
 	if o.Job == nil {
 		return s, nil
 	}
@@ -206,6 +219,9 @@ func (s State) training(o Observation, now time.Time) (State, []Action) {
 		if o.Outcome == nil || !o.Outcome.Pass {
 			return s.rest(now), nil
 		}
+		if s.keeps(p, o) {
+			return s.rest(now), nil
+		}
 		if r := o.Release; r != nil && !r.Done() && r.Candidate != o.Outcome.Version {
 			return s, nil // a rollback by hand is under way: one release at a time
 		}
@@ -213,6 +229,13 @@ func (s State) training(o Observation, now time.Time) (State, []Action) {
 		return s, []Action{{Release: o.Outcome}}
 	}
 	return s, nil
+}
+
+// keeps reports whether the live version stays although the candidate passed. What a
+// person asked for is released, and so is whatever passed while the baseline answers.
+func (s State) keeps(p Policy, o Observation) bool {
+	floor := o.Release != nil && o.Release.Floor
+	return p.Release != "passed" && s.Cause != ByHand && o.Live != 0 && !floor && o.Outcome.Gain.small()
 }
 
 // releasing waits for the release to end.

@@ -88,6 +88,8 @@ func policyOf(t *testing.T, words []string) Policy {
 			p.Budget = monitoring.Rate(n)
 		case "hold_after":
 			p.HoldAfter = value
+		case "release":
+			p.Release = value
 		default:
 			err = fmt.Errorf("unknown key %q", key)
 		}
@@ -114,14 +116,21 @@ func (a *actor) happens(t *testing.T, what string, now time.Time) string {
 			*into = ""
 		}
 	case "nothing":
-	case "trained": // trained 8 pass | trained 8 fail
+	case "trained": // trained 8 pass | trained 8 fail | trained 8 pass 0.5 of 1.5, the gain and what a release is worth
 		number, verdict, _ := strings.Cut(rest, " ")
+		verdict, gain, compared := strings.Cut(verdict, " ")
 		v, err := strconv.Atoi(number)
 		if err != nil {
 			t.Fatal(err)
 		}
 		a.obs.Job = &job.Job{State: job.Done}
 		a.obs.Outcome = &Outcome{Version: v, Pass: verdict == "pass"}
+		if compared {
+			a.obs.Outcome.Gain = &Gain{Metric: "mae"}
+			if _, err := fmt.Sscanf(gain, "%g of %g", &a.obs.Outcome.Gain.Value, &a.obs.Outcome.Gain.Worth); err != nil {
+				t.Fatal(err)
+			}
+		}
 	case "failed":
 		a.obs.Job = &job.Job{State: job.Failed}
 	case "canceled":

@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"flyball/event"
+	"flyball/experiment/gate"
 	"flyball/fault"
 	"flyball/governance/audit"
 	"flyball/job"
 	"flyball/monitoring"
+	"flyball/serving/prediction"
 	"flyball/serving/release"
 	"flyball/training"
 )
@@ -54,8 +56,26 @@ func (l *Loop) observe(ctx context.Context, m *Model, s State, rel release.State
 	if err := json.Unmarshal(j.Result, &res); err != nil {
 		return o, fault.Wrap(err, fault.Internal, "the result of job %s cannot be read", j.ID)
 	}
-	o.Outcome = &Outcome{Version: res.Version, Baseline: res.Baseline, Pass: res.Verdict.Pass, Summary: res.Verdict.Summary}
+	o.Outcome = &Outcome{Version: res.Version, Baseline: res.Baseline, Pass: res.Verdict.Pass, Summary: res.Verdict.Summary, Gain: gain(m, res.Verdict)}
 	return o, nil
+}
+
+// gain is how much better than the live version the candidate was by the gate's loss.
+func gain(m *Model, v gate.Verdict) *Gain {
+	rule, ok := m.Recipe.LossRule()
+	if !ok {
+		return nil
+	}
+	for _, d := range v.Differences {
+		if d.Metric == rule.Name && d.Against == prediction.Live && d.Slice == "" {
+			g := &Gain{Metric: rule.Name, Value: d.Value}
+			if rule.Margin != nil {
+				g.Worth = *rule.Margin
+			}
+			return g
+		}
+	}
+	return nil
 }
 
 // train adds the job of a training. Its key is the model's and the state's

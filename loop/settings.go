@@ -14,4 +14,5 @@ type Policy struct {
 	Wait      unit.Duration   `json:"wait,omitempty"`       // never more often than this
 	Budget    monitoring.Rate `json:"budget,omitempty"`     // trainings a month; zero: no limit
 	HoldAfter string          `json:"hold_after,omitempty"` // rollback (default) or never: hold until resumed
+	Release   string          `json:"release,omitempty"`    // of what passed: better (default) or passed
 }

@@ -41,6 +41,7 @@ type Report struct {
 	Rivals []Score   `json:"rivals"`
 	Did    Did       `json:"did"`
 	Cost   Cost      `json:"cost"`
+	Parts  []Part    `json:"parts"`
 	Made   []Version `json:"versions"`
 	Shares []Share   `json:"served_by"`
 
@@ -61,6 +62,13 @@ type Score struct {
 	GainHigh  float64 `json:"gain_high"`
 	Trainings int     `json:"trainings"`
 	Releases  int     `json:"releases"`
+}
+
+// Part is a stretch of the rehearsal: a month, or what there is of it.
+type Part struct {
+	From   time.Time          `json:"from"`
+	Rows   int                `json:"rows"`
+	Values map[string]float64 `json:"values"` // of the metric, by policy; one that cannot be told is left out
 }
 
 // Did counts what the loop did.
@@ -222,6 +230,7 @@ func (r *run) compare(ctx context.Context, out *Report) error {
 		return err
 	}
 	out.Served.Trainings, out.Served.Releases = out.Did.Trainings, out.Did.Releases
+	out.Parts = r.parts(out.Metric, sample, at)
 	for _, v := range rivals {
 		score, err := measured(out.Metric, sample, v.name)
 		if err != nil {
@@ -237,6 +246,35 @@ func (r *run) compare(ctx context.Context, out *Report) error {
 		out.Rivals = append(out.Rivals, score)
 	}
 	return nil
+}
+
+// parts are the months of the sample, whose rows are those at the places.
+func (r *run) parts(metric string, all evaluation.Sample, at []int) []Part {
+	k := r.stream.outputs()
+	month := func(i int) time.Time {
+		t := time.UnixMicro(r.stream.asked[at[i]]).UTC()
+		return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
+	}
+	var out []Part
+	for from := 0; from < len(at); {
+		to := from
+		for to < len(at) && month(to).Equal(month(from)) {
+			to++
+		}
+		p := Part{From: month(from), Rows: to - from, Values: map[string]float64{}}
+		for role, scores := range all.Scores {
+			one := evaluation.Sample{
+				Kind: all.Kind, Classes: all.Classes, Decide: all.Decide, Truth: all.Truth[from:to],
+				Scores: map[string][]float64{role: scores[from*k : to*k]},
+			}
+			if v, err := evaluation.Value(metric, one, role); err == nil {
+				p.Values[role] = v
+			}
+		}
+		out = append(out, p)
+		from = to
+	}
+	return out
 }
 
 func measured(metric string, s evaluation.Sample, role string) (Score, error) {
