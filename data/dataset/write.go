@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -32,19 +31,18 @@ const (
 	endingMask = endsOneIn - 1
 )
 
-// Write keeps the rows of r as a snapshot. It holds a few files of at most mostBytes in
-// memory, and the chunk that r gave. The same rows give the same snapshot, in whatever
-// chunks they come. When it fails, what it has put already belongs to nothing, and
+// Write keeps the rows of r as a snapshot. It holds the chunk that r gave in memory, and
+// two files as they are written, compressed. The same rows give the same snapshot, in
+// whatever chunks they come. When it fails, what it has put already belongs to nothing, and
 // package retention removes it.
 func Write(ctx context.Context, blobs blob.Store, r frame.Reader, task Task) (Snapshot, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	w := &writer{ctx: ctx, blobs: blobs, task: task, cut: cutter{}, chunks: make(chan *frame.Frame), parts: make(chan part)}
+	w := &writer{ctx: ctx, blobs: blobs, task: task, cut: cutter{}, chunks: make(chan *frame.Frame), parts: make(chan part), files: make(chan written)}
 	var running sync.WaitGroup
 	running.Go(w.profile)
-	for range min(2, runtime.GOMAXPROCS(0)) {
-		running.Go(w.encode)
-	}
+	running.Go(w.encode)
+	running.Go(w.keep)
 	err := w.read(r)
 	close(w.chunks)
 	close(w.parts)
@@ -56,7 +54,7 @@ func Write(ctx context.Context, blobs blob.Store, r frame.Reader, task Task) (Sn
 }
 
 // writer is one snapshot under way. One goroutine reads and cuts, one makes the profile,
-// and some encode.
+// one encodes, which does some columns at once, and one keeps the files.
 type writer struct {
 	ctx    context.Context
 	blobs  blob.Store
@@ -68,21 +66,27 @@ type writer struct {
 	table  *profiler
 	chunks chan *frame.Frame
 	parts  chan part
+	files  chan written
+	kept   []File
 
-	mu    sync.Mutex
-	files []File
-	err   error // of whoever encodes
+	mu  sync.Mutex
+	err error // of whoever encodes or keeps
 }
 
-// part is the rows of one file.
+// part is some rows of a file.
 type part struct {
-	number int
-	rows   []*frame.Frame
+	rows *frame.Frame
+	ends bool // they are the file's last
+}
+
+// written is a file that is to be kept.
+type written struct {
+	raw  *bytes.Buffer
+	rows int
 }
 
 // read takes the rows from r and hands them on.
 func (w *writer) read(r frame.Reader) error {
-	number := 0
 	for {
 		f, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -99,9 +103,8 @@ func (w *writer) read(r frame.Reader) error {
 		}
 		w.rows += f.Rows()
 		w.chunks <- f
-		for _, rows := range w.cut.add(f) {
-			w.parts <- part{number, rows}
-			number++
+		for _, p := range w.cut.add(f) {
+			w.parts <- p
 		}
 		if err := w.failed(); err != nil {
 			return err
@@ -109,9 +112,6 @@ func (w *writer) read(r frame.Reader) error {
 	}
 	if w.fields == nil {
 		return fault.New(fault.Invalid, "there is no column %q to predict", w.task.Column)
-	}
-	if rest := w.cut.rest(); len(rest) > 0 {
-		w.parts <- part{number, rest}
 	}
 	return nil
 }
@@ -150,57 +150,86 @@ func (w *writer) profile() {
 	}
 }
 
+// fail notes why nothing more need be done.
+func (w *writer) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err = errors.Join(w.err, err)
+}
+
+// encode makes files of the parts. Two buffers are enough: one is kept while the other
+// fills.
 func (w *writer) encode() {
-	var e encoder
+	defer close(w.files)
+	e := encoder{next: new(bytes.Buffer), file: new(bytes.Buffer)}
 	for p := range w.parts {
 		if w.failed() != nil {
 			continue
 		}
-		f, err := e.put(w, p.rows)
-		w.mu.Lock()
-		for len(w.files) <= p.number {
-			w.files = append(w.files, File{})
+		if err := e.add(p.rows); err != nil {
+			w.fail(err)
+		} else if p.ends {
+			w.end(&e)
 		}
-		w.files[p.number] = f
-		w.err = errors.Join(w.err, err)
-		w.mu.Unlock()
+	}
+	if e.rows > 0 && w.failed() == nil {
+		w.end(&e)
 	}
 }
 
-// encoder makes the files of one goroutine, one after the other in the same memory.
+// end hands a file on.
+func (w *writer) end(e *encoder) {
+	if err := e.out.Close(); err != nil {
+		w.fail(err)
+		return
+	}
+	w.files <- written{e.file, e.rows}
+	e.file, e.next, e.rows = e.next, e.file, 0
+}
+
+// keep puts the files, one after the other.
+func (w *writer) keep() {
+	for f := range w.files {
+		if w.failed() != nil {
+			continue
+		}
+		d, n, err := w.blobs.Put(w.ctx, bytes.NewReader(f.raw.Bytes()))
+		if err != nil {
+			w.fail(err)
+			continue
+		}
+		w.kept = append(w.kept, File{Data: d, Rows: f.rows, Bytes: n})
+	}
+}
+
+// encoder makes the files, one after the other in the same memory.
 type encoder struct {
-	file bytes.Buffer
-	rows *frame.ParquetWriter // nil: there was no file yet
+	file, next *bytes.Buffer
+	out        *frame.ParquetWriter // nil: there was no file yet
+	rows       int                  // of the file under way
 }
 
-// put writes the rows to a blob of their own.
-func (e *encoder) put(w *writer, rows []*frame.Frame) (out File, err error) {
-	e.file.Reset()
-	if e.rows == nil {
-		e.rows, err = frame.NewParquetWriter(&e.file, rows[0].Fields())
-	} else {
-		err = e.rows.Reset(&e.file)
-	}
-	if err != nil {
-		return out, err
-	}
-	for _, f := range rows {
-		out.Rows += f.Rows()
-		if err := e.rows.Write(f); err != nil {
-			return out, err
+// add adds rows to the file under way.
+func (e *encoder) add(rows *frame.Frame) (err error) {
+	if e.rows == 0 {
+		e.file.Reset()
+		if e.out == nil {
+			e.out, err = frame.NewParquetWriter(e.file, rows.Fields())
+		} else {
+			err = e.out.Reset(e.file)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	if err := e.rows.Close(); err != nil {
-		return out, err
-	}
-	out.Data, out.Bytes, err = w.blobs.Put(w.ctx, bytes.NewReader(e.file.Bytes()))
-	return out, err
+	e.rows += rows.Rows()
+	return e.out.Write(rows)
 }
 
 // finish writes the manifest.
 func (w *writer) finish() (Snapshot, error) {
 	s := Snapshot{
-		Format: SnapshotFormat, Count: w.rows, Schema: w.fields, Files: w.files, Columns: w.table.columns(),
+		Format: SnapshotFormat, Count: w.rows, Schema: w.fields, Files: w.kept, Columns: w.table.columns(),
 		Labelled: w.labels.n, Watermark: w.labels.watermark(),
 	}
 	for _, f := range s.Files {
@@ -253,15 +282,14 @@ func (l *labels) watermark() time.Time {
 // cutter says where files end. What it says depends on the rows alone, not on the chunks
 // in which they come.
 type cutter struct {
-	waits []*frame.Frame // rows of the file that has not ended
-	rows  int            // of it
+	rows  int // of the file that has not ended
 	bytes int
 	sums  []uint64
 	sizes []int
 }
 
-// add takes a chunk, and returns the rows of the files that end in it.
-func (c *cutter) add(f *frame.Frame) (ended [][]*frame.Frame) {
+// add takes a chunk, and returns its rows in parts that end where files do.
+func (c *cutter) add(f *frame.Frame) (parts []part) {
 	c.measure(f)
 	from := 0
 	for i := range f.Rows() {
@@ -270,17 +298,14 @@ func (c *cutter) add(f *frame.Frame) (ended [][]*frame.Frame) {
 		if (c.rows < leastRows || c.sums[i]&endingMask != 0) && c.rows < mostRows && c.bytes < mostBytes {
 			continue
 		}
-		ended = append(ended, append(c.waits, f.Slice(from, i+1)))
-		c.waits, c.rows, c.bytes, from = nil, 0, 0, i+1
+		parts = append(parts, part{f.Slice(from, i+1), true})
+		c.rows, c.bytes, from = 0, 0, i+1
 	}
 	if from < f.Rows() {
-		c.waits = append(c.waits, f.Slice(from, f.Rows()))
+		parts = append(parts, part{f.Slice(from, f.Rows()), false})
 	}
-	return ended
+	return parts
 }
-
-// rest is the rows of the last file.
-func (c *cutter) rest() []*frame.Frame { return c.waits }
 
 // measure fills in a digest and the bytes of each row.
 func (c *cutter) measure(f *frame.Frame) {

@@ -27,7 +27,8 @@ const magicParquetEnd = "PAR1"
 // microseconds of UTC. The same rows give the same bytes, in whatever chunks they
 // come. It holds the row group under way in memory, as it is written: a column's values
 // go to pages of a dictionary while they repeat, else of values, under Zstandard
-// (https://github.com/apache/parquet-format). One goroutine at a time uses it.
+// (https://github.com/apache/parquet-format). One goroutine at a time uses it; it does some
+// columns at once.
 type ParquetWriter struct {
 	out    io.Writer
 	at     int64 // bytes that were written
@@ -67,9 +68,9 @@ func newParquetWriter(w io.Writer, fields []Field, keep bool) (*ParquetWriter, e
 	if !keep {
 		slices.SortFunc(order, func(a, b int) int { return cmp.Compare(fields[a].Name, fields[b].Name) })
 	}
-	// One encoder at a level that is four times as fast as the usual one; its sum is left
-	// out, as who keeps a file keeps its digest.
-	pack, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+	// The level is four times as fast as the usual one; a sum is left out, as who keeps a
+	// file keeps its digest.
+	pack, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(workersFor()),
 		zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(pageBytes))
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "Zstandard")
@@ -109,13 +110,14 @@ func (p *ParquetWriter) Write(f *Frame) error {
 	if !slices.Equal(p.fields, f.Fields()) {
 		return fault.New(fault.Internal, "these rows have other columns than the file")
 	}
-	for i := range f.cols {
-		if err := p.cols[p.place[i]].add(&f.cols[i]); err != nil {
-			return err
-		}
+	workers := 1
+	if f.rows*len(f.cols) > 1<<14 {
+		workers = workersFor()
 	}
+	errs := make([]error, len(f.cols))
+	each(workers, len(f.cols), func(_, i int) { errs[i] = p.cols[p.place[i]].add(&f.cols[i]) })()
 	p.rows += int64(f.rows)
-	return nil
+	return errors.Join(errs...)
 }
 
 // EndGroup ends a row group: what was written before is no longer held in memory.
