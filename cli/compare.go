@@ -58,8 +58,11 @@ func compareCommand(e *env) *cobra.Command {
 func (e *env) showComparison(r wire.Comparison, format string) error {
 	switch format {
 	case "table":
-		if e.format == "table" || e.format == "wide" {
+		switch e.format {
+		case "table", "wide":
 			return e.compareTables(r)
+		case "markdown", "html":
+			return e.showComparison(r, e.format)
 		}
 		return e.show(r, metricsTable(r))
 	case "json":

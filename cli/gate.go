@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,7 +31,7 @@ func gateCommand(e *env) *cobra.Command {
 		Long: "What the gate said of a version, with each rule and what it found. A version that a client registered is judged now: on\n" +
 			"the newest data of the model file, against the live version and the baseline. Say what it was trained on by its tag\n" +
 			"flyball.seen_until; without it, the rows may be known to it, and the verdict says so.",
-		Example: "  flyball gate hotel-cancel@7\n  flyball gate hotel-cancel -o json\n  flyball gate hotel-cancel@8 --wait 20m\n  flyball gate hotel-cancel@8 --junit tests.xml",
+		Example: "  flyball gate hotel-cancel@7\n  flyball gate hotel-cancel@7 -o markdown > comment.md\n  flyball gate hotel-cancel -o json\n  flyball gate hotel-cancel@8 --wait 20m\n  flyball gate hotel-cancel@8 --junit tests.xml",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v, err := e.version(cmd.Context(), args[0])
 			if err != nil {
@@ -39,21 +41,106 @@ func gateCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := e.showVerdict(verdict); err != nil {
-				return err
-			}
 			if err := writeJUnit(junit, v.Ref.String(), verdict); err != nil {
 				return err
 			}
-			if !verdict.Pass {
-				return errNo
-			}
-			return nil
+			return e.showGate(v, verdict, cmd.Flags().Changed("wait"))
 		},
 	}
-	c.Flags().DurationVar(&wait, "wait", 10*time.Minute, "wait for the verdict this long")
+	c.Flags().DurationVar(&wait, "wait", 10*time.Minute, "wait for the verdict this long; given, an inconclusive one ends with exit code 8")
 	c.Flags().StringVar(&junit, "junit", "", "write what gate.tests found to this file, as a JUnit report")
+	c.AddCommand(gateShowCommand(e))
 	return c
+}
+
+func gateShowCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: "show ID|MODEL@VERSION", Short: "A verdict as a comment or a page (-o markdown, html, json)", Args: cobra.ExactArgs(1),
+		Long: "Shows a verdict that was given, by the id that a comment ends with (its first digits are enough) or by its version.\n" +
+			"The Markdown begins with a hidden marker, <!-- flyball:gate MODEL ID -->: a job that finds the comment with the\n" +
+			"marker of its model writes over it, so that a change has one comment of the gate.",
+		Example: "  flyball gate show hotel-cancel@7 -o markdown > comment.md\n  flyball gate show 7c1e -o html > gate.html",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			v, err := e.judged(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if v.Verdict == "" {
+				return fault.New(fault.NotFound, "the gate has not judged %s", v.Ref).Do("have it judged: flyball gate %s", v.Ref)
+			}
+			verdict, err := e.verdict(cmd.Context(), v, 0)
+			if err != nil {
+				return err
+			}
+			return e.showGate(v, verdict, false)
+		},
+	}
+}
+
+// showGate prints a verdict as -o asks, and answers no where it does not pass. Whoever
+// waits for more rows gets another answer where they may yet tell.
+func (e *env) showGate(v registry.Version, verdict gate.Verdict, waits bool) error {
+	answer, code := error(nil), exitOK
+	switch {
+	case verdict.Pass:
+	case waits && verdict.Decision == gate.Inconclusive:
+		answer, code = errGoing, exitGoing
+	default:
+		answer, code = errNo, exitNo
+	}
+	var err error
+	switch e.format {
+	case "markdown":
+		_, err = io.WriteString(e.out, gateMarkdown(newGateReport(v, verdict, code)))
+	case "html":
+		err = gateHTML(e.out, newGateReport(v, verdict, code))
+	default:
+		err = e.showVerdict(verdict)
+	}
+	if err != nil {
+		return err
+	}
+	return answer
+}
+
+// judged is the version of a reference, or the one whose verdict has an id.
+func (e *env) judged(ctx context.Context, ref string) (registry.Version, error) {
+	if strings.ContainsAny(ref, "@") || !digits(ref) {
+		return e.version(ctx, ref)
+	}
+	models, err := e.client().Statuses(ctx)
+	if err != nil {
+		return registry.Version{}, err
+	}
+	var found []registry.Version
+	for _, m := range models {
+		vs, err := e.client().Versions(ctx, m.Model)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return registry.Version{}, err
+		}
+		for _, v := range vs {
+			var verdict gate.Verdict
+			if json.Unmarshal(v.Report, &verdict) == nil && strings.HasPrefix(gateID(v, verdict), ref) {
+				found = append(found, v)
+			}
+		}
+	}
+	switch len(found) {
+	case 0: // a model may be called so
+		v, err := e.version(ctx, ref)
+		if fault.Is(err, fault.NotFound) {
+			err = fault.New(fault.NotFound, "no verdict has the id %s", ref).Do("name the version, as in hotel-cancel@7")
+		}
+		return v, err
+	case 1:
+		return found[0], nil
+	}
+	return registry.Version{}, fault.New(fault.Conflict, "%d verdicts have an id that begins with %s", len(found), ref).Do("give more of it")
+}
+
+// digits reports whether a text is the beginning of a digest.
+func digits(s string) bool {
+	return len(s) >= 4 && len(s) <= 12 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 // writeJUnit writes the tests of a verdict to a file; an empty path is none.
