@@ -52,6 +52,7 @@ type Profile struct {
 	Windows    []Stretch     `json:"windows,omitempty"`
 	Volume     Volume        `json:"volume,omitzero"`
 	HeldOut    HeldOut       `json:"held_out,omitzero"`
+	Unlabelled *Unlabelled   `json:"unlabelled,omitempty"` // nil: not known
 
 	// Provisional: made of the first rows served, not of the training rows.
 	Provisional bool `json:"provisional,omitempty"`
@@ -177,6 +178,9 @@ func (p *Profile) check() error {
 		if err := p.Score.check(); err != nil {
 			return err
 		}
+	}
+	if err := p.Unlabelled.check(p.Kind, len(p.Classes)); err != nil {
+		return err
 	}
 	for i := range p.Windows {
 		if err := p.checkWindow(&p.Windows[i]); err != nil {

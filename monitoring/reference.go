@@ -69,6 +69,7 @@ func NewProfile(policy Policy, task dataset.Task, inputs []frame.Field, rows *fr
 	}
 	p.stretches(stretchesOf(p, times, rows.Rows()), cols, score)
 	p.HeldOut = newHeldOut(policy, task.Kind, heldOut)
+	p.Unlabelled = newUnlabelled(p.HeldOut.Metric, task.Kind, heldOut)
 	return p, nil
 }
 
