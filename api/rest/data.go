@@ -98,7 +98,7 @@ func asParquet(w io.Writer, rows frame.Reader) error {
 			return err
 		}
 		if p == nil {
-			if p, err = frame.NewParquetWriter(w, f.Fields()); err != nil {
+			if p, err = frame.NewOrderedParquetWriter(w, f.Fields()); err != nil {
 				return err
 			}
 		}
