@@ -12,21 +12,26 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/api/wire"
+	"flyball/model/counterfactual"
 	"flyball/serving/prediction"
 )
 
 func explainCommand(e *env) *cobra.Command {
 	var model, against string
+	var flip bool
 	c := &cobra.Command{
 		Use: "explain ID|KEY", Short: "Why a prediction was what it was (exit 3: its version says something else now)", Args: cobra.ExactArgs(1),
 		Long: "A prediction of the log: its score and what the model file makes of it, what was unusual\n" +
 			"about the row, and what each column added. The row is scored again by the version that\n" +
 			"answered it, and must come out equal to the last bit. A key means its newest prediction.\n\n" +
 			"With --against another version explains the same row, and the two are told apart column\n" +
-			"by column.",
+			"by column.\n\n" +
+			"With --flip it says what would have had to be different for the other decision: the smallest changes, within\n" +
+			"explain.flip of the model file. It says what moves the model; it is no advice.",
 		Example: "  flyball explain b-17 --model hotel-cancel\n" +
 			"  flyball explain 01946b3c-9a52-7c31-9f0d-2b8f3c1d7e60 -m hotel-cancel -o json\n" +
-			"  flyball explain b-17 -m hotel-cancel --against 6",
+			"  flyball explain b-17 -m hotel-cancel --against 6\n" +
+			"  flyball explain b-17 -m hotel-cancel --flip",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var named []string
 			if model != "" {
@@ -36,7 +41,7 @@ func explainCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			got, err := e.client().Explain(cmd.Context(), name, args[0], against)
+			got, err := e.client().Explain(cmd.Context(), name, args[0], against, flip)
 			if err != nil {
 				return err
 			}
@@ -45,6 +50,7 @@ func explainCommand(e *env) *cobra.Command {
 	}
 	c.Flags().StringVarP(&model, "model", "m", "", "the model; not needed where there is one")
 	c.Flags().StringVar(&against, "against", "", "another version on the same row: 6, candidate or model@6")
+	c.Flags().BoolVar(&flip, "flip", false, "the smallest changes that would flip the decision")
 	return c
 }
 
@@ -111,6 +117,16 @@ func inWords(x wire.Explained) []string {
 	default:
 		out = append(out, "replayed  not equal: "+x.Replay.Why)
 	}
+	for i, f := range x.Flips {
+		head := "flips     "
+		if i > 0 {
+			head = "or        "
+		}
+		out = append(out, head+flipped(f))
+	}
+	if x.Unflippable != "" {
+		out = append(out, "flips     no change was found: "+x.Unflippable)
+	}
 	if a := x.Against; a != nil {
 		out = append(out, fmt.Sprintf("against   %s says %s", a.Ref, said(a.Scores, x.Classes, a.Decision)))
 		if a.Unexplained != "" {
@@ -121,6 +137,15 @@ func inWords(x wire.Explained) []string {
 		}
 	}
 	return out
+}
+
+// flipped is a flip in words: lead_time 41 to 12 and meal "BB" to "HB": sell.
+func flipped(f counterfactual.Flip) string {
+	parts := make([]string, len(f.Changes))
+	for i, c := range f.Changes {
+		parts[i] = fmt.Sprintf("%s %s to %s", c.Column, c.From, c.To)
+	}
+	return strings.Join(parts, " and ") + ": " + said(f.Scores, nil, f.Decision)
 }
 
 // said are scores and what was decided of them.

@@ -13,11 +13,17 @@ import (
 
 // Explain says why a prediction was what it was: that of an id, or the newest of a key.
 // against is another version to compare with on the same row, such as 7 or candidate; it
-// may be empty.
-func (c *Client) Explain(ctx context.Context, model, name, against string) (out wire.Explained, err error) {
-	path := "/predictions/" + url.PathEscape(name) + "/explanation"
+// may be empty. flip asks for the smallest changes of the row that flip the decision.
+func (c *Client) Explain(ctx context.Context, model, name, against string, flip bool) (out wire.Explained, err error) {
+	path, query := "/predictions/"+url.PathEscape(name)+"/explanation", url.Values{}
 	if against != "" {
-		path += "?" + url.Values{"against": {against}}.Encode()
+		query.Set("against", against)
+	}
+	if flip {
+		query.Set("flip", "true")
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
 	}
 	return out, c.do(ctx, http.MethodGet, of(model, path), nil, &out)
 }

@@ -17,6 +17,7 @@ import (
 	"flyball/fault"
 	"flyball/ident"
 	"flyball/model"
+	"flyball/model/counterfactual"
 	"flyball/model/registry"
 	"flyball/serving"
 	"flyball/serving/prediction"
@@ -43,6 +44,15 @@ type Explained struct {
 	Of
 	Replay  Replay   `json:"replay"`
 	Against *Against `json:"against,omitempty"`
+
+	Flips       []counterfactual.Flip `json:"flips,omitempty" doc:"the smallest changes that would flip the decision, where they were asked for"`
+	Unflippable string                `json:"unflippable,omitempty" doc:"why there are none"`
+}
+
+// Ask is what is asked of a prediction besides its reasons.
+type Ask struct {
+	Against string // a version to compare with on the same row: a number, an alias, or a reference; empty: none
+	Flip    bool   // the smallest changes that would flip its decision
 }
 
 // Of is why a version gives a row its score.
@@ -79,10 +89,9 @@ type Difference struct {
 }
 
 // Explain says why a prediction was what it was. name is its id, or the caller's key:
-// then it is the newest of that key. against is a version to compare with on the same
-// row: a number, an alias, or a reference; empty: none. A prediction that the log does
-// not hold is a NotFound fault.
-func (s *Service) Explain(ctx context.Context, model, name, against string) (Explained, error) {
+// then it is the newest of that key. A prediction that the log does not hold is a NotFound
+// fault.
+func (s *Service) Explain(ctx context.Context, model, name string, ask Ask) (Explained, error) {
 	j, err := s.find(ctx, model, name)
 	if err != nil {
 		return Explained{}, err
@@ -106,10 +115,15 @@ func (s *Service) Explain(ctx context.Context, model, name, against string) (Exp
 	} else if err := s.replay(ctx, &j.Record, &out); err != nil {
 		out.Unexplained, out.Replay.Why = err.Error(), err.Error()
 	}
-	if against == "" {
+	if ask.Flip {
+		if err := s.flips(ctx, &j.Record, &out); err != nil {
+			out.Unflippable = err.Error()
+		}
+	}
+	if ask.Against == "" {
 		return out, nil
 	}
-	out.Against, err = s.against(ctx, &j.Record, &out, against)
+	out.Against, err = s.against(ctx, &j.Record, &out, ask.Against)
 	return out, err
 }
 

@@ -22,7 +22,7 @@ func modelOf(m spec.Model, p *spec.Pipeline, data, code map[string]registry.Data
 			Train: m.Train, Gate: m.Gate, Watch: m.Watch,
 		},
 		Files: data, Code: code, Plan: m.Release, Policy: m.Retrain, Duties: m.Duties,
-		Durable: m.Log.Durable, Wait: m.Log.WhenFull == "wait", Explain: m.Explain.Keep,
+		Durable: m.Log.Durable, Wait: m.Log.WhenFull == "wait", Explain: m.Explain.Keep, Flip: m.Explain.Flip,
 	}
 }
 

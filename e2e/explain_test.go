@@ -50,7 +50,7 @@ func TestReasonsComeWithAnAnswerAndAreKeptWithItsRecord(t *testing.T) {
 	for end := time.Now().Add(patience); ; {
 		kept := 0
 		for _, key := range []string{coming[0].key(), coming[1].key(), coming[2].key()} {
-			x, err := s.Explain(t.Context(), bike, key, "")
+			x, err := s.Explain(t.Context(), bike, key, "", false)
 			if err != nil {
 				t.Fatal(err)
 			}

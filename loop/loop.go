@@ -24,6 +24,7 @@ import (
 	"flyball/ident"
 	"flyball/job"
 	"flyball/model"
+	"flyball/model/counterfactual"
 	"flyball/model/registry"
 	"flyball/monitoring"
 	"flyball/serving"
@@ -47,6 +48,7 @@ type Model struct {
 	Durable    bool
 	Wait       bool
 	Explain    string // which predictions keep their reasons, as serving.Entry has it
+	Flip       counterfactual.Rules
 }
 
 // watched is the state of a model's watch as it is kept: of which version, and where

@@ -103,6 +103,7 @@ func (c *checker) head() {
 		c.add("risk", "%s asks for approvals, and this version has none; with risk: low the gate decides", c.m.Risk)
 	}
 	c.word("explain.keep", "explain.keep", c.m.Explain.Keep)
+	c.flip(c.m.Explain.Flip)
 	c.word("log.when_full", "log.when_full", c.m.Log.WhenFull)
 }
 

@@ -13,6 +13,7 @@ import (
 	"flyball/experiment/gate"
 	"flyball/governance/duty"
 	"flyball/loop"
+	"flyball/model/counterfactual"
 	"flyball/monitoring"
 	"flyball/serving/release"
 	"flyball/training"
@@ -70,9 +71,11 @@ type PipelineRef struct {
 	Steps  []pipeline.Step
 }
 
-// Explain says which predictions keep their reasons.
+// Explain says which predictions keep their reasons, and what may change in a row that
+// is decided otherwise.
 type Explain struct {
-	Keep string `json:"keep,omitempty"` // all (default), flagged or none
+	Keep string               `json:"keep,omitempty"` // all (default), flagged or none
+	Flip counterfactual.Rules `json:"flip,omitzero"`
 }
 
 // Log says how predictions are written.

@@ -57,3 +57,17 @@ func TestTheTestsOfThePageFitTheirModel(t *testing.T) {
 		t.Errorf("%q, %q", wrong, warnings)
 	}
 }
+
+func TestWhatMayChangeIsChecked(t *testing.T) {
+	for _, c := range []struct{ flip, wrong string }{
+		{`{fixed: [a], rises: [b], within: {b: {min: 0}}}`, ``},
+		{`{fixed: [c]}`, `explain.flip.fixed: c is no input`},
+		{`{rises: [a], falls: [a]}`, `explain.flip.falls: a rises and falls; write it under fixed if it stays`},
+		{`{within: {a: {min: 2, max: 1}}}`, `explain.flip.within.a: min 2 is above max 1`},
+	} {
+		wrong, _ := check(t, whole+"explain: {flip: "+c.flip+"}\n")
+		if got := strings.Join(wrong, "; "); got != c.wrong {
+			t.Errorf("%s: %q, want %q", c.flip, got, c.wrong)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"flyball/api"
 	"flyball/api/wire"
+	"flyball/control"
 	"flyball/serving"
 )
 
@@ -16,10 +17,11 @@ func (f *face) explainRoutes() {
 		OfModel
 		ID      string `path:"id" doc:"of the prediction, or the caller's key: then the newest of it"`
 		Against string `query:"against" doc:"another version on the same row: 7, candidate or model@7"`
+		Flip    bool   `query:"flip" doc:"look for the smallest changes of the row that flip the decision"`
 	}
 	route(f, api.Rows, http.MethodGet, "/v1/models/{model}/predictions/{id}/explanation", "explain", "Why a prediction was what it was",
 		func(ctx context.Context, in *explanation) (*body[wire.Explained], error) {
-			return answer(f.Control.Explain(ctx, in.Model, in.ID, in.Against))
+			return answer(f.Control.Explain(ctx, in.Model, in.ID, control.Ask{Against: in.Against, Flip: in.Flip}))
 		})
 }
 
