@@ -236,9 +236,9 @@ func releasesCommand(e *env) *cobra.Command {
 	}
 }
 
-// findings makes a command that lists the findings of some kinds; when one is open
-// the answer is no.
-func findings(e *env, use, short string, kinds ...string) *cobra.Command {
+// findings makes a command that lists the findings of some kinds, and where tell is not
+// nil how the live version stands; when one is open the answer is no.
+func findings(e *env, use, short string, tell func(*monitoring.Standing) error, kinds ...string) *cobra.Command {
 	var all bool
 	c := &cobra.Command{
 		Use: use + " [MODEL]", Short: short, Args: cobra.MaximumNArgs(1),
@@ -264,7 +264,15 @@ func findings(e *env, use, short string, kinds ...string) *cobra.Command {
 					}
 				}
 			}
-			if err := e.show(kept, t); err != nil {
+			if tell == nil {
+				err = e.show(kept, t)
+			} else {
+				whole := found{Findings: kept}
+				if whole.Standing, err = e.standing(cmd.Context(), model); err == nil {
+					err = e.showFound(whole, t, tell)
+				}
+			}
+			if err != nil {
 				return err
 			}
 			if open {
@@ -278,15 +286,15 @@ func findings(e *env, use, short string, kinds ...string) *cobra.Command {
 }
 
 func driftCommand(e *env) *cobra.Command {
-	return findings(e, "drift", "Inputs and predictions that are not as at training (exit 3: some)", monitoring.Drift)
+	return findings(e, "drift", "Inputs and predictions that are not as at training (exit 3: some)", e.tellDrift, monitoring.Drift)
 }
 
 func scoreCommand(e *env) *cobra.Command {
-	return findings(e, "score", "Bias and performance on due rows (exit 3: worse)", monitoring.Score)
+	return findings(e, "score", "Bias and performance on due rows, and without labels (exit 3: worse)", e.tellScore, monitoring.Score)
 }
 
 func alertsCommand(e *env) *cobra.Command {
-	return findings(e, "alerts", "All that monitoring found (exit 3: some)", monitoring.Quality, monitoring.Drift, monitoring.Score, monitoring.Skew, monitoring.Reproduction)
+	return findings(e, "alerts", "All that monitoring found (exit 3: some)", nil, monitoring.Quality, monitoring.Drift, monitoring.Score, monitoring.Skew, monitoring.Reproduction)
 }
 
 func auditCommand(e *env) *cobra.Command {

@@ -214,6 +214,12 @@ func (c *Client) Releases(ctx context.Context, model string) (out []release.Stat
 	return out, c.do(ctx, http.MethodGet, of(model, "/releases"), nil, &out)
 }
 
+// Standing is drift and performance of a version by its newest rows; version 0 is the
+// live one.
+func (c *Client) Standing(ctx context.Context, model string, version int) (out monitoring.Standing, err error) {
+	return out, c.do(ctx, http.MethodGet, of(model, fmt.Sprintf("/standing?version=%d", version)), nil, &out)
+}
+
 // Findings are what monitoring found; only those that hold now when open.
 func (c *Client) Findings(ctx context.Context, model string, open bool) (out []monitoring.Finding, err error) {
 	return out, c.do(ctx, http.MethodGet, of(model, fmt.Sprintf("/findings?open=%t", open)), nil, &out)

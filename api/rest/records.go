@@ -50,6 +50,14 @@ func (f *face) recordRoutes() {
 		func(ctx context.Context, in *findings) (*body[[]monitoring.Finding], error) {
 			return answer(f.Store.Findings(ctx, in.Model, in.Open))
 		})
+	type standing struct {
+		OfModel
+		Version int `query:"version" minimum:"0" doc:"default: the live one"`
+	}
+	route(f, api.Read, http.MethodGet, "/v1/models/{model}/standing", "standing", "Drift and performance by the newest rows, with and without labels",
+		func(ctx context.Context, in *standing) (*body[monitoring.Standing], error) {
+			return answer(f.Control.Standing(ctx, in.Model, in.Version))
+		})
 	route(f, api.Read, http.MethodGet, "/v1/models/{model}/jobs", "jobs", "Background work of a model, newest first",
 		func(ctx context.Context, in *OfModel) (*body[[]job.Job], error) {
 			return answer(f.Store.Jobs(ctx, in.Model, 100))

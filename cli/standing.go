@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"flyball/fault"
+	"flyball/monitoring"
+)
+
+// found is what a command of the watch shows: findings, and how the live version
+// stands.
+type found struct {
+	Findings []monitoring.Finding `json:"findings"`
+	Standing *monitoring.Standing `json:"standing,omitempty"` // absent: no version is live
+}
+
+// standing adds how the live version stands; nothing where none is.
+func (e *env) standing(ctx context.Context, model string) (*monitoring.Standing, error) {
+	s, err := e.client().Standing(ctx, model, 0)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	return &s, err
+}
+
+// showFound prints the findings, then below them what tell says of the standing.
+func (e *env) showFound(f found, t table, tell func(*monitoring.Standing) error) error {
+	if err := e.show(f, t); err != nil {
+		return err
+	}
+	if f.Standing == nil || e.format != "table" && e.format != "wide" {
+		return nil
+	}
+	fmt.Fprintf(e.out, "\n%s@%d on its newest %s\n", f.Standing.Model, f.Standing.Version, rowsWord(f.Standing.Rows))
+	if err := tell(f.Standing); err != nil {
+		return err
+	}
+	for _, u := range f.Standing.Unknown {
+		fmt.Fprintln(e.out, "not known:", u)
+	}
+	return nil
+}
+
+func rowsWord(n int) string {
+	if n == 1 {
+		return "row"
+	}
+	return fmt.Sprintf("%d rows", n)
+}
+
+func (e *env) tellScore(s *monitoring.Standing) error {
+	if len(s.Performance) == 0 {
+		return nil
+	}
+	t := table{head: []string{"metric", "held out", "on due rows", "on labels so far", "matched", "estimated*", "blind below"}}
+	for _, p := range s.Performance {
+		blind := "-"
+		if p.Blind > 0 {
+			blind = "worse by " + digits3(p.Blind)
+		}
+		t.add(p.Metric, digits3(p.HeldOut), figureOf(p.Due), figureOf(p.Arrived), figureOf(p.Matched), figureOf(p.Estimated), blind)
+	}
+	if err := e.show(nil, t); err != nil {
+		return err
+	}
+	fmt.Fprintln(e.out, "* without labels: "+s.Caveat+"; nothing is decided by it, but by due rows alone")
+	return nil
+}
+
+// figureOf is a metric with half its interval, its rows, and the share known.
+func figureOf(f *monitoring.Figure) string {
+	if f == nil {
+		return "-"
+	}
+	text := digits3(f.Value)
+	if f.Half > 0 {
+		text += " ±" + digits3(f.Half)
+	}
+	text += fmt.Sprintf(" (%s", rowsWord(f.Rows))
+	if f.Coverage < 0.995 {
+		text += fmt.Sprintf(", %.0f%%", 100*f.Coverage)
+	}
+	return text + ")"
+}
+
+// digits3 prints a number with three digits that matter.
+func digits3(x float64) string {
+	if a := math.Abs(x); a >= 100 && a < 1e6 {
+		return fmt.Sprintf("%.0f", x)
+	}
+	return fmt.Sprintf("%.3g", x)
+}
+
+func (e *env) tellDrift(*monitoring.Standing) error { return nil }
