@@ -15,11 +15,16 @@ import (
 	"flyball/experiment/compare"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
+	"flyball/training"
 	"flyball/unit"
 )
 
 func compareCommand(e *env) *cobra.Command {
-	var against, model, metric, format string
+	var against, model, metric, format, at string
+	var procedure bool
+	var set map[string]string
+	var trials training.Trials
+	var margin float64
 	c := &cobra.Command{
 		Use: "compare A [B…]", Short: "Is it better? On the rows that both predicted (exit 0: yes, 3: no)", Args: cobra.MinimumNArgs(1),
 		Long: "Compares runs and versions on the rows that both predicted: only what differs, each\n" +
@@ -27,13 +32,25 @@ func compareCommand(e *env) *cobra.Command {
 			"is better or worse, and one sentence. A run is named by the beginning of its id (8f3c or\n" +
 			"run:8f3c), a version as hotel-cancel@7, hotel-cancel@live or @live.\n\n" +
 			"The first is what the others are compared with, unless --against says another.\n" +
+			"With --procedure, ways of training are compared rather than models: two model files, or one\n" +
+			"and --set. Both train on this machine on repeated splits in the order of time, and the\n" +
+			"interval allows for the rows that the splits share (Nadeau and Bengio).\n\n" +
 			"Exit codes: 0 the subject, or the best of several, is better; 3 it is not, or nobody can\n" +
 			"tell; 5 there is no such run or version.",
 		Example: "  flyball compare 7c1e --against live\n" +
 			"  flyball compare hotel-cancel@12 hotel-cancel@13\n" +
 			"  flyball compare 7c1e 9890 3670 --against baseline --metric auc\n" +
-			"  flyball compare 7c1e --against @live -m hotel-cancel --format markdown > comment.md",
+			"  flyball compare 7c1e --against @live -m hotel-cancel --format markdown > comment.md\n" +
+			"  flyball compare --procedure model.yaml deeper.yaml\n" +
+			"  flyball compare --procedure model.yaml --set depth=8,rounds=300 --splits 6",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if procedure {
+				trials.Metric = metric
+				if cmd.Flags().Changed("margin") {
+					trials.Margin = &margin
+				}
+				return e.procedures(cmd.Context(), args, set, at, trials)
+			}
 			r, err := e.client().Compare(cmd.Context(), args, against, model, metric)
 			if err != nil {
 				return err
@@ -52,6 +69,11 @@ func compareCommand(e *env) *cobra.Command {
 	f.StringVarP(&model, "model", "m", "", "the model of @live")
 	f.StringVar(&metric, "metric", "", "that decides; else the gate's first, or the usual one")
 	f.StringVar(&format, "format", "table", "table, markdown, json or html")
+	f.BoolVar(&procedure, "procedure", false, "compare ways of training: model files on this machine")
+	f.StringToStringVar(&set, "set", nil, "train.settings of the second way, where one file is given (--procedure)")
+	f.IntVar(&trials.Splits, "splits", 10, "splits to train on (--procedure)")
+	f.Float64Var(&margin, "margin", 0, "how much worse is not harm; default the gate's (--procedure)")
+	f.StringVar(&at, "now", "", "train as at this time; default now (--procedure)")
 	return c
 }
 

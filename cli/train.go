@@ -87,15 +87,60 @@ func trainCommand(e *env) *cobra.Command {
 // trainFile trains a model file without any server: the first version, judged
 // against the baseline.
 func (e *env) trainFile(ctx context.Context, path, at, out, junit string) error {
-	m, err := readModel(path)
+	here, err := e.here(ctx, path, at, out)
 	if err != nil {
 		return err
+	}
+	defer here.close()
+	res, err := here.trainer.Run(ctx, here.request, nil, e.progress())
+	if here.trainer.Executor != nil && ctx.Err() == nil {
+		here.trainer.Forget(ctx, res)
+	}
+	if err != nil {
+		return err
+	}
+	if err := writeJUnit(junit, here.request.Recipe.Model, res.Verdict); err != nil {
+		return err
+	}
+	return e.showTraining(here.request.Recipe.Model, out, res)
+}
+
+// here is what trains a model file on this machine, without any server.
+type here struct {
+	trainer *training.Trainer
+	request training.Request
+	close   func()
+}
+
+// here reads a model file with its data; what is made goes to the folder out.
+func (e *env) here(ctx context.Context, path, at, out string) (here, error) {
+	m, err := readModel(path)
+	if err != nil {
+		return here{}, err
 	}
 	blobs, err := blob.OpenDir(filepath.Join(out, "blobs"))
 	if err != nil {
-		return err
+		return here{}, err
 	}
-	defer blobs.Close()
+	h := here{close: func() { _ = blobs.Close() }}
+	if err := h.read(ctx, e, m, at, blobs); err != nil {
+		h.close()
+		return here{}, err
+	}
+	h.trainer = &training.Trainer{Blobs: blobs, Sources: remote.All(), Decoders: learner.Decoders(), Logger: slog.New(slog.DiscardHandler)}
+	if h.request.Recipe.Train.With == training.Command { // the program is of whoever runs this
+		if h.trainer.Executor, err = local.New(local.Options{Dir: filepath.Join(out, "work")}); err != nil {
+			h.close()
+			return here{}, err
+		}
+		h.trainer.Environment = (&environment.Maker{Dir: filepath.Join(out, "environments")}).Make
+		h.trainer.Decoders = formats.Decoders(nil)
+	}
+	return h, nil
+}
+
+// read makes the request of a model file.
+func (h *here) read(ctx context.Context, e *env, m modelFile, at string, blobs blob.Store) error {
 	if err := m.keepCode(ctx, blobs); err != nil {
 		return err
 	}
@@ -114,36 +159,18 @@ func (e *env) trainFile(ctx context.Context, path, at, out, junit string) error 
 		}
 		now = time.UnixMicro(us).UTC()
 	}
-	r := training.Request{Recipe: lm.Recipe, Files: m.application.Data, Code: m.application.Code, Now: now, Cause: "hand", By: "local", Key: m.Name + "/file"}
+	h.request = training.Request{Recipe: lm.Recipe, Files: m.application.Data, Code: m.application.Code, Now: now, Cause: "hand", By: "local", Key: m.Name + "/file"}
 	for name, p := range m.paths {
 		in, err := os.Open(p)
 		if err != nil {
 			return fault.Wrap(err, fault.NotFound, "%s cannot be read", p)
 		}
-		r.Files[name], err = training.PutSource(ctx, blobs, in)
+		h.request.Files[name], err = training.PutSource(ctx, blobs, in)
 		if err = errors.Join(err, in.Close()); err != nil {
 			return err
 		}
 	}
-	t := &training.Trainer{Blobs: blobs, Sources: remote.All(), Decoders: learner.Decoders(), Logger: slog.New(slog.DiscardHandler)}
-	if lm.Recipe.Train.With == training.Command { // the program is of whoever runs this
-		if t.Executor, err = local.New(local.Options{Dir: filepath.Join(out, "work")}); err != nil {
-			return err
-		}
-		t.Environment = (&environment.Maker{Dir: filepath.Join(out, "environments")}).Make
-		t.Decoders = formats.Decoders(nil)
-	}
-	res, err := t.Run(ctx, r, nil, e.progress())
-	if t.Executor != nil && ctx.Err() == nil {
-		t.Forget(ctx, res)
-	}
-	if err != nil {
-		return err
-	}
-	if err := writeJUnit(junit, m.Name, res.Verdict); err != nil {
-		return err
-	}
-	return e.showTraining(m.Name, out, res)
+	return nil
 }
 
 // progress shows where a work is, on a terminal only; an empty text takes it away.
