@@ -146,7 +146,7 @@ func root(e *env) *cobra.Command {
 	}
 	add("loop", initCommand(e), applyCommand(e), diffCommand(e), trainCommand(e), rehearseCommand(e), compareCommand(e), gateCommand(e),
 		promoteCommand(e), rollbackCommand(e), retrainCommand(e), holdCommand(e), resumeCommand(e))
-	add("use", predictCommand(e), explainCommand(e), labelCommand(e), reproduceCommand(e))
+	add("use", predictCommand(e), explainCommand(e), dependenceCommand(e), labelCommand(e), reproduceCommand(e))
 	add("look", statusCommand(e), watchCommand(e), eventsCommand(e), runsCommand(e), versionsCommand(e), releasesCommand(e), driftCommand(e),
 		scoreCommand(e), alertsCommand(e), predictionsCommand(e), pipelinesCommand(e), dataCommand(e), auditCommand(e))
 	add("run", serveCommand(e), demoCommand(e), importCommand(e), exportCommand(e), gcCommand(e), doctorCommand(e), schemaCommand(e), versionCommand(e), superviseCommand())

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"flyball/api/wire"
 )
@@ -31,4 +32,9 @@ func (c *Client) Explain(ctx context.Context, model, name, against string, flip 
 // PredictExplained answers rows, and says why beside each answer.
 func (c *Client) PredictExplained(ctx context.Context, model string, rows []json.RawMessage) (out wire.PredictResponse, err error) {
 	return out, c.do(ctx, http.MethodPost, of(model, "/predict"), wire.PredictRequest{Rows: rows, Explain: true}, &out)
+}
+
+// Dependence is how the scores of a version follow each of its columns.
+func (c *Client) Dependence(ctx context.Context, model string, version int) (out wire.Dependence, err error) {
+	return out, c.do(ctx, http.MethodGet, of(model, "/versions/"+strconv.Itoa(version)+"/dependence"), nil, &out)
 }

@@ -73,6 +73,9 @@ type Parts struct {
 	Tolerance float64      // relative difference of golden scores that is let pass; 0: none
 	Rows      *frame.Frame // raw rows, of which the first GoldenRows are kept
 	Profile   []byte       // of package monitoring; opaque here
+
+	// Describe makes files by asking the model, such as dependence.json; nil: none.
+	Describe func(ctx context.Context, b *Bundle) ([]File, error)
 }
 
 // Make writes a bundle and returns it opened. Its bytes depend on nothing but the
@@ -99,7 +102,15 @@ func Make(ctx context.Context, blobs blob.Store, decoders Decoders, p Parts) (*B
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
-	for _, f := range append(files, File{GoldenFile, golden}) {
+	files = append(files, File{GoldenFile, golden})
+	if p.Describe != nil {
+		more, err := p.Describe(ctx, b)
+		if err != nil {
+			return nil, errors.Join(err, b.Close())
+		}
+		files = append(files, more...)
+	}
+	for _, f := range files {
 		d, _, err := blobs.Put(ctx, bytes.NewReader(f.Bytes))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("write %s: %w", f.Name, err), b.Close())

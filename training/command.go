@@ -67,7 +67,7 @@ func (w *work) commanded(ctx context.Context, train Settings, steps pipeline.Spe
 		return nil, err
 	}
 	parts.Model, parts.Task, parts.Classes, parts.Profile = w.recipe.Model, w.recipe.Task, w.classes, profile
-	parts.Rows = rows
+	parts.Rows, parts.Describe = rows, describing(profile, rows)
 	return w.hold(model.Make(ctx, w.Blobs, w.Decoders, parts))
 }
 

@@ -301,6 +301,7 @@ func (w *work) bundle(ctx context.Context, m mlmodel.Model, profile []byte) (*mo
 	return w.hold(model.Make(ctx, w.Blobs, w.Decoders, model.Parts{
 		Model: w.recipe.Model, Task: w.recipe.Task, Classes: w.classes, Pipeline: fitted,
 		Estimator: m.File, More: m.More, Answer: &m.Answer, Tolerance: m.Tolerance, Rows: rows, Profile: profile,
+		Describe: describing(profile, rows),
 	}))
 }
 

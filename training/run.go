@@ -265,6 +265,7 @@ func (w *work) make(ctx context.Context, train Settings, steps pipeline.Spec, at
 	}
 	return w.hold(model.Make(ctx, w.Blobs, w.Decoders, model.Parts{
 		Model: w.recipe.Model, Task: w.recipe.Task, Classes: w.classes, Pipeline: fitted, Estimator: file, Rows: rows, Profile: profile,
+		Describe: describing(profile, rows),
 	}))
 }
 

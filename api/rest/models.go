@@ -90,6 +90,10 @@ func (f *face) versionRoutes() {
 		func(ctx context.Context, in *OfVersion) (*body[[]registry.Reproduction], error) {
 			return answer(f.Control.Reproductions(ctx, in.Model, in.Version))
 		})
+	route(f, api.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/dependence", "dependence", "How the scores of a version follow each column",
+		func(ctx context.Context, in *OfVersion) (*body[wire.Dependence], error) {
+			return answer(f.Control.Dependence(ctx, in.Model, in.Version))
+		})
 	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/gate", "judge", "Have a registered version judged",
 		func(ctx context.Context, in *OfVersion) (*body[wire.Changed], error) {
 			return answer(f.Control.Judge(ctx, in.Model, in.Version, actor(ctx)))

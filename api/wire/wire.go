@@ -12,6 +12,7 @@ import (
 
 	"flyball/control"
 	"flyball/experiment/compare"
+	"flyball/model/dependence"
 	"flyball/model/registry"
 	"flyball/serving/prediction"
 )
@@ -51,6 +52,9 @@ type Prediction struct {
 
 // Reason is what one column added to a score.
 type Reason = prediction.Reason
+
+// Dependence is how the scores of a version follow each of its columns.
+type Dependence = dependence.Table
 
 // Explained is a prediction of the log and why it was what it was, as control says it.
 type Explained = control.Explained

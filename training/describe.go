@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package training
+
+import (
+	"context"
+
+	"flyball/data/frame"
+	"flyball/model"
+	"flyball/model/dependence"
+)
+
+// describing measures a version that may be released, which has a profile, over its
+// rows; nothing of the others, which are made for the gate alone.
+func describing(profile []byte, rows *frame.Frame) func(context.Context, *model.Bundle) ([]model.File, error) {
+	if profile == nil {
+		return nil
+	}
+	return dependence.Describe(rows)
+}
