@@ -46,6 +46,8 @@ func rehearseCommand(e *env) *cobra.Command {
 	f.StringArrayVar(&r.policies, "policy", nil, "a model file or a part of one to rehearse beside; may be given again")
 	f.StringVar(&r.from, "from", "", "the first moment served; rows asked before are history (default: the middle)")
 	f.StringVar(&r.to, "to", "", "the end (default: after the last row)")
+	f.BoolVar(&r.arrived, "arrived", false, "retrain on labels as they arrive, due or not: to see what that would cost")
+	f.BoolVar(&r.months, "months", false, "show the months, each by itself")
 	f.BoolVar(&r.all, "all", false, "tell everything that happened, steps of releases too")
 	return c
 }
@@ -54,6 +56,8 @@ func rehearseCommand(e *env) *cobra.Command {
 type rehearsal struct {
 	policies []string
 	from, to string
+	arrived  bool
+	months   bool
 	all      bool
 }
 
@@ -89,22 +93,20 @@ func (e *env) rehearse(ctx context.Context, path string, r rehearsal) error {
 		return err
 	}
 	e.say("%s: %s", m.Name, stream)
-	var out []rehearse.Report
+	began := time.Now()
+	var all []rehearse.Options
 	for _, p := range base {
-		began := time.Now()
-		report, err := rehearse.Run(ctx, stream, rehearse.Options{
-			Policy: p.name, Model: p.model, Decoders: learner.Decoders(), Progress: e.moments(p.name),
-		})
-		if e.terminal {
-			fmt.Fprint(e.err, "\r\x1b[K")
-		}
-		if err != nil {
-			return err
-		}
-		e.say("%s: rehearsed in %.1f s", p.name, time.Since(began).Seconds())
-		out = append(out, report)
+		all = append(all, rehearse.Options{Policy: p.name, Model: p.model, Decoders: learner.Decoders(), Progress: e.moments(p.name), Arrived: r.arrived})
 	}
-	return e.showRehearsals(out, r.all)
+	out, err := rehearse.Sweep(ctx, stream, all)
+	if e.terminal {
+		fmt.Fprint(e.err, "\r\x1b[K")
+	}
+	if err != nil {
+		return err
+	}
+	e.say("rehearsed in %.1f s", time.Since(began).Seconds())
+	return e.showRehearsals(out, r)
 }
 
 // moments shows on a terminal which day it is.

@@ -15,7 +15,7 @@ import (
 )
 
 // showRehearsals prints one rehearsal in full, or a table of several.
-func (e *env) showRehearsals(all []rehearse.Report, everything bool) error {
+func (e *env) showRehearsals(all []rehearse.Report, asked rehearsal) error {
 	if e.format != "table" && e.format != "wide" {
 		if len(all) == 1 {
 			return e.show(all[0], rivalsTable(all[0]))
@@ -27,7 +27,7 @@ func (e *env) showRehearsals(all []rehearse.Report, everything bool) error {
 	}
 	r := all[0]
 	for _, ev := range r.Events {
-		if everything || !minor(ev) {
+		if asked.all || !minor(ev) {
 			fmt.Fprintf(e.out, "%s %s %s\n", ev.At.UTC().Format(time.DateOnly), marks[ev.Mark], tidy([]string{ev.Text}))
 		}
 	}
@@ -35,8 +35,15 @@ func (e *env) showRehearsals(all []rehearse.Report, everything bool) error {
 	for _, line := range servedBy(r) {
 		fmt.Fprintln(e.out, line)
 	}
+	if r.Judged == 0 {
+		return nil
+	}
 	fmt.Fprintln(e.out)
-	return e.show(r, rivalsTable(r))
+	if err := e.show(r, rivalsTable(r)); err != nil || !asked.months {
+		return err
+	}
+	fmt.Fprintln(e.out)
+	return e.show(r, monthsTable(r))
 }
 
 var marks = map[event.Mark]string{
@@ -56,9 +63,20 @@ func minor(ev event.Event) bool {
 
 func rehearsalSentence(r rehearse.Report) string {
 	d := r.Did
-	return fmt.Sprintf("%s to %s: %d rows asked, %d not answered; %d trainings, %d refused, %d failed; %d releases, %d taken back; %d findings, %d holds; baseline took over %d times; %d fits, %.1f s CPU",
-		r.From.Format(time.DateOnly), r.To.Format(time.DateOnly), r.Rows, r.Unanswered, d.Trainings, d.Refused, d.Failed, d.Releases, d.Back, d.Findings, d.Holds, d.Floor,
-		r.Cost.Fits, r.Cost.CPU)
+	said := []string{
+		fmt.Sprintf("%d trainings (%d fits, %.1f s of CPU)", d.Trainings, r.Cost.Fits, r.Cost.CPU), fmt.Sprintf("%d refused by the gate", d.Refused),
+		fmt.Sprintf("%d released", d.Releases), fmt.Sprintf("%d taken back", d.Back), fmt.Sprintf("%d findings", d.Findings),
+	}
+	for _, rare := range []struct {
+		n    int
+		text string
+	}{{d.Kept, "%d passed and stayed out"}, {d.Failed, "%d failed"}, {d.Holds, "%d holds"}, {d.Floor, "the baseline took over %d times"}} {
+		if rare.n > 0 {
+			said = append(said, fmt.Sprintf(rare.text, rare.n))
+		}
+	}
+	return fmt.Sprintf("%s to %s: %d rows asked, %d not answered; %d judged (%d draws), %d of them due by the end.\n%s.",
+		r.From.Format(time.DateOnly), r.To.Format(time.DateOnly), r.Rows, r.Unanswered, r.Judged, r.Blocks, r.AtEnd, strings.Join(said, ", "))
 }
 
 // servedBy is a line on who answered.
@@ -89,9 +107,9 @@ func servedBy(r rehearse.Report) []string {
 
 // rivalsTable holds what was served against the simple policies.
 func rivalsTable(r rehearse.Report) table {
-	t := table{head: []string{"policy", r.Metric, "95 %", "served better by", "95 %", "trainings", "releases"}}
+	t := table{head: []string{"policy", r.Metric, "95 %", "served better by", "95 %", "trainings", "releases", "due by the end"}}
 	row := func(s rehearse.Score, gain bool) {
-		cells := []string{s.Name, figure(s.Value), figure(s.Low) + "…" + figure(s.High), "", "", strconv.Itoa(s.Trainings), strconv.Itoa(s.Releases)}
+		cells := []string{s.Name, figure(s.Value), figure(s.Low) + "…" + figure(s.High), "", "", strconv.Itoa(s.Trainings), strconv.Itoa(s.Releases), figure(s.AtEnd)}
 		if gain {
 			cells[3], cells[4] = figure(s.Gain), figure(s.GainLow)+"…"+figure(s.GainHigh)
 		}
@@ -103,6 +121,25 @@ func rivalsTable(r rehearse.Report) table {
 	row(r.Served, false)
 	for _, s := range r.Rivals {
 		row(s, true)
+	}
+	return t
+}
+
+// monthsTable holds the policies side by side, month by month.
+func monthsTable(r rehearse.Report) table {
+	t := table{head: []string{"month", "rows", r.Served.Name}}
+	for _, s := range r.Rivals {
+		t.head = append(t.head, s.Name)
+	}
+	for _, p := range r.Parts {
+		cells := []string{p.From.Format("2006-01"), strconv.Itoa(p.Rows)}
+		for _, name := range t.head[2:] {
+			v, ok := p.Values[name]
+			if cells = append(cells, ""); ok {
+				cells[len(cells)-1] = figure(v)
+			}
+		}
+		t.add(cells...)
 	}
 	return t
 }

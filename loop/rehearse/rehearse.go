@@ -37,13 +37,52 @@ type Options struct {
 	Progress func(at time.Time, say string) // nil: nobody looks
 	Logger   *slog.Logger                   // nil: nothing is told
 	Rivals   *Rivals                        // made before, for the same stream; nil: made anew
+
+	// Arrived takes rows for mature when their label is there, once the first version is
+	// live: what a model file may not ask for, to see what it would cost.
+	Arrived bool
+}
+
+// Sweep rehearses policies on the same stream. Rivals that come out the same are made once.
+func Sweep(ctx context.Context, s *Stream, all []Options) ([]Report, error) {
+	rivals := map[string]*Rivals{}
+	var out []Report
+	for _, o := range all {
+		key, err := rivalKey(s, o)
+		if err != nil {
+			return nil, err
+		}
+		if rivals[key] == nil {
+			if err := o.check(); err != nil {
+				return nil, err
+			}
+			if rivals[key], err = MakeRivals(ctx, s, o); err != nil {
+				return nil, err
+			}
+		}
+		o.Rivals = rivals[key]
+		r, err := Run(ctx, s, o)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// check refuses what cannot be rehearsed.
+func (o Options) check() error {
+	if o.Model.Recipe.Train.With == training.Command {
+		return fault.New(fault.Invalid, "a rehearsal trains with the built-in learners, and %s trains by a command", o.Model.Name).
+			Do("rehearse the policy with train: {with: builtin/gbdt} in a --policy file")
+	}
+	return nil
 }
 
 // Run rehearses the policy on the stream.
 func Run(ctx context.Context, s *Stream, o Options) (_ Report, err error) {
-	if o.Model.Recipe.Train.With == training.Command {
-		return Report{}, fault.New(fault.Invalid, "a rehearsal trains with the built-in learners, and %s trains by a command", o.Model.Name).
-			Do("rehearse the policy with train.with: builtin/gbdt in a --policy file")
+	if err := o.check(); err != nil {
+		return Report{}, err
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -83,6 +122,7 @@ func (c *clock) set(t time.Time) {
 // run is one rehearsal under way.
 type run struct {
 	Options
+	twice   bool // the policy has each candidate made twice
 	stream  *Stream
 	clock   *clock
 	blobs   *blob.Bucket
@@ -111,7 +151,7 @@ type answer struct {
 // newRun builds what a server is built from, in memory.
 func newRun(s *Stream, o Options) (*run, error) {
 	r := &run{Options: o, stream: s, clock: &clock{at: s.From}, blobs: blob.Memory(), memory: newMemory(), log: newLog()}
-	r.Model = rehearsed(o.Model, s)
+	r.Model, r.twice = rehearsed(o.Model, s), o.Model.Recipe.Gate.Reproduce != ""
 	r.answers = make([]answer, s.Rows())
 	r.trainer = &training.Trainer{
 		Blobs: r.blobs, Log: r.log, Decoders: o.Decoders, Workers: o.Workers, Logger: o.Logger,
@@ -124,9 +164,19 @@ func newRun(s *Stream, o Options) (*run, error) {
 	})
 	r.loop = loop.New(loop.Options{
 		Store: r.memory, Blobs: r.blobs, Decoders: o.Decoders, Log: r.log, Serving: r.serving, Now: r.clock.now, Logger: o.Logger, Replay: true,
-		Models: func(context.Context) ([]loop.Model, error) { return []loop.Model{r.Model}, nil },
+		Models: r.models,
 	})
 	return r, nil
+}
+
+// models is the one model, as the loop asks for it.
+func (r *run) models(context.Context) ([]loop.Model, error) {
+	if !r.Arrived || len(r.memory.releases) == 0 || r.Model.Recipe.Task.Truth.KnownAt == "" {
+		return []loop.Model{r.Model}, nil
+	}
+	m := r.Model
+	m.Recipe.Task.Truth.DueAt = m.Recipe.Task.Truth.KnownAt
+	return []loop.Model{m}, nil
 }
 
 func (r *run) close() error { return errors.Join(r.serving.Close(), r.blobs.Close()) }

@@ -15,7 +15,6 @@ import (
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
 	"flyball/job"
-	"flyball/loop"
 	"flyball/model"
 	"flyball/serving/prediction"
 	"flyball/serving/release"
@@ -33,8 +32,9 @@ type Report struct {
 	Rows       int    `json:"rows"`       // asked
 	Unanswered int    `json:"unanswered"` // of them
 	Problem    string `json:"problem,omitempty"`
-	Judged     int    `json:"judged"` // answered, and their truth is known by now
+	Judged     int    `json:"judged"` // answered, and their truth was due by the end of the history
 	Blocks     int    `json:"blocks"` // independent draws among these
+	AtEnd      int    `json:"at_end"` // of the judged, due by the end of the rehearsal
 
 	Metric string    `json:"metric"`
 	Served Score     `json:"served"`
@@ -60,6 +60,7 @@ type Score struct {
 	Gain      float64 `json:"gain"`
 	GainLow   float64 `json:"gain_low"`
 	GainHigh  float64 `json:"gain_high"`
+	AtEnd     float64 `json:"at_end"` // the value on the rows that were due by the end of the rehearsal
 	Trainings int     `json:"trainings"`
 	Releases  int     `json:"releases"`
 }
@@ -75,6 +76,7 @@ type Part struct {
 type Did struct {
 	Trainings int `json:"trainings"`
 	Refused   int `json:"refused"`  // candidates that the gate kept out
+	Kept      int `json:"kept"`     // that passed, and would have gained too little
 	Failed    int `json:"failed"`   // trainings that came to nothing
 	Releases  int `json:"releases"` // versions that became live, the first among them
 	Back      int `json:"back"`     // taken back before they were live, or rolled back
@@ -170,6 +172,9 @@ func (r *run) count(out *Report) {
 				made.Rows += s.Rows
 			}
 		}
+		if v.Verdict == "pass" && made.Phase == "" {
+			out.Did.Kept++
+		}
 		out.Made = append(out.Made, made)
 	}
 }
@@ -209,7 +214,7 @@ func (r *run) compare(ctx context.Context, out *Report) error {
 	sample := evaluation.Sample{Kind: s.Task.Kind, Classes: s.classes, Decide: s.Task.Decide, Scores: map[string][]float64{}}
 	var at []int
 	for i, a := range r.answers {
-		if len(a.scores) == 0 || math.IsNaN(s.truth[s.first+i]) {
+		if len(a.scores) == 0 || math.IsNaN(s.truth[s.first+i]) || s.due[s.first+i] > s.horizon {
 			continue
 		}
 		at = append(at, s.first+i)
@@ -226,13 +231,15 @@ func (r *run) compare(ctx context.Context, out *Report) error {
 	if sample.Block, err = s.blocks(at); err != nil {
 		return err
 	}
-	if out.Served, err = measured(out.Metric, sample, served); err != nil {
+	end, n := s.dueBy(sample, at, s.To)
+	out.AtEnd = n
+	if out.Served, err = measured(out.Metric, sample, end, served); err != nil {
 		return err
 	}
 	out.Served.Trainings, out.Served.Releases = out.Did.Trainings, out.Did.Releases
 	out.Parts = r.parts(out.Metric, sample, at)
 	for _, v := range rivals {
-		score, err := measured(out.Metric, sample, v.name)
+		score, err := measured(out.Metric, sample, end, v.name)
 		if err != nil {
 			return err
 		}
@@ -277,9 +284,29 @@ func (r *run) parts(metric string, all evaluation.Sample, at []int) []Part {
 	return out
 }
 
-func measured(metric string, s evaluation.Sample, role string) (Score, error) {
-	e, err := evaluation.Measure(metric, s, role, 1)
-	return Score{Name: role, Value: e.Value, Low: e.Low, High: e.High}, err
+func measured(metric string, all, end evaluation.Sample, role string) (Score, error) {
+	e, err := evaluation.Measure(metric, all, role, 1)
+	out := Score{Name: role, Value: e.Value, Low: e.Low, High: e.High}
+	if v, err := evaluation.Value(metric, end, role); err == nil {
+		out.AtEnd = v
+	}
+	return out, err
+}
+
+// dueBy is the rows of a sample whose truth was due by then, and how many they are.
+func (s *Stream) dueBy(all evaluation.Sample, at []int, then time.Time) (evaluation.Sample, int) {
+	k := s.outputs()
+	out := evaluation.Sample{Kind: all.Kind, Classes: all.Classes, Decide: all.Decide, Scores: map[string][]float64{}}
+	for i, row := range at {
+		if s.due[row] > then.UnixMicro() {
+			continue
+		}
+		out.Truth = append(out.Truth, all.Truth[i])
+		for role, scores := range all.Scores {
+			out.Scores[role] = append(out.Scores[role], scores[i*k:(i+1)*k]...)
+		}
+	}
+	return out, len(out.Truth)
 }
 
 // metric is the gate's loss, or the usual one of the kind.
@@ -383,7 +410,7 @@ func (r *run) metered(do job.Handler) job.Handler {
 		r.spent.cost.CPU += cpuSeconds() - cpu
 		var res training.Result
 		if err == nil && json.Unmarshal(raw, &res) == nil {
-			r.spent.note(res, j.Key, r.Options.Model)
+			r.spent.note(res, j.Key, r.twice)
 		}
 		return raw, err
 	}
@@ -391,9 +418,9 @@ func (r *run) metered(do job.Handler) job.Handler {
 
 // note counts the fits of a training: of each trial, of what was judged, of what was
 // released, and once more where the policy has it made twice.
-func (s *spent) note(res training.Result, key string, m loop.Model) {
+func (s *spent) note(res training.Result, key string, twice bool) {
 	s.cost.Fits += 2
-	if m.Recipe.Gate.Reproduce != "" {
+	if twice {
 		s.cost.Fits++
 	}
 	for _, t := range res.Trials {

@@ -5,6 +5,7 @@ package rehearse
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -74,6 +75,13 @@ func MakeRivals(ctx context.Context, s *Stream, o Options) (*Rivals, error) {
 	}
 	out.list = append(out.list, constant)
 	return out, nil
+}
+
+// rivalKey tells policies apart that have other rivals.
+func rivalKey(s *Stream, o Options) (string, error) {
+	r := rehearsed(o.Model, s).Recipe
+	raw, err := json.Marshal([]any{r.Task, r.Data.Train, r.Pipeline, r.Train, r.Gate.Baseline, o.Model.Policy.Every})
+	return string(raw), err
 }
 
 func windowsOf(have dataset.TrainWindows, every unit.Duration) []dataset.TrainWindow {

@@ -37,7 +37,8 @@ type Stream struct {
 	known       []int64 // when the label came; NoTime: never
 	truth       []float64
 	classes     []string
-	first, last int // of the rows that are served: [first, last)
+	first, last int   // of the rows that are served: [first, last)
+	horizon     int64 // the newest moment that the history tells of: what was due later may be known too early
 }
 
 // NewStream takes a history apart at from and to; zero: in the middle of its rows, and
@@ -49,6 +50,9 @@ func NewStream(task dataset.Task, rows *frame.Frame, from, to time.Time) (*Strea
 	asked, err := dataset.Times(rows, task.Time)
 	if err != nil {
 		return nil, err
+	}
+	if len(asked) == 0 {
+		return nil, fault.New(fault.Invalid, "the history has no rows")
 	}
 	order := make([]int, len(asked))
 	for i := range order {
@@ -84,6 +88,7 @@ func (s *Stream) hindsight() (err error) {
 		return err
 	}
 	s.known = s.due
+	s.horizon = slices.Max(s.asked)
 	if s.Task.Truth.KnownAt == "" {
 		return nil
 	}
@@ -94,6 +99,8 @@ func (s *Stream) hindsight() (err error) {
 	for i, at := range s.known {
 		if at == frame.NoTime {
 			s.known[i] = s.due[i]
+		} else {
+			s.horizon = max(s.horizon, at)
 		}
 	}
 	return nil
@@ -101,9 +108,6 @@ func (s *Stream) hindsight() (err error) {
 
 func (s *Stream) bound() error {
 	n := len(s.asked)
-	if n == 0 {
-		return fault.New(fault.Invalid, "the history has no rows")
-	}
 	if s.From.IsZero() || s.From.Year() == 1 {
 		s.From = time.UnixMicro(s.asked[n/2]).UTC().Truncate(24 * time.Hour)
 	}
