@@ -17,8 +17,8 @@ import (
 
 // verbs are the commands that a user is told of.
 var verbs = []string{
-	"alerts", "apply", "audit", "compare", "completion", "data", "demo", "diff", "doctor", "drift", "events", "explain", "export", "gate", "gc", "hold", "import", "init", "label", "pipelines",
-	"predict", "predictions", "promote", "releases", "reproduce", "resume", "retrain", "rollback", "runs", "schema", "score", "serve", "status",
+	"alerts", "apply", "audit", "compare", "completion", "data", "demo", "dependence", "diff", "doctor", "drift", "events", "explain", "export", "gate", "gc", "hold", "import", "init", "label", "pipelines",
+	"predict", "predictions", "promote", "rehearse", "releases", "reproduce", "resume", "retrain", "rollback", "runs", "schema", "score", "serve", "status",
 	"train", "version", "versions", "watch",
 }
 
@@ -141,6 +141,10 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 		{args: "predictions --last 2", says: coming[2].key()},
 		{args: "explain " + coming[2].key(), says: "replayed  equal to the last bit"},
 		{args: "explain " + coming[2].key() + " -m bike-demand -o json", says: `"method": "trees"`},
+		{args: "explain " + coming[2].key() + " --flip", says: "flips     no change was found: the model decides nothing that could flip"},
+		{args: "dependence bike-demand@1", says: "hr"},
+		{args: "dependence bike-demand@1 temp", says: "MEAN"},
+		{args: "dependence bike-demand casual", code: 5, says: "casual"},
 		{args: "explain nobody", code: 5, says: "flyball predictions bike-demand"},
 		{args: "score", says: "SINCE"},
 		{args: "drift", says: "SINCE"},
@@ -241,7 +245,7 @@ func TestCommandsThatNeedNoServerWorkWithoutOne(t *testing.T) {
 	}
 	for _, args := range []string{
 		"status", "versions m", "releases m", "gate m@1", "compare m 1 2", "drift m", "score m", "alerts m", "predictions m", "audit", "audit --verify",
-		"events", "explain k -m m", "watch", "promote m", "rollback m --why x", "retrain m", "hold m --why x", "resume m", "label m k 1", "reproduce m@1",
+		"events", "explain k -m m", "dependence m@1", "watch", "promote m", "rollback m --why x", "retrain m", "hold m --why x", "resume m", "label m k 1", "reproduce m@1",
 		"apply " + filepath.Join(dir, "model.yaml"), "diff " + filepath.Join(dir, "model.yaml"), "train m",
 	} {
 		command{args: args, code: 7, says: "no server answers at " + none}.check(t, none)
