@@ -165,14 +165,15 @@ func (n Need) make(ctx context.Context, uv, place string) (err error) {
 	return nil
 }
 
-// install has uv install what is required.
+// install has uv install what is required, and compile it once: an environment is made
+// once and started many times, by processes that write no bytecode.
 func (n Need) install(ctx context.Context, uv, from, beside string) error {
 	list := filepath.Join(beside, "flyball-requirements.txt")
 	if err := os.WriteFile(list, n.Requirements, 0o600); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "the requirements cannot be written")
 	}
 	python := filepath.Join(beside, "bin", "python")
-	args := []string{"pip", "install", "--python", python, "-r", list}
+	args := []string{"pip", "install", "--compile-bytecode", "--python", python, "-r", list}
 	if n.Whole {
 		args = append(args, "--no-deps")
 	}
