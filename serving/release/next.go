@@ -4,6 +4,7 @@ package release
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -16,6 +17,7 @@ const (
 	Pass         Verdict = "pass"         // not worse by the margin
 	Inconclusive Verdict = "inconclusive" // it may be either
 	Harm         Verdict = "harm"         // worse by more than the margin
+	Invalid      Verdict = "invalid"      // the comparison itself is broken: it says nothing, and nothing goes forward
 )
 
 // Facts are what Next decides by, gathered at one moment. Counts are since the
@@ -26,11 +28,12 @@ type Facts struct {
 	Requests   int     // rows that both versions were asked for
 	Errors     int     // rows that the candidate could not score
 	ErrorsHigh bool    // the error rate is above back_if.errors, beyond doubt
-	LatencyP99 float64 // of the candidate, seconds for a row; 0: not measured
-	Shift      float64 // difference of the shares decided "then"
+	LatencyP99 float64 // of the candidate, seconds for a row, where it is above back_if.latency_p99 beyond doubt; 0: else
+	Shift      float64 // difference of the shares decided "then": it is at least so large, beyond doubt
 
 	Online     Verdict // on labels, with the gate's margin
-	OnlineText string  // its figures, one sentence
+	OnlineText string  // its figures, or why it is invalid: one sentence
+	Split      bool    // Online is about what came of the answers, which nobody has before the canary
 	Duties     error   // why nobody may go live: a duty without owner
 }
 
@@ -123,6 +126,9 @@ func (s State) enter(p Phase, why string, now time.Time) State {
 	s.Phase, s.Reason, s.EnteredAt = p, why, now
 	s.Generation++
 	s.Paused, s.Waits = "", false
+	if share := s.Route().Share; len(s.Shares) == 0 && share > 0 || len(s.Shares) > 0 && s.Shares[len(s.Shares)-1].Share != share {
+		s.Shares = append(slices.Clone(s.Shares), Share{s.Generation, share})
+	}
 	if s.Done() {
 		s.EndedAt = now
 	}
@@ -163,6 +169,15 @@ func (s State) forward(f Facts, now time.Time) (State, bool) {
 		}
 		return s.enter(Preload, "the gate's verdict is pass", now), true
 	}
+	if f.Online == Invalid {
+		if s.Waits {
+			return s, false
+		}
+		return s.pause("the comparison is not valid: "+f.OnlineText, true)
+	}
+	if s.Waits {
+		return s.Resume(now)
+	}
 	if !s.acknowledged(f) {
 		return s, false
 	}
@@ -193,7 +208,10 @@ func (s State) forward(f Facts, now time.Time) (State, bool) {
 
 // may reports whether the online comparison lets the release go on: at the end of a
 // phase, anything but harm does, unless the plan asks for a pass.
-func (s State) may(f Facts) bool { return s.Plan.Require != "pass" || s.Live == 0 || f.Online == Pass }
+func (s State) may(f Facts) bool {
+	early := f.Split && s.Phase == ShadowPhase
+	return s.Plan.Require != "pass" || s.Live == 0 || f.Online == Pass || early
+}
 
 func (s State) because(f Facts) string {
 	switch {

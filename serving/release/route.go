@@ -52,6 +52,13 @@ func (s State) Aliases() map[string]int {
 // a unit that the candidate has stays with it as the share grows, on every replica.
 func Assign(seed, unit string, share float64) bool { return place(seed, unit) < share }
 
+// Control reports whether the unit is one of those that a candidate with the share is
+// held against: as many as it answers for, at the other end of the interval, and at the
+// same time. Above a half it is all that the candidate does not answer for.
+func Control(seed, unit string, share float64) bool {
+	return place(seed, unit) >= max(share, 1-share)
+}
+
 // place is FNV-1a of seed and unit, finished as in SplitMix64 so that every bit of
 // the sum counts, as a number in [0, 1).
 func place(seed, unit string) float64 {

@@ -49,6 +49,26 @@ type State struct {
 	By         string    `json:"by"`     // who asked
 	Reason     string    `json:"reason"` // of the last change, one sentence
 	Seed       string    `json:"seed"`   // salt of the assignment
+	Shares     []Share   `json:"shares,omitempty"`
+}
+
+// Share is how much of the traffic the candidate answered from a generation of the route
+// on, until the next.
+type Share struct {
+	Generation int64   `json:"generation"`
+	Share      float64 `json:"share"`
+}
+
+// ShareAt is the share by which a route of the release with the generation drew, and
+// its place in Shares; -1 where the release had none yet.
+func (s State) ShareAt(generation int64) (share float64, at int) {
+	at = -1
+	for i, x := range s.Shares {
+		if x.Generation <= generation && generation <= s.Generation {
+			share, at = x.Share, i
+		}
+	}
+	return share, at
 }
 
 // Route is how a model's traffic is split at one moment: a pure function of the
