@@ -137,7 +137,7 @@ func TestAnEnvironmentOfALockIsMadeOnceWithThatPythonAndNothingElse(t *testing.T
 	}
 	all.Wait()
 	b, err := os.ReadFile(notes)
-	want := "venv --relocatable --allow-existing --no-project HERE --python 3.11.7\npip install --python HERE -r HERE --no-deps\n"
+	want := "venv --relocatable --allow-existing --no-project HERE --python 3.11.7\npip install --compile-bytecode --python HERE -r HERE --no-deps\n"
 	if err != nil || string(b) != want {
 		t.Errorf("uv was asked\n%s, %v; want\n%s", b, err, want)
 	}
