@@ -189,7 +189,7 @@ func (t *tally) pair(key string, p online.Pair) {
 // block is the draw that a record belongs to: its stretch of time, or its day where
 // blocks are by columns.
 func (t *tally) block(j prediction.Joined) uint64 {
-	each := t.task.Block.Each.D()
+	each := max(t.task.Block.Each, t.task.Block.Run).D() // stretches that depend on each other are one draw
 	if each == 0 {
 		each = 24 * time.Hour
 	}

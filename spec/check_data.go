@@ -33,6 +33,9 @@ func (c *checker) predict() {
 	if len(t.Block.Columns) > 0 && t.Block.Each != 0 {
 		c.add("predict.block", "give columns or a stretch of time, not both")
 	}
+	if t.Block.Run != 0 && t.Block.Run < 2*t.Block.Each || t.Block.Run != 0 && t.Block.Each == 0 {
+		c.add("predict.block", "run is how long a row of stretches depend on each other: at least two of each, such as {each: 1d, run: 7d}")
+	}
 	if t.Block.Each != 0 && t.Time == "" {
 		c.add("predict.block", "a stretch of time needs predict.time")
 	}

@@ -87,29 +87,43 @@ func ClusterMean(x []float64, block []uint64) Mean {
 // WeightedMean is ClusterMean where a row counts as its weight says: n_b and n are
 // sums of weights. A nil weight counts each row once.
 func WeightedMean(x, weight []float64, block []uint64) Mean {
-	draws := DrawsOf(len(x), block)
-	g := float64(draws.Count)
-	if g == 0 {
+	return DrawsOf(len(x), block).Mean(x, weight)
+}
+
+// Mean is the mean of x over the rows, as they weigh (nil: the same), with the variance of
+// the draws. Draws in runs have that of overlapping runs, ΣR²/Run over the sums R of the
+// residuals of each run, with as many degrees of freedom as there are runs less one.
+func (d Draws) Mean(x, weight []float64) Mean {
+	if d.Count == 0 {
 		return Mean{}
 	}
-	sums, sizes := make([]float64, draws.Count), make([]float64, draws.Count)
+	sums, sizes := make([]float64, d.Count), make([]float64, d.Count)
 	n, total, w := 0.0, 0.0, 1.0
 	for i, v := range x {
 		if weight != nil {
 			w = weight[i]
 		}
-		sums[draws.Of[i]] += w * v
-		sizes[draws.Of[i]] += w
+		sums[d.Of[i]] += w * v
+		sizes[d.Of[i]] += w
 		n += w
 		total += w * v
 	}
-	mean, ss := total/n, 0.0
+	mean := total / n
 	for k := range sums {
-		r := sums[k] - mean*sizes[k]
-		ss += r * r
+		sums[k] -= mean * sizes[k]
 	}
+	run := max(1, d.Run)
+	g := float64(d.Count) / float64(run)
 	if g < 2 {
 		return Mean{Value: mean}
+	}
+	ss := 0.0
+	for k := range sums {
+		r := 0.0
+		for j := range run {
+			r += sums[(k+j)%d.Count]
+		}
+		ss += r * r / float64(run)
 	}
 	return Mean{Value: mean, SE: math.Sqrt(g/(g-1)*ss) / n, DF: g - 1}
 }

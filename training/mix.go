@@ -40,7 +40,8 @@ func (w *work) mix(test *frame.Frame, blocks []uint64, traffic []int, seed uint6
 	if err != nil {
 		return nil, err
 	}
-	return evaluation.Mix(evaluation.Crowd{Rows: test, Block: blocks}, evaluation.Crowd{Rows: asked, Block: other}, columns, seed), nil
+	run := w.recipe.Task.Block.Together()
+	return evaluation.Mix(evaluation.Crowd{Rows: test, Block: blocks, Run: run}, evaluation.Crowd{Rows: asked, Block: other, Run: run}, columns, seed), nil
 }
 
 // sizes are what the candidate takes: its files, and in memory, in bytes. What cannot be

@@ -224,9 +224,9 @@ func (w *work) judged(ctx context.Context) (err error) {
 }
 
 // make fits pipeline and estimator on the rows and bundles them.
-func (w *work) make(ctx context.Context, train Settings, steps pipeline.Spec, at []int, workers int, profile []byte) (*model.Bundle, error) {
+func (w *work) make(ctx context.Context, train Settings, steps pipeline.Spec, at []int, workers int, beside []model.File) (*model.Bundle, error) {
 	if train.With == Command {
-		return w.commanded(ctx, train, steps, at, profile)
+		return w.commanded(ctx, train, steps, at, beside)
 	}
 	rows := w.rows.Take(at)
 	y := make([]float64, len(at))
@@ -264,8 +264,8 @@ func (w *work) make(ctx context.Context, train Settings, steps pipeline.Spec, at
 		return nil, cause(ctx, err)
 	}
 	return w.hold(model.Make(ctx, w.Blobs, w.Decoders, model.Parts{
-		Model: w.recipe.Model, Task: w.recipe.Task, Classes: w.classes, Pipeline: fitted, Estimator: file, Rows: rows, Profile: profile,
-		Describe: describing(profile, rows),
+		Model: w.recipe.Model, Task: w.recipe.Task, Classes: w.classes, Pipeline: fitted, Estimator: file, Rows: rows, Beside: beside,
+		Describe: describing(beside, rows),
 	}))
 }
 
@@ -367,6 +367,7 @@ func (w *work) evaluate(ctx context.Context) error {
 	if s.Block, err = w.recipe.Task.Blocks(test); err != nil {
 		return err
 	}
+	s.Run = w.recipe.Task.Block.Together()
 	for _, cut := range slices.Concat(w.recipe.Gate.Slices, w.recipe.Task.Groups) {
 		values, err := cut.Values(test)
 		if err != nil {

@@ -278,7 +278,7 @@ func evaluationFiles(r Request, res Result) (map[string][]byte, error) {
 	}
 	e := &compare.Evaluation{
 		Manifest: compare.Manifest{Kind: s.Kind, Dataset: compare.Dataset{Name: r.Recipe.Model + " held out", Digest: string(res.Snapshot[:32])}},
-		Keys:     res.said.keys, Truth: s.Truth, Block: s.Block, Slices: s.Slices,
+		Keys:     res.said.keys, Truth: s.Truth, Block: runs(s), Slices: s.Slices,
 	}
 	if s.Decide != nil {
 		e.Threshold = s.Decide.Above
@@ -298,4 +298,17 @@ func evaluationFiles(r Request, res Result) (map[string][]byte, error) {
 		}
 	}
 	return files, nil
+}
+
+// runs are the blocks as other programs are told of them: blocks that depend on each other
+// are one, since the file has no way to say so.
+func runs(s evaluation.Sample) []uint64 {
+	if s.Run <= 1 {
+		return s.Block
+	}
+	out := make([]uint64, len(s.Block))
+	for i, b := range s.Block {
+		out[i] = b / uint64(s.Run)
+	}
+	return out
 }

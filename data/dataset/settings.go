@@ -46,10 +46,19 @@ type Truth struct {
 }
 
 // Block says which rows are alike, so that they count as one draw in an interval.
-// At most one of the two is set.
+// At most one of Columns and Each is set.
 type Block struct {
 	Columns []string      // rows with equal values here
 	Each    unit.Duration // rows of the same stretch of time
+	Run     unit.Duration // stretches so near to each other depend on each other, as days of a week do; zero: none do
+}
+
+// Together is how many stretches in a row depend on each other; 1 where none do.
+func (b Block) Together() int {
+	if b.Each <= 0 || b.Run <= b.Each {
+		return 1
+	}
+	return int((b.Run + b.Each - 1) / b.Each)
 }
 
 // Slice cuts rows by a column: each value of it, or the bins between the edges
@@ -178,14 +187,19 @@ type FreshCheck struct {
 	Within unit.Duration `json:"within"`
 }
 
-// Forms are a list of columns, or {each: 1d}.
+// stretches is the mapping form of a Block.
+type stretches struct {
+	Each unit.Duration `json:"each"`
+	Run  unit.Duration `json:"run,omitempty"`
+}
+
+// Forms are a list of columns, or {each: 1d}, with run: 7d where days of a week depend on
+// each other.
 func (b *Block) Forms() unit.Forms {
 	var columns []string
-	var stretch struct {
-		Each unit.Duration `json:"each"`
-	}
-	return unit.Forms{List: &columns, Map: &stretch, Done: func(unit.Form) error {
-		*b = Block{Columns: columns, Each: stretch.Each}
+	var m stretches
+	return unit.Forms{List: &columns, Map: &m, Done: func(unit.Form) error {
+		*b = Block{Columns: columns, Each: m.Each, Run: m.Run}
 		return nil
 	}}
 }
@@ -195,8 +209,8 @@ func (b *Block) UnmarshalJSON(text []byte) error { return unit.ReadJSON(text, b.
 
 // MarshalJSON writes the columns, or {"each": …} where there are none.
 func (b Block) MarshalJSON() ([]byte, error) {
-	if b.Each != 0 {
-		return json.Marshal(map[string]any{"each": b.Each})
+	if b.Each != 0 || b.Run != 0 {
+		return json.Marshal(stretches{b.Each, b.Run})
 	}
 	return json.Marshal(append([]string{}, b.Columns...))
 }

@@ -14,7 +14,6 @@ import (
 	"flyball/experiment"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
-	"flyball/stat"
 	"flyball/unit"
 )
 
@@ -208,7 +207,7 @@ func (o Options) judge(p *Pair, s evaluation.Sample) {
 	s.Slices = nil
 	var rules gate.Policy
 	all := o.metrics(s.Kind)
-	if stat.Blocks(len(s.Truth), s.Block) > mostResampled {
+	if s.Independent() > mostResampled {
 		all = slices.DeleteFunc(all, func(m string) bool { return evaluation.Resampled(m, s) })
 		p.Notes = append(p.Notes, fmt.Sprintf("more than %s draws take too long to resample: metrics that need it are left out", unit.Count(mostResampled)))
 	}

@@ -139,7 +139,7 @@ func (s Sample) gapParts(metric, column, role string) (*gapParts, error) {
 	if _, err := s.check(ForKind(s.Kind)[0], role); err != nil {
 		return nil, err
 	}
-	p := &gapParts{metric: metric, column: column, sample: s, draws: stat.DrawsOf(len(s.Truth), s.Block)}
+	p := &gapParts{metric: metric, column: column, sample: s, draws: s.draws()}
 	p.value, p.group = make([]float64, len(s.Truth)), make([]int, len(s.Truth))
 	p.choose(s.Slices[at].Values)
 	above := s.above(term{at: math.NaN()})

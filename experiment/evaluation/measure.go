@@ -16,7 +16,7 @@ import (
 // the percentile bootstrap by draw with the seed. It fails, Invalid, where the rows cannot tell the
 // metric.
 func Measure(metric string, s Sample, role string, seed uint64) (Estimate, error) {
-	e := Estimate{Metric: metric, Role: role, Rows: len(s.Truth), Blocks: stat.Blocks(len(s.Truth), s.Block)}
+	e := Estimate{Metric: metric, Role: role, Rows: len(s.Truth), Blocks: s.Independent()}
 	t, err := s.check(metric, role)
 	if err != nil {
 		return e, err
@@ -34,7 +34,7 @@ func Measure(metric string, s Sample, role string, seed uint64) (Estimate, error
 		e.Low, e.High = max(0, e.Low), min(1, e.High)
 		return e, told(metric, ok)
 	}
-	d := stat.DrawsOf(len(s.Truth), s.Block)
+	d := s.draws()
 	of := s.statistic(t, role, d)
 	e.Value = of(once(d))
 	b, ok := d.Bootstrap(seed, of)
@@ -62,7 +62,7 @@ func Value(metric string, s Sample, role string) (float64, error) {
 // is how much nearer to zero the candidate is. It fails, Invalid, where the rows
 // cannot tell.
 func Compare(metric string, s Sample, candidate, other string, seed uint64) (Difference, error) {
-	d := Difference{Metric: metric, Against: other, Rows: len(s.Truth), Blocks: stat.Blocks(len(s.Truth), s.Block)}
+	d := Difference{Metric: metric, Against: other, Rows: len(s.Truth), Blocks: s.Independent()}
 	var t term
 	var err error
 	for _, role := range []string{candidate, other} {
@@ -116,8 +116,14 @@ func (s Sample) mean(x []float64) stat.Mean {
 	if s.plain() {
 		return stat.MeanOf(x)
 	}
-	return stat.WeightedMean(x, s.Weight, s.Block)
+	return s.draws().Mean(x, s.Weight)
 }
+
+// draws says which rows are one draw, and which of these lie together.
+func (s Sample) draws() stat.Draws { return stat.RunsOf(len(s.Truth), s.Block, s.Run) }
+
+// Independent is how many independent draws the rows are.
+func (s Sample) Independent() int { return s.draws().Independent() }
 
 // plain reports whether each row is a draw and counts once.
 func (s Sample) plain() bool { return s.Weight == nil && s.Block == nil }
@@ -131,7 +137,7 @@ func (d Difference) of(m stat.Mean) Difference {
 
 // resample compares by the bootstrap: both roles on the same resamples.
 func (s Sample) resample(t term, d Difference, candidate string, seed uint64) (Difference, error) {
-	draws, sign := stat.DrawsOf(len(s.Truth), s.Block), better(t.name)
+	draws, sign := s.draws(), better(t.name)
 	f, g := s.statistic(t, candidate, draws), s.statistic(t, d.Against, draws)
 	gain := func(times []float64) float64 {
 		p, q := f(times), g(times)

@@ -36,6 +36,7 @@ type Distance struct {
 type Crowd struct {
 	Rows  *frame.Frame
 	Block []uint64
+	Run   int // as in Sample
 }
 
 // The most rows of a crowd that are compared, evenly over it, the values of a text that
@@ -81,7 +82,7 @@ func (c Crowd) thin() Crowd {
 	for i := range at {
 		at[i] = i * c.Rows.Rows() / mostMixed
 	}
-	out := Crowd{Rows: c.Rows.Take(at)}
+	out := Crowd{Rows: c.Rows.Take(at), Run: c.Run}
 	if c.Block != nil {
 		for _, i := range at {
 			out.Block = append(out.Block, c.Block[i])
@@ -222,12 +223,12 @@ func apart(p, q []float64) float64 {
 
 // resampled draws both crowds again and again, all columns on the same resamples.
 func (c Crowd) resampled(other Crowd, all []*mixed, seed uint64) {
-	da, db := stat.DrawsOf(c.Rows.Rows(), c.Block), stat.DrawsOf(other.Rows.Rows(), other.Block)
+	da, db := stat.RunsOf(c.Rows.Rows(), c.Block, c.Run), stat.RunsOf(other.Rows.Rows(), other.Block, other.Run)
 	random := rand.New(rand.NewPCG(seed, 1))
 	ta, tb := make([]float64, da.Count), make([]float64, db.Count)
 	for range mixResamples {
-		again(random, ta)
-		again(random, tb)
+		da.Draw(random, ta)
+		db.Draw(random, tb)
 		for _, m := range all {
 			p, q := counted(m.a, da, ta, len(m.pa)), counted(m.b, db, tb, len(m.pb))
 			m.again = append(m.again, apart(p, q))
@@ -236,14 +237,6 @@ func (c Crowd) resampled(other Crowd, all []*mixed, seed uint64) {
 			}
 			m.luck = append(m.luck, apart(p, q))
 		}
-	}
-}
-
-// again is how often each draw is in a resample.
-func again(random *rand.Rand, times []float64) {
-	clear(times)
-	for range times {
-		times[random.IntN(len(times))]++
 	}
 }
 

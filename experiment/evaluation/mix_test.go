@@ -76,7 +76,7 @@ func TestDaysAreComparedAsDays(t *testing.T) {
 				x, block = append(x, math.Round(sunny)), append(block, d)
 			}
 		}
-		return Crowd{frame.New(frame.NumberColumn("sun", x)), block}
+		return Crowd{Rows: frame.New(frame.NumberColumn("sun", x)), Block: block}
 	}
 	sure := 0
 	for i := range uint64(40) {

@@ -23,6 +23,7 @@ type Sample struct {
 	Truth   []float64            // the label; Binary 0 or 1; Multiclass the class's index
 	Weight  []float64            // how much a row counts, above 0; nil: 1 each
 	Block   []uint64             // rows with equal numbers are one draw; nil: each row is one
+	Run     int                  // so many blocks in the order of their numbers depend on each other; 0 or 1: none do
 	Slices  []SliceColumn        // ways to cut the rows
 	Scores  map[string][]float64 // by role (live, candidate, baseline): a row's scores, row-major
 	Decide  *dataset.Decision    // Binary: the threshold; nil: 0.5

@@ -39,7 +39,7 @@ func Slices(s Sample) []Part {
 // Take is the sample of these rows, in this order, with no slices of its own.
 func (s Sample) Take(rows []int) Sample {
 	n := len(s.Truth)
-	out := Sample{Kind: s.Kind, Classes: s.Classes, Decide: s.Decide, Costs: s.Costs, Scores: map[string][]float64{}}
+	out := Sample{Kind: s.Kind, Classes: s.Classes, Decide: s.Decide, Costs: s.Costs, Run: s.Run, Scores: map[string][]float64{}}
 	for _, r := range rows {
 		out.Truth = append(out.Truth, s.Truth[r])
 		if len(s.Weight) == n {

@@ -7,7 +7,6 @@ import (
 
 	"flyball/data/dataset"
 	"flyball/experiment/modeltest"
-	"flyball/stat"
 )
 
 // Judge is the verdict on the role candidate of the sample. It is pure: the same
@@ -17,7 +16,7 @@ import (
 // search of the slices has Holm's.
 func (p Policy) Judge(in Input) Verdict {
 	n := len(in.Sample.Truth)
-	j := &judging{policy: p, in: in, seed: in.Sample.Seed(), verdict: Verdict{Rows: n, Blocks: stat.Blocks(n, in.Sample.Block)}}
+	j := &judging{policy: p, in: in, seed: in.Sample.Seed(), verdict: Verdict{Rows: n, Blocks: in.Sample.Independent()}}
 	for _, r := range p.Metrics {
 		j.add(j.rule(r))
 	}
