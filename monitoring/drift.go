@@ -15,6 +15,8 @@ import (
 
 const (
 	scoreFeature = -1
+	jointPairs   = -2
+	jointApart   = -3
 	leastShift   = 0.05 // Jensen-Shannon distance (PSI about 0.02) below which no shift counts, however many rows show it
 	floorAlpha   = 0.01 // of the test against independent draws, shared over the features
 	predictions  = "prediction"
@@ -34,6 +36,8 @@ type shift struct {
 	psi       float64
 	beyond    bool      // further than independent draws and than leastShift
 	reference []float64 // the same of the reference's own windows
+	name      string    // of columns together; empty: the feature's
+	text      string    // what to say of columns together
 }
 
 // drift judges a grown window: how unusual is its distance from the reference among
@@ -59,6 +63,9 @@ func (s *stepper) drift(w *Window) {
 		if sh, ok := s.shift(c, i, w.Features[i].grouped(f), floorAlpha/float64(judged)); ok {
 			inputs = append(inputs, sh)
 		}
+	}
+	if len(inputs) > 0 {
+		inputs = append(inputs, s.jointShifts(c, w)...)
 	}
 	if p := s.Profile.Score; p != nil && w.Score != nil && p.groups() > 1 {
 		if sh, ok := s.shift(c, scoreFeature, w.Score.grouped(p), floorAlpha); ok {
@@ -182,7 +189,7 @@ func (s *stepper) judgeDrift(w *Window, c comparison, shifts []shift, d *Detecto
 	}
 	for j, sh := range shifts {
 		s.out.Readings = append(s.out.Readings, Reading{
-			Kind: Drift, Subject: s.nameOf(sh.feature), Start: w.Start, End: w.End, Rows: w.Rows, Value: sh.psi,
+			Kind: Drift, Subject: s.called(sh), Start: w.Start, End: w.End, Rows: w.Rows, Value: sh.psi,
 			Reference: largest(sh.reference), P: rank(z[j:j+1], shifts[j:j+1]), Evidence: d.Evidence, Alarm: limit,
 		})
 	}
@@ -220,12 +227,15 @@ func (s *stepper) settleDrift(w *Window, c comparison, shifts []shift, z [][]flo
 	if c.season {
 		than = "the same season"
 	}
-	text := fmt.Sprintf("%s drifted: %s PSI from %s over %s, there at most %s", s.nameOf(first.feature),
+	text := fmt.Sprintf("%s drifted: %s PSI from %s over %s, there at most %s", s.called(first),
 		psi(first.psi), than, plural(w.Rows, "row"), psi(largest(first.reference)))
+	if first.text != "" {
+		text = first.text
+	}
 	if len(order) > 1 {
 		var also []string
 		for _, j := range order[1:min(3, len(order))] {
-			also = append(also, s.nameOf(shifts[j].feature))
+			also = append(also, s.called(shifts[j]))
 		}
 		text += "; also " + strings.Join(also, ", ")
 		if more := len(order) - 3; more > 0 {
@@ -234,9 +244,9 @@ func (s *stepper) settleDrift(w *Window, c comparison, shifts []shift, z [][]flo
 	}
 	moved := map[string]float64{}
 	for _, j := range order[:min(len(order), 20)] {
-		moved[s.nameOf(shifts[j].feature)] = shifts[j].psi
+		moved[s.called(shifts[j])] = shifts[j].psi
 	}
-	s.open(Finding{Kind: Drift, Subject: s.nameOf(first.feature), Severity: "warn", Trigger: true, Opened: w.End, Text: text},
+	s.open(Finding{Kind: Drift, Subject: s.called(first), Severity: "warn", Trigger: true, Opened: w.End, Text: text},
 		map[string]any{"psi": moved, "p": p, "evidence": d.Evidence, "alarm": limit, "windows": len(c.ends), "start": w.Start, "end": w.End})
 }
 
@@ -245,7 +255,7 @@ func (s *stepper) tellInstead(w *Window, c comparison, shifts []shift, limit flo
 	if c.season && len(c.ends) == 0 {
 		order := byDistance(shifts, nil)
 		for _, j := range order[:min(2, len(order))] {
-			name := s.nameOf(shifts[j].feature)
+			name := s.called(shifts[j])
 			ago := "a season"
 			if s.Policy.Season.D() == 365*24*time.Hour {
 				ago = "a year"
@@ -271,6 +281,12 @@ func byDistance(shifts []shift, z [][]float64) []int {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b int) int {
+		if all, other := shifts[a].feature == jointApart, shifts[b].feature == jointApart; all != other {
+			if all { // it is of all columns, and says least
+				return 1
+			}
+			return -1
+		}
 		if z != nil {
 			return cmp.Compare(z[b][len(z[b])-1], z[a][len(z[a])-1])
 		}
@@ -333,6 +349,14 @@ func rank(z [][]float64, shifts []shift) float64 {
 		}
 	}
 	return float64(as) / float64(k+1)
+}
+
+// called is the name of what moved.
+func (s *stepper) called(sh shift) string {
+	if sh.name != "" {
+		return sh.name
+	}
+	return s.nameOf(sh.feature)
 }
 
 func (s *stepper) nameOf(i int) string {

@@ -4,6 +4,7 @@ package monitoring
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"math"
@@ -53,6 +54,7 @@ type Profile struct {
 	Volume     Volume        `json:"volume,omitzero"`
 	HeldOut    HeldOut       `json:"held_out,omitzero"`
 	Unlabelled *Unlabelled   `json:"unlabelled,omitempty"` // nil: not known
+	Joint      *Joint        `json:"joint,omitempty"`      // nil: columns are only watched one by one
 
 	// Provisional: made of the first rows served, not of the training rows.
 	Provisional bool `json:"provisional,omitempty"`
@@ -179,7 +181,7 @@ func (p *Profile) check() error {
 			return err
 		}
 	}
-	if err := p.Unlabelled.check(p.Kind, len(p.Classes)); err != nil {
+	if err := cmp.Or(p.Unlabelled.check(p.Kind, len(p.Classes)), p.Joint.check(p)); err != nil {
 		return err
 	}
 	for i := range p.Windows {

@@ -67,7 +67,11 @@ func NewProfile(policy Policy, task dataset.Task, inputs []frame.Field, rows *fr
 	if err != nil {
 		return nil, err
 	}
-	p.stretches(stretchesOf(p, times, rows.Rows()), cols, score)
+	windows := stretchesOf(p, times, rows.Rows())
+	p.stretches(windows, cols, score)
+	if policy.Season == 0 { // the rows of a season are not kept apart
+		p.Joint = p.newJoint(windows, cols)
+	}
 	p.HeldOut = newHeldOut(policy, task.Kind, heldOut)
 	p.Unlabelled = newUnlabelled(p.HeldOut.Metric, task.Kind, heldOut)
 	return p, nil

@@ -91,6 +91,9 @@ func Step(in Input) Output {
 			break
 		}
 	}
+	if st.Drift.Rows > 0 && st.Drift.Start.Before(st.From) {
+		st.From = st.Drift.Start // rows are looked at together when the window is full
+	}
 	return s.out
 }
 

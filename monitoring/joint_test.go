@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package monitoring
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"flyball/data/dataset"
+	"flyball/data/frame"
+	"flyball/serving/prediction"
+)
+
+// together is rows of which a and b go together, by a correlation, and c by itself.
+func together(seed uint64, start time.Time, days int, correlation float64) []prediction.Joined {
+	r := rand.New(rand.NewPCG(seed, 9))
+	var out []prediction.Joined
+	for d := range days {
+		for i := range 72 {
+			at := start.AddDate(0, 0, d).Add(time.Duration(i) * 20 * time.Minute)
+			a, c := r.NormFloat64(), r.NormFloat64()
+			b := correlation*a + math.Sqrt(1-correlation*correlation)*r.NormFloat64()
+			out = append(out, prediction.Joined{Record: prediction.Record{
+				Model: "m", Version: 3, Arm: prediction.Live, Time: at, Due: at, Row: fmt.Appendf(nil, `{"a":%g,"b":%g,"c":%g}`, a, b, c), Scores: []float64{c},
+			}, Label: &prediction.Label{Value: fmt.Sprint(c)}})
+		}
+	}
+	return out
+}
+
+var togetherInputs = []frame.Field{{Name: "a", Kind: frame.Number}, {Name: "b", Kind: frame.Number}, {Name: "c", Kind: frame.Number}}
+
+func togetherProfile(t *testing.T, seed uint64, start time.Time, correlation float64) *Profile {
+	t.Helper()
+	rows := together(seed, start, 280, correlation)
+	var at []int64
+	cols := make([][]float64, 3)
+	for _, j := range rows {
+		at = append(at, j.Time.UnixMicro())
+		v := make([]float64, 3)
+		if _, err := fmt.Sscanf(string(j.Row), `{"a":%g,"b":%g,"c":%g}`, &v[0], &v[1], &v[2]); err != nil {
+			t.Fatal(err)
+		}
+		for c := range cols {
+			cols[c] = append(cols[c], v[c])
+		}
+	}
+	p, err := NewProfile(Policy{AtLeast: 100}, dataset.Task{Kind: dataset.Regression, Time: "at"}, togetherInputs,
+		frame.New(frame.TimeColumn("at", at), frame.NumberColumn("a", cols[0]), frame.NumberColumn("b", cols[1]), frame.NumberColumn("c", cols[2])), nil, Residuals{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestColumnsThatNoLongerGoTogetherAreFoundThoughEachIsAsItWas(t *testing.T) {
+	start := date(2022, 1, 1)
+	in := Input{Policy: Policy{AtLeast: 100}, Task: dataset.Task{Kind: dataset.Regression}, Profile: togetherProfile(t, 1, start.AddDate(0, 0, -280), 0.6), Model: "m", Version: 3}
+	for _, c := range []struct {
+		name        string
+		correlation float64
+		want        bool
+	}{{"as it was", 0.6, false}, {"broken", 0, true}, {"turned", -0.6, true}} {
+		_, findings, _ := run(t, in, together(2, start, 60, c.correlation), start, start.AddDate(0, 0, 60), 24*time.Hour)
+		var drift []Finding
+		for _, f := range findings {
+			if f.Kind == Drift && f.Closed.IsZero() {
+				drift = append(drift, f)
+			}
+		}
+		if !c.want {
+			if len(drift) > 0 {
+				t.Errorf("%s: got %q, want nothing", c.name, drift[0].Text)
+			}
+			continue
+		}
+		if len(drift) != 1 {
+			t.Errorf("%s: got %v, want one finding", c.name, opened(findings))
+			continue
+		}
+		if f := drift[0]; !strings.Contains(f.Subject, "a") || !strings.Contains(f.Subject, "b") || strings.Contains(f.Subject, "c ") || f.Opened.After(start.AddDate(0, 0, 42)) {
+			t.Errorf("%s: got %q at %v of %q, want a with b within six weeks", c.name, f.Text, f.Opened, f.Subject)
+		}
+	}
+}
+
+func TestAClassifierTellsOnlyWhatDiffersAndByWhat(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	draw := func(n int, shift float64) [][]uint8 {
+		x := make([][]uint8, 12)
+		for range n {
+			for c := range x {
+				v := r.NormFloat64()
+				if c == 7 {
+					v += shift
+				}
+				x[c] = append(x[c], uint8(min(9, max(0, 5+2*v))))
+			}
+		}
+		return x
+	}
+	sum := 0.0
+	for range 20 {
+		auc, _ := tellApart(draw(500, 0), draw(500, 0))
+		sum += auc / 20
+	}
+	if math.Abs(sum-0.5) > 0.015 {
+		t.Errorf("got a mean AUC of %.3f of equal samples, want 0.5", sum)
+	}
+	auc, gain := tellApart(draw(500, 1), draw(700, 0))
+	if auc < 0.65 || slices.Index(gain, slices.Max(gain)) != 7 {
+		t.Errorf("got AUC %.2f, gains %.0f, want column 7 found", auc, gain)
+	}
+	if auc, _ := tellApart(draw(2, 0), draw(500, 0)); auc != 0.5 {
+		t.Errorf("got %g of two rows, want that it cannot tell", auc)
+	}
+}
+
+func TestAProfileKeepsABoundedSampleOfItsRows(t *testing.T) {
+	p := togetherProfile(t, 3, date(2021, 1, 1), 0.3)
+	if p.Joint == nil || p.Joint.Rows != jointKept || len(p.Joint.Codes) != 3*jointKept || len(p.Joint.Pairs) != len(p.Windows) {
+		t.Fatalf("got %+v", p.Joint)
+	}
+	raw, err := p.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := DecodeProfile(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(again.Joint.Codes, p.Joint.Codes) {
+		t.Error("the sample came back otherwise")
+	}
+	for name, spoil := range map[string]func(j *Joint){
+		"a column that there is not": func(j *Joint) { j.Columns[2] = 3 },
+		"a column twice":             func(j *Joint) { j.Columns[1] = 0 },
+		"a row short":                func(j *Joint) { j.Codes = j.Codes[1:] },
+		"a group that there is not":  func(j *Joint) { j.Codes[5] = 200 },
+		"a window short":             func(j *Joint) { j.Pairs = j.Pairs[1:] },
+		"an area above one":          func(j *Joint) { j.Apart[0] = 2 },
+	} {
+		bad, err := DecodeProfile(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spoil(bad.Joint)
+		b, err := bad.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := DecodeProfile(b); err == nil {
+			t.Errorf("%s: it was read", name)
+		}
+	}
+}
