@@ -83,12 +83,18 @@ func Compare(pairs []Pair, p Policy) Verdict {
 		return v
 	}
 	half := stat.SequenceHalfWidth(float64(n)/effect, sd, tightest, alpha)
-	v.Low, v.High = mean-half, mean+half
+	v.judge(half, p, fmt.Sprintf("%d truths", n))
+	return v
+}
+
+// judge fills in the interval of that half-width about the value, and what it says.
+func (v *Verdict) judge(half float64, p Policy, over string) {
+	v.Low, v.High = v.Value-half, v.Value+half
 	worse := "better"
-	if mean < 0 {
+	if v.Value < 0 {
 		worse = "worse"
 	}
-	v.Text = fmt.Sprintf("%s %s by %.3g (%s…%s) over %d truths", p.Metric, worse, math.Abs(mean), signed(v.Low), signed(v.High), n)
+	v.Text = fmt.Sprintf("%s %s by %.3g (%s…%s) over %s", p.Metric, worse, math.Abs(v.Value), signed(v.Low), signed(v.High), over)
 	switch {
 	case v.High < -p.Margin:
 		v.Verdict = release.Harm
@@ -97,7 +103,6 @@ func Compare(pairs []Pair, p Policy) Verdict {
 	default:
 		v.Verdict = release.Inconclusive
 	}
-	return v
 }
 
 // signed is a difference with its sign, a real minus.
