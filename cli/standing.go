@@ -95,4 +95,58 @@ func digits3(x float64) string {
 	return fmt.Sprintf("%.3g", x)
 }
 
-func (e *env) tellDrift(*monitoring.Standing) error { return nil }
+// tellDrift shows the columns of the newest drift window, those that moved most for what
+// is usual first, and the smallest change that can be seen of each.
+func (e *env) tellDrift(s *monitoring.Standing) error {
+	if len(s.Features) == 0 {
+		return nil
+	}
+	t := table{head: []string{"column", "psi", "alarm at", "blind below", "missing", "blind below", "note", "js", "ks", "w1", "new"}, short: 7}
+	for _, f := range s.Features {
+		limit := "-"
+		if f.Blind.PSI > 0 {
+			limit = digits3(f.Blind.PSI)
+		}
+		missing := "-"
+		if f.Blind.Missing > 0 {
+			missing = percentOf(f.Blind.Missing)
+		}
+		note := f.Fixed
+		if note != "" {
+			note = "not judged: " + note
+		}
+		t.add(f.Feature, digits3(f.PSI), limit, blindness(f.Blind), percentOf(f.Missing), missing, note,
+			digits3(f.JS), digits3(f.KS), digits3(f.W1), percentOf(f.New))
+	}
+	if err := e.show(nil, t); err != nil {
+		return err
+	}
+	if g := s.Together; g != nil {
+		fmt.Fprintf(e.out, "together: %s correlate by %.2f, %.2f at training; a classifier tells these rows from training with AUC %.2f (there at most %.2f), by %s\n",
+			g.Pair, g.Now, g.Was, g.AUC, g.Usual, g.By)
+	}
+	if v := s.Sight; v.Lasting > 0 {
+		fmt.Fprintf(e.out, "a change must last %d windows of %d rows until it is told; %d windows of the reference are compared with\n", v.Lasting, v.Rows, v.Windows)
+	}
+	return nil
+}
+
+// blindness is the smallest change of a column that is seen.
+func blindness(b monitoring.Blind) string {
+	switch {
+	case b.SD > 0:
+		return fmt.Sprintf("±%.2f sd", b.SD)
+	case b.Share > 0:
+		return percentOf(b.Share) + " of rows"
+	case b.PSI > 0:
+		return "any shift"
+	}
+	return "-"
+}
+
+func percentOf(share float64) string {
+	if p := 100 * share; p >= 10 || p == 0 {
+		return fmt.Sprintf("%.0f%%", p)
+	}
+	return fmt.Sprintf("%.2g%%", 100*share)
+}

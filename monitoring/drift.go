@@ -131,10 +131,7 @@ func (s *stepper) around(start time.Time, length time.Duration) []int {
 // shift is the distance of a feature's counts; false where there is nothing to
 // compare with.
 func (s *stepper) shift(c comparison, i int, now []int, alpha float64) (shift, bool) {
-	var total []int
-	for k := range s.Profile.Windows {
-		total = addInts(total, s.Profile.Windows[k].of(i))
-	}
+	total := s.whole(i)
 	ref := total
 	if c.season {
 		ref = s.sumOf(i, s.sameSeason(c.start, c.end))
@@ -151,13 +148,7 @@ func (s *stepper) shift(c comparison, i int, now []int, alpha float64) (shift, b
 			out.reference = append(out.reference, stat.PSI(r.of(i), s.sumOf(i, s.sameSeason(r.Start, r.End))))
 			continue
 		}
-		rest := slices.Clone(total)
-		for near := max(0, k-1); near <= min(k+1, len(s.Profile.Windows)-1); near++ {
-			for g, v := range s.Profile.Windows[near].of(i) {
-				rest[g] -= v
-			}
-		}
-		out.reference = append(out.reference, stat.PSI(r.of(i), rest))
+		out.reference = append(out.reference, stat.PSI(r.of(i), s.restOf(i, k, total)))
 	}
 	return out, true
 }

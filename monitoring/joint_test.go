@@ -159,3 +159,10 @@ func TestAProfileKeepsABoundedSampleOfItsRows(t *testing.T) {
 		}
 	}
 }
+
+// shifted is the row with its c moved.
+func shifted(row []byte, by float64) []byte {
+	var a, b, c float64
+	fmt.Sscanf(string(row), `{"a":%g,"b":%g,"c":%g}`, &a, &b, &c)
+	return fmt.Appendf(nil, `{"a":%g,"b":%g,"c":%g}`, a, b, c+by)
+}

@@ -47,13 +47,7 @@ func (s *stepper) quality(w *Window) {
 	alpha := 1 / s.alarmAt(qualityMonitors*len(p.Features), w.End.Sub(w.Start))
 	for i := range w.Features {
 		c, f := &w.Features[i], &p.Features[i]
-		miss := Share{Hits: f.Missing, Rows: p.Rows}
-		for k := range p.Windows {
-			if r := p.Windows[k].Rows; r > 0 {
-				miss.Worst = max(miss.Worst, float64(p.Windows[k].Missing[i])/float64(r))
-			}
-		}
-		s.share(w, f, "missing", c.Missing, w.Rows, miss, alpha, "")
+		s.share(w, f, "missing", c.Missing, w.Rows, s.missing(i), alpha, "")
 		if f.Kind == frame.Text {
 			s.share(w, f, "unseen", c.New, c.rows(), s.newShare(f), alpha, c.Sample)
 		} else {
@@ -85,7 +79,7 @@ func (s *stepper) newShare(f *Feature) Share {
 
 func (s *stepper) share(w *Window, f *Feature, what string, hits, rows int, ref Share, alpha float64, sample string) {
 	subject := f.Name + " " + what
-	rate := max(ref.Worst, (float64(ref.Hits)+0.5)/(float64(ref.Rows)+1))
+	rate := ref.rate()
 	p := stat.BinomialTail(hits, rows, rate)
 	got := 0.0
 	if rows > 0 {
@@ -96,7 +90,7 @@ func (s *stepper) share(w *Window, f *Feature, what string, hits, rows int, ref 
 			Kind: Quality, Subject: subject, Start: w.Start, End: w.End, Rows: rows, Value: got, Reference: rate, P: p,
 		})
 	}
-	if p > alpha || hits < 3 || got-rate < 0.005 {
+	if !unusual(hits, rows, ref, alpha) {
 		if p > 0.05 || hits < 3 {
 			windows := 3
 			if what == "unseen" {
@@ -118,6 +112,17 @@ func (s *stepper) share(w *Window, f *Feature, what string, hits, rows int, ref 
 		out.Text += "; such as " + sample
 	}
 	s.open(out, map[string]any{"hits": hits, "rows": rows, "reference": rate, "p": p, "alpha": alpha, "start": w.Start, "end": w.End})
+}
+
+// rate is the share that is allowed for: the higher of the mean and the worst window.
+func (s Share) rate() float64 {
+	return max(s.Worst, (float64(s.Hits)+0.5)/(float64(s.Rows)+1))
+}
+
+// unusual reports whether so many of the rows are a finding.
+func unusual(hits, rows int, ref Share, alpha float64) bool {
+	rate := ref.rate()
+	return hits >= 3 && float64(hits)/float64(rows)-rate >= 0.005 && stat.BinomialTail(hits, rows, rate) <= alpha
 }
 
 func (s Share) mean() float64 {

@@ -3,6 +3,7 @@
 package monitoring
 
 import (
+	"strconv"
 	"time"
 
 	"flyball/data/dataset"
@@ -20,7 +21,29 @@ type Standing struct {
 	To          time.Time     `json:"to,omitzero"`
 	Unknown     []string      `json:"unknown,omitempty" doc:"what cannot be told, and why"`
 	Performance []Performance `json:"performance,omitempty"`
-	Caveat      string        `json:"caveat" doc:"of every estimated figure"`
+
+	Sight    *Sight      `json:"sight,omitempty" doc:"what the watch can see"`
+	Features []ShiftSeen `json:"features,omitempty" doc:"of the newest rows that make one drift window, and last the prediction"`
+	Together *Together   `json:"together,omitempty" doc:"columns looked at together, over the same rows"`
+	Caveat   string      `json:"caveat" doc:"of every estimated figure"`
+}
+
+// ShiftSeen is how a column is distributed in the newest rows, and what could be seen.
+type ShiftSeen struct {
+	Shift
+	Blind Blind `json:"blind"`
+}
+
+// Together is how far the newest rows are from the reference, columns together. Whether
+// it is unusual is for the drift monitor to judge.
+type Together struct {
+	Rows  int     `json:"rows"`
+	Pair  string  `json:"pair" doc:"the two columns whose rank correlation changed most"`
+	Now   float64 `json:"now" doc:"their correlation"`
+	Was   float64 `json:"was"`
+	AUC   float64 `json:"auc" doc:"how well a classifier tells these rows from the reference; 0.5: not at all"`
+	Usual float64 `json:"usual" doc:"the highest AUC of a window of the reference"`
+	By    string  `json:"by" doc:"the columns that told it most"`
 }
 
 // StandingInput is what a Standing is made of.
@@ -47,8 +70,57 @@ func Stand(in StandingInput) Standing {
 	}
 	s := newStepper(Input{Policy: in.Policy.withDefaults(), Task: in.Task, Profile: in.Profile, Model: in.Model, Version: in.Version, Now: in.Now})
 	out.Performance = s.performanceNow(in.Newest, in.Due, in.Now)
+	s.shiftsNow(&out, in.Newest)
 	if in.Profile.Unlabelled == nil {
 		out.Unknown = append(out.Unknown, "estimated performance: the profile has no calibration of the scores, of 200 held-out rows or more")
 	}
 	return out
+}
+
+// shiftsNow tells how the newest rows, as many as make a drift window, are distributed.
+func (s *stepper) shiftsNow(out *Standing, newest []prediction.Joined) {
+	p := s.Profile
+	sight := Sees(s.Policy, p)
+	out.Sight = &sight
+	if sight.Windows < max(3, sight.Needed) {
+		out.Unknown = append(out.Unknown, "whether drift is unusual: "+plural(sight.Windows, "window")+" of the reference, "+strconv.Itoa(sight.Needed)+" needed for the budget")
+	} else if s.Policy.Season > 0 {
+		out.Unknown = append(out.Unknown, "the smallest shift that is seen: windows are compared with the same season, which are few")
+	}
+	rows := newest[max(0, len(newest)-p.WindowRows):]
+	if len(rows) == 0 {
+		return
+	}
+	w := s.counter.count(rows, func(j *prediction.Joined) (float64, bool) {
+		if scores := s.scores(&j.Record); len(scores) > 0 {
+			return scores[0], true
+		}
+		return 0, false
+	})
+	for i := range p.Features {
+		if sh, ok := shiftOf(&p.Features[i], &w.Features[i], p.Rows); ok {
+			out.Features = append(out.Features, ShiftSeen{sh, sight.Features[i]})
+		}
+	}
+	if p.Score != nil && w.Score != nil {
+		if sh, ok := shiftOf(p.Score, w.Score, p.Rows); ok {
+			out.Features = append(out.Features, ShiftSeen{sh, sight.Score})
+		}
+	}
+	j := p.Joint
+	if j == nil {
+		out.Unknown = append(out.Unknown, "columns together: the profile keeps no rows to compare with")
+		return
+	}
+	now := s.counter.codesOf(j.Columns, rows)
+	if len(now[0]) < 4 {
+		return
+	}
+	kept := j.columns()
+	pair := widest(p.rankScores(j.Columns), now, kept)
+	auc, gain := tellApart(now, kept)
+	out.Together = &Together{
+		Rows: len(now[0]), Pair: s.nameOf(j.Columns[pair.a]) + " with " + s.nameOf(j.Columns[pair.b]), Now: pair.now, Was: pair.was,
+		AUC: auc, Usual: largest(j.Apart), By: s.most(j.Columns, gain),
+	}
 }

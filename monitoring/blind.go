@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package monitoring
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"flyball/data/frame"
+	"flyball/stat"
+)
+
+const (
+	blindWindows = 50   // of the reference that a change is tried on
+	fewBins      = 12   // so few values are told of by the share of rows, not in sd
+	farthest     = 10.0 // sd; what is not seen so far off is not seen
+)
+
+// Blind is the smallest change of one feature that the watch can see at its budget.
+// Zero: not known, or never.
+type Blind struct {
+	PSI     float64 `json:"psi" doc:"at which a drift window ranks as the furthest"`
+	SD      float64 `json:"sd,omitempty" doc:"of a number: the shift of its mean, in standard deviations, that half of the windows show"`
+	Share   float64 `json:"share,omitempty" doc:"of words and of few values: the share of rows turning to the commonest one that half of the windows show"`
+	Missing float64 `json:"missing,omitempty" doc:"share of rows without a value that is told"`
+	Unseen  float64 `json:"unseen,omitempty" doc:"share of rows with a word, or a number far outside, that training did not hold"`
+}
+
+// Sight is what the watch of a version can see.
+type Sight struct {
+	Rows     int     `json:"rows" doc:"of a drift window"`
+	Windows  int     `json:"windows" doc:"of the reference"`
+	Needed   int     `json:"needed" doc:"windows of the reference; with fewer, drift is not judged"`
+	Lasting  int     `json:"lasting,omitempty" doc:"windows that a change must last until it is told; 0: not known"`
+	Features []Blind `json:"features" doc:"in the order of the profile"`
+	Score    Blind   `json:"score"`
+}
+
+// Sees is what the watch of a version can see with its reference and budget: the
+// reference's own windows are changed by so much and judged again. With a season it is
+// not known of drift, as the season's windows are few.
+func Sees(policy Policy, p *Profile) Sight {
+	s := newStepper(Input{Policy: policy.withDefaults(), Profile: p})
+	out := Sight{Rows: p.WindowRows, Windows: len(p.Windows), Features: make([]Blind, len(p.Features))}
+	blocks := 1
+	if p.Volume.Median > 0 {
+		blocks += (s.Policy.AtLeast - 1) / p.Volume.Median
+	}
+	alpha := 1 / s.alarmAt(qualityMonitors*len(p.Features), time.Duration(blocks)*s.Policy.Every.D())
+	for i := range p.Features {
+		f, b := &p.Features[i], &out.Features[i]
+		b.Missing = leastShare(s.Policy.AtLeast, s.missing(i), alpha)
+		fresh := Share{Rows: p.Rows}
+		if f.Kind == frame.Text {
+			fresh = s.newShare(f)
+		}
+		b.Unseen = leastShare(s.Policy.AtLeast, fresh, alpha)
+	}
+	limit := s.alarmAt(2, p.windowLength())
+	out.Needed = int(math.Ceil(limit)) - 1
+	if s.Policy.Season > 0 || len(p.Windows) < max(3, out.Needed) {
+		return out
+	}
+	out.Lasting = lasting(len(p.Windows), limit)
+	inputs := crowd{s: s}
+	for i := range p.Features {
+		if p.Features[i].Fixed == "" {
+			inputs.add(i)
+		}
+	}
+	if j := p.Joint; j != nil && len(inputs.features) > 0 {
+		inputs.further(j.Pairs)
+		apart := make([]float64, len(j.Apart))
+		for k, v := range j.Apart {
+			apart[k] = apartDistance(v)
+		}
+		inputs.further(apart)
+	}
+	for n, i := range inputs.features {
+		inputs.blind(n, &p.Features[i], &out.Features[i])
+	}
+	if p.Score != nil && p.Score.groups() > 1 && p.Windows[0].ScoreRow != nil {
+		scores := crowd{s: s}
+		scores.add(scoreFeature)
+		scores.blind(0, p.Score, &out.Score)
+	}
+	return out
+}
+
+// windowLength is how long a drift window of the reference lasts: the mean.
+func (p *Profile) windowLength() time.Duration {
+	if n := len(p.Windows); n > 0 && !p.Windows[0].Start.IsZero() {
+		return max(p.Every.D(), p.Windows[n-1].End.Sub(p.Windows[0].Start)/time.Duration(n))
+	}
+	return p.Every.D()
+}
+
+// missing is the reference's share of missing values, and the highest in a window.
+func (s *stepper) missing(i int) Share {
+	p := s.Profile
+	out := Share{Hits: p.Features[i].Missing, Rows: p.Rows}
+	for k := range p.Windows {
+		if r := p.Windows[k].Rows; r > 0 {
+			out.Worst = max(out.Worst, float64(p.Windows[k].Missing[i])/float64(r))
+		}
+	}
+	return out
+}
+
+// leastShare is the smallest share of a window's rows that is a finding; 0: none is.
+func leastShare(rows int, ref Share, alpha float64) float64 {
+	low, high := 1, rows+1
+	for low < high {
+		if mid := (low + high) / 2; unusual(mid, rows, ref, alpha) {
+			high = mid
+		} else {
+			low = mid + 1
+		}
+	}
+	if low > rows {
+		return 0
+	}
+	return float64(low) / float64(rows)
+}
+
+// lasting is how many windows, each the furthest, bring the evidence to its limit.
+func lasting(windows int, limit float64) int {
+	e := 0.0
+	for n := 1; n <= 100; n++ {
+		if e = stat.ShiryaevRoberts(e, 1/float64(windows+1)); e >= limit {
+			return n
+		}
+	}
+	return 0
+}
+
+// crowd is the features that a window is ranked by, and the distances of the reference's
+// windows.
+type crowd struct {
+	s        *stepper
+	features []int
+	logs     [][]float64 // by feature, then those of columns together: by window
+	rest     [][][]int   // by feature: what a window was held against
+}
+
+func (c *crowd) add(i int) {
+	p := c.s.Profile
+	now := comparison{}
+	for k := range p.Windows {
+		now.ends = append(now.ends, k)
+	}
+	whole := c.s.whole(i)
+	sh, ok := c.s.shift(now, i, whole, 1)
+	if !ok {
+		return
+	}
+	c.features = append(c.features, i)
+	c.logs = append(c.logs, logged(sh.reference))
+	rest := make([][]int, len(p.Windows))
+	for k := range rest {
+		rest[k] = c.s.restOf(i, k, whole)
+	}
+	c.rest = append(c.rest, rest)
+}
+
+func (c *crowd) further(distances []float64) { c.logs = append(c.logs, logged(distances)) }
+
+func logged(v []float64) []float64 {
+	out := make([]float64, len(v))
+	for k, d := range v {
+		out[k] = math.Log(d + 1e-4)
+	}
+	return out
+}
+
+// whole is the feature's rows a group over all windows.
+func (s *stepper) whole(i int) []int {
+	var out []int
+	for k := range s.Profile.Windows {
+		out = addInts(out, s.Profile.Windows[k].of(i))
+	}
+	return out
+}
+
+// restOf is the rows of all windows but one and its neighbours.
+func (s *stepper) restOf(i, k int, whole []int) []int {
+	out := slices.Clone(whole)
+	for near := max(0, k-1); near <= min(k+1, len(s.Profile.Windows)-1); near++ {
+		for g, v := range s.Profile.Windows[near].of(i) {
+			out[g] -= v
+		}
+	}
+	return out
+}
+
+// furthest reports whether a window at this log distance of the n-th feature, and as
+// usual in the others, ranks before all windows of the reference.
+func (c *crowd) furthest(n int, x float64) bool {
+	k := len(c.logs[n])
+	mean, ss := x, 0.0
+	for _, v := range c.logs[n] {
+		mean += v
+	}
+	mean /= float64(k + 1)
+	for _, v := range c.logs[n] {
+		ss += (v - mean) * (v - mean)
+	}
+	sd := max(0.05, math.Sqrt((ss+(x-mean)*(x-mean))/float64(k+1)))
+	z := (x - mean) / sd
+	for _, v := range c.logs[n] {
+		if (v-mean)/sd >= z {
+			return false
+		}
+	}
+	for o := range c.logs {
+		if o != n && highest(c.logs[o]) >= z {
+			return false
+		}
+	}
+	return true
+}
+
+// highest is the largest of values less their mean and over their spread.
+func highest(v []float64) float64 {
+	m := stat.MeanOf(v)
+	sd := max(0.05, m.SE*math.Sqrt(float64(len(v)-1)))
+	out := math.Inf(-1)
+	for _, x := range v {
+		out = max(out, (x-m.Value)/sd)
+	}
+	return out
+}
+
+// blind finds the threshold, then the smallest change that passes it in half of the
+// windows.
+func (c *crowd) blind(n int, f *Feature, out *Blind) {
+	i := c.features[n]
+	ref := sum(c.s.whole(i))
+	low, high := math.Log(1e-4), math.Log(100)
+	if !c.furthest(n, high) {
+		return
+	}
+	for range 40 {
+		if mid := (low + high) / 2; c.furthest(n, mid) {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	out.PSI = max(math.Exp(high)-1e-4, floorPSI(f.groups(), c.s.Profile.WindowRows, ref, floorAlpha/float64(len(c.features))), 8*leastShift*leastShift)
+	if f.Kind == frame.Number && len(f.Counts) > fewBins {
+		sd := f.sd()
+		out.SD = c.smallest(n, out.PSI, farthest, func(by float64) [][][]float64 {
+			return [][][]float64{f.moved(by * sd), f.moved(-by * sd)}
+		})
+		return
+	}
+	common := 0
+	whole := c.s.whole(i)
+	for g := range whole {
+		if whole[g] > whole[common] {
+			common = g
+		}
+	}
+	out.Share = c.smallest(n, out.PSI, 1, func(by float64) [][][]float64 { return [][][]float64{turned(len(whole), common, by)} })
+}
+
+// floorPSI is the distance that independent draws pass with probability alpha.
+func floorPSI(groups, rows, ref int, alpha float64) float64 {
+	low, high := 0.0, 100.0
+	for range 50 {
+		if mid := (low + high) / 2; stat.PSITail(mid, groups, rows, ref) <= alpha {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	return high
+}
+
+// smallest is the smallest change of which all its ways show in half of the windows; 0:
+// not even the largest does. A way says, of each group, to which its rows go.
+func (c *crowd) smallest(n int, limit, most float64, ways func(by float64) [][][]float64) float64 {
+	shows := func(by float64) bool {
+		for _, to := range ways(by) {
+			seen, tried := 0, 0
+			step := max(1, len(c.rest[n])/blindWindows)
+			for k := 0; k < len(c.rest[n]); k += step {
+				tried++
+				if stat.PSI(changed(c.s.Profile.Windows[k].of(c.features[n]), to), c.rest[n][k]) >= limit {
+					seen++
+				}
+			}
+			if seen*2 < tried {
+				return false
+			}
+		}
+		return true
+	}
+	low, high := 0.0, most
+	if !shows(high) {
+		return 0
+	}
+	for range 10 {
+		if mid := (low + high) / 2; shows(mid) {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	return high
+}
+
+func changed(rows []int, to [][]float64) []int {
+	v := make([]float64, len(rows))
+	for g, n := range rows {
+		for h, share := range to[g] {
+			v[h] += float64(n) * share
+		}
+	}
+	out := make([]int, len(rows))
+	for h := range v {
+		out[h] = int(math.Round(v[h]))
+	}
+	return out
+}
+
+// turned is a share of all groups' rows going to one.
+func turned(groups, common int, share float64) [][]float64 {
+	out := make([][]float64, groups)
+	for g := range out {
+		out[g] = make([]float64, groups)
+		out[g][g] += 1 - share
+		out[g][common] += share
+	}
+	return out
+}
+
+// bounds are the ends of a number's bin; the outer ones reach to min and max.
+func (f *Feature) bounds(bin int) (low, high float64) {
+	low, high = f.Min, f.Max
+	if bin > 0 {
+		low = f.Edges[bin-1]
+	}
+	if bin < len(f.Edges) {
+		high = f.Edges[bin]
+	}
+	return low, max(low, high)
+}
+
+// sd is the standard deviation of the reference, from the middles of its bins.
+func (f *Feature) sd() float64 {
+	n, mean, ss := float64(max(1, sum(f.Counts))), 0.0, 0.0
+	middles := f.middles()
+	for b, rows := range f.Counts {
+		mean += float64(rows) * middles[b] / n
+	}
+	for b, rows := range f.Counts {
+		ss += float64(rows) * (middles[b] - mean) * (middles[b] - mean) / n
+	}
+	return math.Sqrt(ss)
+}
+
+// moved is where the rows of each group go when each value moves by so much. Rows lie
+// evenly in their bin.
+func (f *Feature) moved(by float64) [][]float64 {
+	groups := f.groups()
+	out, held := make([][]float64, groups), make([]float64, groups)
+	for g := range out {
+		out[g] = make([]float64, groups)
+	}
+	for b, rows := range f.Counts {
+		g := f.Groups[b]
+		low, high := f.bounds(b)
+		held[g] += float64(rows)
+		const parts = 8
+		for k := range parts {
+			x := low + (high-low)*(float64(k)+0.5)/parts + by
+			out[g][f.Groups[f.numberBin(x)]] += float64(rows) / parts
+		}
+	}
+	for g := range out {
+		for h := range out[g] {
+			if held[g] > 0 {
+				out[g][h] /= held[g]
+			} else if g == h {
+				out[g][h] = 1
+			}
+		}
+	}
+	return out
+}
