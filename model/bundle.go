@@ -17,6 +17,7 @@ import (
 	"flyball/data/frame"
 	"flyball/data/pipeline"
 	"flyball/fault"
+	"flyball/model/unusual"
 )
 
 // BundleFormat is the format tag of bundle.json; docs/formats/bundle.md describes it.
@@ -27,6 +28,7 @@ const (
 	PipelineFile = "pipeline.json"
 	GoldenFile   = "golden.parquet"
 	ProfileFile  = "profile.json"
+	UnusualFile  = "unusual.json"
 )
 
 // GoldenRows is how many raw rows a bundle keeps with the scores it must reproduce.
@@ -58,7 +60,8 @@ type Bundle struct {
 	Digest   blob.Digest
 
 	scorer Scorer
-	rows   *background // nil: there are none
+	rows   *background        // nil: there are none
+	usual  *unusual.Reference // nil: the bundle has none
 }
 
 // Parts are what a bundle is made of.
@@ -72,7 +75,7 @@ type Parts struct {
 	Answer    *Answer      // how MLflow's predict answers; nil: as Kind implies
 	Tolerance float64      // relative difference of golden scores that is let pass; 0: none
 	Rows      *frame.Frame // raw rows, of which the first GoldenRows are kept
-	Profile   []byte       // of package monitoring; opaque here
+	Beside    []File       // what only those who watch the version need: ProfileFile, UnusualFile
 
 	// Describe makes files by asking the model, such as dependence.json; nil: none.
 	Describe func(ctx context.Context, b *Bundle) ([]File, error)
@@ -86,9 +89,7 @@ func Make(ctx context.Context, blobs blob.Store, decoders Decoders, p Parts) (*B
 	if p.Pipeline != nil {
 		files = append(files, File{PipelineFile, p.Pipeline.Encode()})
 	}
-	if p.Profile != nil {
-		files = append(files, File{ProfileFile, p.Profile})
-	}
+	files = append(files, p.Beside...)
 	b := &Bundle{Manifest: Manifest{
 		Format: BundleFormat, Model: p.Model, Kind: p.Task.Kind, Classes: p.Classes, Decide: p.Task.Decide,
 		Estimator: p.Estimator.Name, Answer: p.Answer, Tolerance: p.Tolerance, Files: map[string]blob.Digest{},
@@ -182,6 +183,10 @@ func (b *Bundle) Pipeline() *pipeline.Fitted {
 	}
 	return nil
 }
+
+// Usual is what rows and scores of the version look like; nil where that is not known:
+// in a baseline, a version of the gate alone, and one that was made before it was kept.
+func (b *Bundle) Usual() *unusual.Reference { return b.usual }
 
 // Row is the scores of row i, sharing memory.
 func (s Scores) Row(i int) []float64 {

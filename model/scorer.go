@@ -12,6 +12,7 @@ import (
 	"flyball/data/frame"
 	"flyball/data/pipeline"
 	"flyball/fault"
+	"flyball/model/unusual"
 )
 
 // Scorer scores rows as they come: named columns. A bundle holds one: a pipeline with
@@ -90,7 +91,7 @@ func Hold(ctx context.Context, decoders Decoders, m Manifest, files Files) (*Bun
 	return b, nil
 }
 
-// open reads the scorer of the files.
+// open reads the scorer of the files, and what its rows look like.
 func (b *Bundle) open(ctx context.Context, decoders Decoders, files Files) error {
 	name := b.Manifest.Estimator
 	var err error
@@ -113,7 +114,14 @@ func (b *Bundle) open(ctx context.Context, decoders Decoders, files Files) error
 	if n := b.scorer.Outputs(); n != want && b.Manifest.Kind != "" {
 		return fault.New(fault.Invalid, "the estimator gives %d scores a row, %s needs %d", n, b.Manifest.Kind, want)
 	}
-	return nil
+	if !slices.Contains(files.Names(), UnusualFile) {
+		return nil
+	}
+	raw, err := files.Read(UnusualFile)
+	if err == nil {
+		b.usual, err = unusual.Decode(raw)
+	}
+	return err
 }
 
 // fitted is a pipeline and its estimator.

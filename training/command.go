@@ -44,7 +44,7 @@ type fit struct {
 }
 
 // commanded has the command fit on the rows, and bundles what it made with the pipeline.
-func (w *work) commanded(ctx context.Context, train Settings, steps pipeline.Spec, at []int, profile []byte) (*model.Bundle, error) {
+func (w *work) commanded(ctx context.Context, train Settings, steps pipeline.Spec, at []int, beside []model.File) (*model.Bundle, error) {
 	if w.Executor == nil {
 		return nil, fault.New(fault.Refused, "the training is a command, and nobody allowed programs to run here").
 			Do("start the server with flyball serve --executor local")
@@ -66,8 +66,8 @@ func (w *work) commanded(ctx context.Context, train Settings, steps pipeline.Spe
 	if err != nil {
 		return nil, err
 	}
-	parts.Model, parts.Task, parts.Classes, parts.Profile = w.recipe.Model, w.recipe.Task, w.classes, profile
-	parts.Rows, parts.Describe = rows, describing(profile, rows)
+	parts.Model, parts.Task, parts.Classes, parts.Beside = w.recipe.Model, w.recipe.Task, w.classes, beside
+	parts.Rows, parts.Describe = rows, describing(beside, rows)
 	return w.hold(model.Make(ctx, w.Blobs, w.Decoders, parts))
 }
 

@@ -10,10 +10,10 @@ import (
 	"flyball/model/dependence"
 )
 
-// describing measures a version that may be released, which has a profile, over its
+// describing measures a version that may be released, which has files beside it, over its
 // rows; nothing of the others, which are made for the gate alone.
-func describing(profile []byte, rows *frame.Frame) func(context.Context, *model.Bundle) ([]model.File, error) {
-	if profile == nil {
+func describing(beside []model.File, rows *frame.Frame) func(context.Context, *model.Bundle) ([]model.File, error) {
+	if beside == nil {
 		return nil
 	}
 	return dependence.Describe(rows)

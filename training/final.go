@@ -8,7 +8,9 @@ import (
 	"math"
 	"time"
 
+	"flyball/data/dataset"
 	"flyball/model"
+	"flyball/model/unusual"
 	"flyball/monitoring"
 )
 
@@ -25,11 +27,11 @@ func (w *work) final(ctx context.Context) error {
 	} else {
 		w.progress("fitting the recipe on all mature rows")
 	}
-	profile, err := w.profile(ctx, at)
+	beside, err := w.beside(ctx, at)
 	if err != nil {
 		return err
 	}
-	b, err := w.make(ctx, w.recipe.Train, w.recipe.Pipeline, at, w.Workers, profile)
+	b, err := w.make(ctx, w.recipe.Train, w.recipe.Pipeline, at, w.Workers, beside)
 	if err != nil {
 		return err
 	}
@@ -45,9 +47,10 @@ func (w *work) final(ctx context.Context) error {
 	return w.testAgain(ctx, b)
 }
 
-// profile is the reference that monitoring compares with: the rows trained on, and
-// how far off the judged version was on rows it had not seen.
-func (w *work) profile(ctx context.Context, at []int) ([]byte, error) {
+// beside are the references that a version's traffic is compared with: the rows trained
+// on, and how far off the judged version was on rows it had not seen. Monitoring has its
+// profile, and serving what rows are unusual.
+func (w *work) beside(ctx context.Context, at []int) ([]model.File, error) {
 	test := w.rows.Take(w.part.Test)
 	got, err := w.candidate.Predict(ctx, test)
 	if err != nil {
@@ -73,7 +76,25 @@ func (w *work) profile(ctx context.Context, at []int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.Encode()
+	profile, err := p.Encode()
+	if err != nil {
+		return nil, err
+	}
+	usual, err := unusual.New(w.recipe.Pipeline.Inputs, rows, unusual.Held{
+		Classes: w.classCount(), Outputs: got.Outputs, Scores: got.Values, Truth: held.Truth,
+	}).Encode()
+	return []model.File{{Name: model.ProfileFile, Bytes: profile}, {Name: model.UnusualFile, Bytes: usual}}, err
+}
+
+// classCount is how many classes the model tells apart; 0 where it answers a number.
+func (w *work) classCount() int {
+	switch w.recipe.Task.Kind {
+	case dataset.Binary:
+		return 2
+	case dataset.Multiclass:
+		return len(w.classes)
+	}
+	return 0
 }
 
 // shift reports how far the refit's predictions moved from the judged version's on

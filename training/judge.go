@@ -253,11 +253,11 @@ func (w *work) stand(ctx context.Context, m mlmodel.Model) (err error) {
 		return err
 	}
 	w.recipe.Pipeline.Inputs = m.Inputs // what monitoring compares
-	profile, err := w.profile(ctx, at)
+	beside, err := w.beside(ctx, at)
 	if err != nil {
 		return err
 	}
-	b, err := w.bundle(ctx, m, profile)
+	b, err := w.bundle(ctx, m, beside)
 	if err != nil {
 		return err
 	}
@@ -282,7 +282,7 @@ func fitting(inputs []frame.Field, rows *frame.Frame) error {
 
 // bundle is the model, with the identity for a pipeline where it takes a matrix. Its golden rows are those of
 // its input example and then the first that are held out.
-func (w *work) bundle(ctx context.Context, m mlmodel.Model, profile []byte) (*model.Bundle, error) {
+func (w *work) bundle(ctx context.Context, m mlmodel.Model, beside []model.File) (*model.Bundle, error) {
 	names := make([]string, len(m.Inputs))
 	for i, in := range m.Inputs {
 		names[i] = in.Name
@@ -300,8 +300,8 @@ func (w *work) bundle(ctx context.Context, m mlmodel.Model, profile []byte) (*mo
 	}
 	return w.hold(model.Make(ctx, w.Blobs, w.Decoders, model.Parts{
 		Model: w.recipe.Model, Task: w.recipe.Task, Classes: w.classes, Pipeline: fitted,
-		Estimator: m.File, More: m.More, Answer: &m.Answer, Tolerance: m.Tolerance, Rows: rows, Profile: profile,
-		Describe: describing(profile, rows),
+		Estimator: m.File, More: m.More, Answer: &m.Answer, Tolerance: m.Tolerance, Rows: rows, Beside: beside,
+		Describe: describing(beside, rows),
 	}))
 }
 
