@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,17 +30,20 @@ import (
 func rehearseCommand(e *env) *cobra.Command {
 	var r rehearsal
 	c := &cobra.Command{
-		Use: "rehearse FILE", Short: "What would this policy have done? Runs the loop on the past", Args: cobra.ExactArgs(1),
+		Use: "rehearse FILE|MODEL", Short: "What would this policy have done? Runs the loop on the past", Args: cobra.ExactArgs(1),
 		Long: "Runs the loop over the model file's own history, on a clock that waits for nothing: every\n" +
 			"row is asked at its time, every label comes when it came, and training, gate, release and\n" +
-			"watch are the server's own code. Nothing is written anywhere.\n\n" +
+			"watch are the server's own code. Of a model, its file and the rows of its newest snapshot,\n" +
+			"what was served among them, come from the server. All of it runs here, in memory: nothing\n" +
+			"is written anywhere.\n\n" +
 			"Rows asked before --from are the history that the first version is trained on. What was\n" +
 			"served is then held against never retraining, always retraining, always on a window, the\n" +
 			"baseline, and the best version at each moment, on the same rows.\n\n" +
 			"--policy names a model file, or a part of one (data, train, gate, release, watch, retrain),\n" +
 			"that is rehearsed beside; several give a table that compares them.",
-		Example: "  flyball rehearse model.yaml --from 2012-01-01\n" +
-			"  flyball rehearse model.yaml --from 2012-01-01 --policy weekly.yaml --policy windows.yaml",
+		Example: "  flyball rehearse model.yaml --from 2016-01-01\n" +
+			"  flyball rehearse model.yaml --from 2016-01-01 --policy weekly.yaml --policy windows.yaml\n" +
+			"  flyball rehearse hotel-cancel --from 2016-07-01 --months",
 		RunE: func(cmd *cobra.Command, args []string) error { return e.rehearse(cmd.Context(), args[0], r) },
 	}
 	f := c.Flags()
@@ -62,11 +66,11 @@ type rehearsal struct {
 }
 
 func (e *env) rehearse(ctx context.Context, path string, r rehearsal) error {
-	m, err := readModel(path)
+	past, err := e.past(ctx, path)
 	if err != nil {
 		return err
 	}
-	base, err := e.policies(m, r.policies)
+	base, err := e.policies(past.application, r.policies)
 	if err != nil {
 		return err
 	}
@@ -84,7 +88,7 @@ func (e *env) rehearse(ctx context.Context, path string, r rehearsal) error {
 		}
 		*t.to = time.UnixMicro(us).UTC()
 	}
-	rows, err := historyOf(ctx, m, base[0].model)
+	rows, err := past.rows(ctx, base[0].model)
 	if err != nil {
 		return err
 	}
@@ -92,7 +96,7 @@ func (e *env) rehearse(ctx context.Context, path string, r rehearsal) error {
 	if err != nil {
 		return err
 	}
-	e.say("%s: %s", m.Name, stream)
+	e.say("%s: %s", base[0].model.Name, stream)
 	began := time.Now()
 	var all []rehearse.Options
 	for _, p := range base {
@@ -131,8 +135,8 @@ type policy struct {
 }
 
 // policies are the model file itself and those that are rehearsed beside.
-func (e *env) policies(m modelFile, files []string) ([]policy, error) {
-	out := []policy{{name: filepath.Base(m.application.Name)}}
+func (e *env) policies(own control.Application, files []string) ([]policy, error) {
+	out := []policy{{name: strings.TrimSuffix(filepath.Base(own.Name), filepath.Ext(own.Name))}}
 	read := func(a control.Application) (loop.Model, error) {
 		lm, warnings, err := control.Read(a)
 		for _, w := range warnings {
@@ -141,7 +145,7 @@ func (e *env) policies(m modelFile, files []string) ([]policy, error) {
 		return lm, err
 	}
 	var err error
-	if out[0].model, err = read(m.application); err != nil {
+	if out[0].model, err = read(own); err != nil {
 		return nil, err
 	}
 	for _, path := range files {
@@ -149,11 +153,11 @@ func (e *env) policies(m modelFile, files []string) ([]policy, error) {
 		if err != nil {
 			return nil, fault.Wrap(err, fault.NotFound, "%s cannot be read", path)
 		}
-		merged, err := spec.WithPolicy([]byte(m.application.File), path, raw)
+		merged, err := spec.WithPolicy([]byte(own.File), path, raw)
 		if err != nil {
 			return nil, err
 		}
-		a := m.application
+		a := own
 		a.Name, a.File = path, string(merged)
 		lm, err := read(a)
 		if err != nil {
@@ -165,6 +169,48 @@ func (e *env) policies(m modelFile, files []string) ([]policy, error) {
 		out = append(out, policy{strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), lm})
 	}
 	return out, nil
+}
+
+// past is a model file, and how to read the rows of its history.
+type past struct {
+	application control.Application
+	rows        func(ctx context.Context, m loop.Model) (*frame.Frame, error)
+}
+
+// past finds a model file on this machine, or a model on the server.
+func (e *env) past(ctx context.Context, path string) (past, error) {
+	if _, err := os.Stat(path); err != nil && !strings.ContainsAny(path, "./") {
+		return e.pastOf(ctx, path)
+	}
+	m, err := readModel(path)
+	return past{m.application, func(ctx context.Context, lm loop.Model) (*frame.Frame, error) { return historyOf(ctx, m, lm) }}, err
+}
+
+// pastOf is a model's on the server: its rows are those of its newest snapshot.
+func (e *env) pastOf(ctx context.Context, model string) (past, error) {
+	got, err := e.client().File(ctx, model)
+	if err != nil {
+		return past{}, err
+	}
+	a := control.Application{Name: model, File: got.File, PipelineName: got.PipelineName, Pipeline: got.Pipeline, Data: got.Data, Code: got.Code}
+	return past{a, func(ctx context.Context, lm loop.Model) (*frame.Frame, error) {
+		made, err := e.client().Snapshots(ctx, model)
+		if err != nil {
+			return nil, err
+		}
+		if len(made) == 0 {
+			return nil, fault.New(fault.NotFound, "%s has no snapshot yet: nothing was trained", model).Do("rehearse its model file")
+		}
+		var raw bytes.Buffer
+		if err := e.client().ExportSnapshot(ctx, model, string(made[0].ID), &raw); err != nil {
+			return nil, err
+		}
+		in, err := frame.OpenBytes("snapshot.parquet", raw.Bytes(), frame.CSVOptions{Kinds: lm.Recipe.Kinds()})
+		if err != nil {
+			return nil, err
+		}
+		return frame.ReadAll(in)
+	}}, nil
 }
 
 // historyOf is all rows of a model file's source.

@@ -227,10 +227,11 @@ func (r *run) drive(ctx context.Context) error {
 	return nil
 }
 
-// step is how long the loop rests between two turns: an hour, less where windows are
-// shorter, more where the rehearsal is long.
+// step is how long the loop rests between two turns: four hours, less where windows are
+// shorter, more where the rehearsal is long. Nothing that it waits for is shorter than a
+// window or a phase of a release.
 func (r *run) step() time.Duration {
-	step := time.Hour
+	step := 4 * time.Hour
 	if every := r.Model.Recipe.Watch.Every.D(); every > 0 {
 		step = min(step, every)
 	}

@@ -27,7 +27,11 @@ const historyFile = "demo_hotel_bookings.csv.gz"
 // replay begins, with their row number as the key. The labels are all in it, with the
 // day each became known: Flyball hides those that lie ahead of its now.
 func prepare(o options) error {
-	rows, err := history(o, func(booked time.Time) bool { return booked.Before(begins) })
+	until, err := time.Parse(time.DateOnly, o.until)
+	if err != nil {
+		return fault.Wrap(err, fault.Invalid, "--until is a day such as 2017-01-01")
+	}
+	rows, err := history(o, func(booked time.Time) bool { return booked.Before(until) })
 	if err != nil {
 		return err
 	}
@@ -38,7 +42,7 @@ func prepare(o options) error {
 	if err := os.WriteFile(o.source, raw, 0o600); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "the source cannot be written")
 	}
-	o.say("%d bookings made before %s: %s", len(rows)-1, begins.Format(time.DateOnly), o.source)
+	o.say("%d bookings made before %s: %s", len(rows)-1, o.until, o.source)
 	return nil
 }
 

@@ -21,6 +21,7 @@ import (
 
 const usage = `usage:
   replay prepare [--dir DIR]            write bookings.csv.gz, what is known when the replay begins
+  replay prepare --until 2017-01-01     write it with the bookings of 2016 too, for flyball rehearse
   replay run [--dir DIR] [--url URL]    replay 2016; the server runs with --clock 2016-01-01T00:00Z
 `
 
@@ -47,6 +48,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	flags.SetOutput(out)
 	flags.StringVar(&o.dir, "dir", filepath.Join("examples", "hotel-cancel"), "folder of the model file and of the history")
 	flags.StringVar(&o.source, "source", "", "where bookings.csv.gz is (default: in the folder)")
+	flags.StringVar(&o.until, "until", begins.Format(time.DateOnly), "take the bookings made before this day")
 	flags.IntVar(&o.thin, "thin", 1, "take only every so many rows of the history")
 	flags.StringVar(&o.url, "url", "", "server to replay to (default: one of its own, in a temporary folder)")
 	flags.IntVar(&o.days, "days", 366, "days to replay")
@@ -72,6 +74,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 type options struct {
 	dir    string
 	source string
+	until  string
 	url    string
 	thin   int
 	days   int
