@@ -5,6 +5,7 @@ package loop
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -94,8 +95,9 @@ func (l *Loop) facts(ctx context.Context, m *Model, s release.State, now time.Ti
 	if !comparing(s) {
 		return f, nil
 	}
-	t := &tally{state: s, task: m.Recipe.Task, now: now}
+	t := &tally{state: s, task: m.Recipe.Task, now: now, split: split{task: &m.Recipe.Task, state: &s}}
 	t.rule, t.judged = m.Recipe.LossRule()
+	t.costMargin = costMargin(m.Recipe.Gate.Metrics)
 	if b := l.hold(m.Name).versions[s.Candidate]; b != nil {
 		t.classes = b.Manifest.Classes
 	}
@@ -118,16 +120,21 @@ type tally struct {
 	classes []string
 	now     time.Time
 
-	requests, errors, decided, moved int
-	took                             []float64
-	pairs                            []online.Pair
-	byKey                            map[string]int // place in pairs
+	requests, errors    int
+	decided, more, less int // decisions; those that only the candidate, and only the live version, says "then" of
+	took                []float64
+	split               split
+	costMargin          float64
+	pairs               []online.Pair
+	byKey               map[string]int // place in pairs
 }
 
 func (t *tally) add(j prediction.Joined) error {
 	if j.At.Before(t.state.StartedAt) {
 		return nil
 	}
+	due := !j.Due.After(t.now)
+	t.split.add(&j, due)
 	live, cand := j.ScoresOf(t.state.Live), j.ScoresOf(t.state.Candidate)
 	failed, asked := false, j.Arm == prediction.Candidate
 	for _, o := range j.Others {
@@ -148,14 +155,14 @@ func (t *tally) add(j prediction.Joined) error {
 	}
 	if d := t.task.Decide; d != nil && len(live) == 1 {
 		t.decided++
-		if live[0] > d.Above {
-			t.moved--
-		}
-		if cand[0] > d.Above {
-			t.moved++
+		switch a, b := live[0] > d.Above, cand[0] > d.Above; {
+		case b && !a:
+			t.more++
+		case a && !b:
+			t.less++
 		}
 	}
-	if j.Label == nil || j.Due.After(t.now) || !t.judged {
+	if j.Label == nil || !due || !t.judged || t.task.LabelDependsOnDecision {
 		return nil
 	}
 	truth, ok := truthOf(t.task, t.classes, j.Label.Value)
@@ -210,21 +217,36 @@ func (t *tally) into(f *release.Facts) {
 	if b := t.state.Plan.BackIf.Errors; b != nil {
 		f.ErrorsHigh = online.ErrorsAbove(t.errors, t.requests, float64(b.Above))
 	}
-	if n := len(t.took); n >= 100 {
-		slices.Sort(t.took)
-		f.LatencyP99 = t.took[n*99/100]
+	f.LatencyP99 = t.slow()
+	f.Shift = online.SharesApart(t.more, t.less, t.decided)
+	if t.judged && !t.task.LabelDependsOnDecision {
+		v := t.compare()
+		f.Online, f.OnlineText = v.Verdict, v.Text
 	}
-	if t.decided > 0 {
-		f.Shift = max(float64(t.moved), -float64(t.moved)) / float64(t.decided)
+	t.split.into(f, t.costMargin)
+}
+
+// slow is the time that 99 % of the candidate's rows take at most, where that is above
+// what the plan allows, beyond doubt at every look; 0 else.
+func (t *tally) slow() float64 {
+	limit, n := t.state.Plan.BackIf.LatencyP99, len(t.took)
+	if limit == nil || n < 100 {
+		return 0
 	}
-	if !t.judged {
-		return
+	slices.Sort(t.took)
+	within, _ := slices.BinarySearch(t.took, math.Nextafter(float64(limit.Above), math.Inf(1)))
+	if p99 := t.took[n*99/100]; p99 > float64(limit.Above) && online.ErrorsAbove(n-within, n, 0.01) {
+		return p99
 	}
+	return 0
+}
+
+// compare judges the pairs by the gate's loss.
+func (t *tally) compare() online.Verdict {
 	margin := 0.0
 	if t.rule.Margin != nil {
 		margin = *t.rule.Margin
 	}
 	blocks := t.task.Block.Each > 0 || len(t.task.Block.Columns) > 0
-	v := online.Compare(t.pairs, online.Policy{Metric: t.rule.Name, Margin: margin, Blocks: blocks})
-	f.Online, f.OnlineText = v.Verdict, v.Text
+	return online.Compare(t.pairs, online.Policy{Metric: t.rule.Name, Margin: margin, Blocks: blocks})
 }

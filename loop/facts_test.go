@@ -30,7 +30,7 @@ func TestARowThatIsAskedForAgainIsOnePair(t *testing.T) {
 	t.Parallel()
 	y := &tally{
 		state: release.State{Live: 1, Candidate: 2}, task: dataset.Task{Kind: dataset.Regression},
-		rule: gate.Rule{Name: "mae"}, judged: true, now: time.Unix(0, 0).UTC(),
+		rule: gate.Rule{Name: "mae"}, judged: true, now: time.Unix(0, 0).UTC(), split: split{state: &release.State{}},
 	}
 	for _, j := range []prediction.Joined{
 		answered("a", 10, 11, "12"),

@@ -172,10 +172,10 @@ func (l *Loop) pipeline(ctx context.Context, m *Model, version int) (*pipeline.F
 
 // floor lets the baseline answer while the live version is clearly worse than it on
 // due rows, and the live version again when it no longer is. A release under way is
-// left alone.
+// left alone, and so are labels that only the live version's decisions let be seen.
 func (l *Loop) floor(ctx context.Context, m *Model, rel release.State, now time.Time) error {
 	rule, ok := m.Recipe.LossRule()
-	if !ok || !rel.Done() || rel.Baseline == 0 {
+	if !ok || !rel.Done() || rel.Baseline == 0 || m.Recipe.Task.LabelDependsOnDecision {
 		return nil
 	}
 	live := rel.Route().Live

@@ -42,15 +42,29 @@ func (c *checker) predict() {
 	if slices.Contains(t.Block.Columns, t.Column) {
 		c.add("predict.block", "%s is what the model predicts; rows of one outcome are not one draw", t.Column)
 	}
-	if t.LabelDependsOnDecision {
-		c.add("predict.label_depends_on_decision", "it does not work in this version, and without it the comparison in shadow would be wrong")
-	}
+	c.hangs()
 	c.decide()
 	c.slices("predict.groups", t.Groups)
 	for i, column := range t.Never {
 		if slices.Contains(t.Never[:i], column) {
 			c.add(fmt.Sprintf("predict.never[%d]", i), "%s stands twice", column)
 		}
+	}
+}
+
+// hangs checks what labels that hang on decisions need: then only what came of each
+// version's own decisions can be compared.
+func (c *checker) hangs() {
+	const at = "predict.label_depends_on_decision"
+	t, plan := c.m.Predict, c.m.Release
+	switch {
+	case !t.LabelDependsOnDecision:
+	case t.Kind != dataset.Binary || t.Decide == nil:
+		c.add(at, "only a binary model with predict.decide decides")
+	case len(t.Cost) == 0:
+		c.add(at, "what comes of a decision is compared by what it costs; say predict.cost, where a gain is a cost below 0")
+	case len(plan.Canary) == 0 || plan.Canary[0].Share >= 1:
+		c.add(at, "candidate and live version are compared by what comes of their own decisions; give the candidate a share in release.canary, such as {share: 25%%, for: 7d}")
 	}
 }
 

@@ -86,8 +86,17 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 		{"one word for both decisions", swap("{within: 30d}", "{within: 30d}, decide: {above: 0.5, then: x, else: x}"), "predict.decide: give two different words, then and else"},
 		{"blocks of one outcome", swap("{within: 30d}", "{within: 30d}, block: [y]"), "predict.block: y is what the model predicts; rows of one outcome are not one draw"},
 		{
-			"labels that hang on decisions", swap("{within: 30d}", "{within: 30d}, label_depends_on_decision: true"),
-			"predict.label_depends_on_decision: it does not work in this version, and without it the comparison in shadow would be wrong",
+			"labels that hang on decisions that there are not", swap("{within: 30d}", "{within: 30d}, label_depends_on_decision: true"),
+			"predict.label_depends_on_decision: only a binary model with predict.decide decides",
+		},
+		{
+			"labels that hang on decisions without a cost", swap("{within: 30d}", "{within: 30d}, decide: {above: 0.5, then: x, else: y}, label_depends_on_decision: true"),
+			"predict.label_depends_on_decision: what comes of a decision is compared by what it costs; say predict.cost, where a gain is a cost below 0",
+		},
+		{
+			"labels that hang on decisions, and no share for the candidate",
+			swap("{within: 30d}", "{within: 30d}, decide: {above: 0.5, then: x, else: y}, cost: {1: {0: 5}, 0: {1: 1}}, label_depends_on_decision: true") + "release: {canary: [{share: 100%}]}\n",
+			"predict.label_depends_on_decision: candidate and live version are compared by what comes of their own decisions; give the candidate a share in release.canary, such as {share: 25%, for: 7d}",
 		},
 		{"falling bins", swap("{within: 30d}", "{within: 30d}, groups: [{column: a, bins: [3, 2]}]"), "predict.groups[0]: bins must rise"},
 		{"a web page", swap("a.csv", "https://x/y.csv"), "data.source: https:// cannot be read; name files, s3://bucket/key or postgres://host/database"},
