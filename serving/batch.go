@@ -200,6 +200,9 @@ func (b *batch) answer(records []prediction.Record, asked int) {
 			order = [3]voice{base, live}
 		}
 		b.choose(rec, i, order[:])
+		if asked != 0 && r.Share > 0 && r.Share < 1 {
+			rec.Flags = append(rec.Flags, FlagAsked)
+		}
 	}
 	b.flags(records)
 }

@@ -18,6 +18,10 @@ import (
 // Asked is the arm of an answer by a version that the caller named. It is not kept.
 const Asked = "asked"
 
+// FlagAsked marks a record whose caller asked for the version by its number while a
+// candidate had a share of the traffic: the row was not drawn for either.
+const FlagAsked = "asked"
+
 // Answer is what a caller gets for a request, row by row.
 type Answer struct {
 	Model      string

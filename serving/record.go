@@ -55,6 +55,7 @@ func (s *Server) Record(ctx context.Context, name string, given []Given) ([]pred
 	}
 	for i, g := range given {
 		r := &records[i]
+		r.Generation = 0 // no route had it answered: it was drawn for nobody
 		r.Version, r.Arm, r.Scores = g.Version, prediction.Live, slices.Clone(g.Scores)
 		r.Decision = e.Versions[g.Version].Decision(r.Scores)
 		if g.ID != "" {

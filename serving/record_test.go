@@ -31,7 +31,7 @@ func TestAnAnswerGivenElsewhereIsKeptAsOurOwn(t *testing.T) {
 		t.Fatalf("%d records, %d kept", len(got), len(log.kept))
 	}
 	r := log.kept[0]
-	if r.ID != id || r.Key != "2012-01-01T07:00-05:00" || r.Version != 1 || r.Arm != prediction.Live || r.Generation != 9 ||
+	if r.ID != id || r.Key != "2012-01-01T07:00-05:00" || r.Version != 1 || r.Arm != prediction.Live || r.Generation != 0 ||
 		!r.At.Equal(at) || !r.Time.Equal(now) || !r.Due.Equal(now.Add(time.Hour)) || r.Scores[0] != 12.5 || string(r.Row) != `{"ts":"2012-01-01T07:00-05:00"}` {
 		t.Errorf("kept %+v", r)
 	}

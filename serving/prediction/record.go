@@ -29,7 +29,7 @@ type Record struct {
 	Model      string             `json:"model"`
 	Version    int                `json:"version"`    // that answered; 0 for the fallback
 	Arm        string             `json:"arm"`        // role of the version that answered
-	Generation int64              `json:"generation"` // of the route under which it was answered
+	Generation int64              `json:"generation"` // of the route under which it was answered; 0: elsewhere
 	At         time.Time          `json:"at"`         // when it was answered, by the process's clock
 	Time       time.Time          `json:"time"`       // event time of the row; At where the model file names no time
 	Due        time.Time          `json:"due"`        // when its truth is due; never zero
