@@ -74,8 +74,20 @@ func TestTheLogInMemoryAnswersAsTheOneOnDisk(t *testing.T) {
 	}
 	hour := func(n int) time.Time { return begin.Add(time.Duration(n) * time.Hour) }
 	for _, q := range []prediction.Query{
-		{}, {From: hour(10)}, {From: hour(10), To: hour(20)}, {DueBy: hour(60)}, {AsOf: hour(30)}, {Since: hour(50)}, {Key: "k3"}, {ID: rs[5].ID},
-		{Last: 9}, {Version: 2}, {Decision: "no", From: hour(3)}, {Truth: "known", AsOf: hour(60)}, {Truth: "waiting"}, {Truth: "waiting", Last: 4},
+		{},
+		{From: hour(10)},
+		{From: hour(10), To: hour(20)},
+		{DueBy: hour(60)},
+		{AsOf: hour(30)},
+		{Since: hour(50)},
+		{Key: "k3"},
+		{ID: rs[5].ID},
+		{Last: 9},
+		{Version: 2},
+		{Decision: "no", From: hour(3)},
+		{Truth: "known", AsOf: hour(60)},
+		{Truth: "waiting"},
+		{Truth: "waiting", Last: 4},
 	} {
 		q.Model = "m"
 		var got [2][]string

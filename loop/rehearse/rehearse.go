@@ -90,10 +90,7 @@ func Run(ctx context.Context, s *Stream, o Options) (_ Report, err error) {
 	if o.Progress == nil {
 		o.Progress = func(time.Time, string) {}
 	}
-	r, err := newRun(s, o)
-	if err != nil {
-		return Report{}, err
-	}
+	r := newRun(s, o)
 	defer func() { err = errors.Join(err, r.close()) }()
 	if err := r.drive(ctx); err != nil {
 		return Report{}, err
@@ -149,7 +146,7 @@ type answer struct {
 }
 
 // newRun builds what a server is built from, in memory.
-func newRun(s *Stream, o Options) (*run, error) {
+func newRun(s *Stream, o Options) *run {
 	r := &run{Options: o, stream: s, clock: &clock{at: s.From}, blobs: blob.Memory(), memory: newMemory(), log: newLog()}
 	r.Model, r.twice = rehearsed(o.Model, s), o.Model.Recipe.Gate.Reproduce != ""
 	r.answers = make([]answer, s.Rows())
@@ -166,7 +163,7 @@ func newRun(s *Stream, o Options) (*run, error) {
 		Store: r.memory, Blobs: r.blobs, Decoders: o.Decoders, Log: r.log, Serving: r.serving, Now: r.clock.now, Logger: o.Logger, Replay: true,
 		Models: r.models,
 	})
-	return r, nil
+	return r
 }
 
 // models is the one model, as the loop asks for it.
@@ -206,9 +203,6 @@ func (r *run) drive(ctx context.Context) error {
 	arrive, next := s.arrivals(), s.first
 	step := r.step()
 	for at := s.From; !at.After(s.To); at = at.Add(step) {
-		if err := ctx.Err(); err != nil {
-			return fault.Wrap(err, fault.Unavailable, "the rehearsal was interrupted")
-		}
 		r.clock.set(at)
 		var err error
 		if arrive, err = r.tell(ctx, arrive, at); err != nil {
@@ -272,6 +266,9 @@ func (r *run) tell(ctx context.Context, arrive []int, at time.Time) ([]int, erro
 // clock is moved by hand.
 func (r *run) turn(ctx context.Context, at time.Time) error {
 	for {
+		if err := ctx.Err(); err != nil { // a job that was stopped goes back into the queue
+			return interrupted(err)
+		}
 		if err := r.loop.Turn(ctx, at); err != nil {
 			return err
 		}
@@ -280,6 +277,10 @@ func (r *run) turn(ctx context.Context, at time.Time) error {
 			return err
 		}
 	}
+}
+
+func interrupted(err error) error {
+	return fault.Wrap(err, fault.Unavailable, "the rehearsal was interrupted")
 }
 
 // ask has the rows [from, to) answered.

@@ -225,15 +225,21 @@ func TestAnInterruptedRehearsalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	m := quickly(t)
 	s := stream(t, m, bikes(t, m.Recipe.Kinds()), "2012-01-01", "2012-03-15")
-	ctx, stop := context.WithCancel(t.Context())
-	o := options(m)
-	o.Progress = func(at time.Time, _ string) {
-		if at.After(s.From.Add(24 * time.Hour)) {
-			stop()
+	for what, here := range map[string]func(time.Time, string) bool{
+		"in a training":     func(_ time.Time, say string) bool { return say != "" },
+		"on the second day": func(at time.Time, _ string) bool { return at.After(s.From.Add(24 * time.Hour)) },
+	} {
+		ctx, stop := context.WithCancel(t.Context())
+		o := options(m)
+		o.Progress = func(at time.Time, say string) {
+			if here(at, say) {
+				stop()
+			}
 		}
-	}
-	if _, err := Run(ctx, s, o); !fault.Is(err, fault.Unavailable) {
-		t.Errorf("got %v", err)
+		if _, err := Run(ctx, s, o); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("%s: got %v", what, err)
+		}
+		stop()
 	}
 }
 
@@ -324,10 +330,7 @@ func TestLabelsComeWhenTheyCame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var order []int
-	for _, i := range s.arrivals() {
-		order = append(order, i)
-	}
+	order := s.arrivals()
 	if !slices.IsSortedFunc(order, func(a, b int) int { return int(s.known[a] - s.known[b]) }) || order[0] != 7 || len(order) != 24 {
 		t.Errorf("they come in the order %v", order)
 	}

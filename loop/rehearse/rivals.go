@@ -14,7 +14,6 @@ import (
 
 	"flyball/blob"
 	"flyball/data/dataset"
-	"flyball/fault"
 	"flyball/model"
 	"flyball/training"
 	"flyball/unit"
@@ -57,8 +56,10 @@ func MakeRivals(ctx context.Context, s *Stream, o Options) (*Rivals, error) {
 	out := &Rivals{Every: cmp.Or(m.Policy.Every, usualEvery)}
 	memory := blob.Memory()
 	defer memory.Close()
-	r := &retrainer{stream: s, recipe: m.Recipe, every: out.Every.D(), progress: o.Progress,
-		trainer: &training.Trainer{Blobs: memory, Decoders: o.Decoders, Workers: o.Workers}}
+	r := &retrainer{
+		stream: s, recipe: m.Recipe, every: out.Every.D(), progress: o.Progress,
+		trainer: &training.Trainer{Blobs: memory, Decoders: o.Decoders, Workers: o.Workers},
+	}
 	never := &rival{name: Never, about: "the first version answers all", trained: 1, fits: 1}
 	constant := &rival{name: Constant, about: "the baseline, made anew every " + out.Every.String()}
 	always := &rival{name: Always, about: "on all mature rows, every " + out.Every.String() + ", without a gate"}
@@ -113,7 +114,7 @@ func (r *retrainer) run(ctx context.Context, window dataset.TrainWindow, always,
 	recipe.Data.Train = dataset.TrainWindows{window}
 	for at := s.From; at.Before(s.To); at = at.Add(r.every) {
 		if ctx.Err() != nil {
-			return fault.Wrap(ctx.Err(), fault.Unavailable, "the rehearsal was interrupted")
+			return interrupted(ctx.Err())
 		}
 		if r.progress != nil {
 			r.progress(at, always.name)
