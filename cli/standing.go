@@ -68,6 +68,18 @@ func (e *env) tellScore(s *monitoring.Standing) error {
 		return err
 	}
 	fmt.Fprintln(e.out, "* without labels: "+s.Caveat+"; nothing is decided by it, but by due rows alone")
+	c := s.Cause
+	if c == nil {
+		return nil
+	}
+	fmt.Fprintf(e.out, "change of %s on due rows: %+.3g (±%s): %s", c.Metric, c.Change, digits3(c.Half), c.Word)
+	if first := c.Columns[0]; c.Word != "no change" {
+		fmt.Fprintf(e.out, "; by %s %+.3g mix, %+.3g concept", first.Column, first.Mix, first.Concept)
+		for i, g := range c.Groups[:min(3, len(c.Groups))] {
+			fmt.Fprintf(e.out, "%s %s (%s: %s, %s held out)", []string{"; worst", ",", ","}[i], g.Where, rowsWord(g.Rows), digits3(g.Now), digits3(g.Was))
+		}
+	}
+	fmt.Fprintln(e.out)
 	return nil
 }
 
@@ -101,7 +113,7 @@ func (e *env) tellDrift(s *monitoring.Standing) error {
 	if len(s.Features) == 0 {
 		return nil
 	}
-	t := table{head: []string{"column", "psi", "alarm at", "blind below", "missing", "blind below", "note", "js", "ks", "w1", "new"}, short: 7}
+	t := table{head: []string{"column", "psi", "alarm at", "blind below", "missing", "blind below", "impact", "note", "js", "ks", "w1", "new"}, short: 8}
 	for _, f := range s.Features {
 		limit := "-"
 		if f.Blind.PSI > 0 {
@@ -111,11 +123,15 @@ func (e *env) tellDrift(s *monitoring.Standing) error {
 		if f.Blind.Missing > 0 {
 			missing = percentOf(f.Blind.Missing)
 		}
+		impact := "-"
+		if f.Impact > 0 {
+			impact = fmt.Sprintf("%.2f", f.Impact)
+		}
 		note := f.Fixed
 		if note != "" {
 			note = "not judged: " + note
 		}
-		t.add(f.Feature, digits3(f.PSI), limit, blindness(f.Blind), percentOf(f.Missing), missing, note,
+		t.add(f.Feature, digits3(f.PSI), limit, blindness(f.Blind), percentOf(f.Missing), missing, impact, note,
 			digits3(f.JS), digits3(f.KS), digits3(f.W1), percentOf(f.New))
 	}
 	if err := e.show(nil, t); err != nil {
@@ -124,6 +140,13 @@ func (e *env) tellDrift(s *monitoring.Standing) error {
 	if g := s.Together; g != nil {
 		fmt.Fprintf(e.out, "together: %s correlate by %.2f, %.2f at training; a classifier tells these rows from training with AUC %.2f (there at most %.2f), by %s\n",
 			g.Pair, g.Now, g.Was, g.AUC, g.Usual, g.By)
+	}
+	if a := s.Attributed; a != nil {
+		fmt.Fprintf(e.out, "scores are made by the columns in the same order by %.2f (nDCG); shares moved by %s", a.Order, percentOf(a.Moved))
+		for i, c := range a.Columns[:min(3, len(a.Columns))] {
+			fmt.Fprintf(e.out, "%s %s %s, was %s", []string{":", ";", ";"}[i], c.Name, percentOf(c.Now), percentOf(c.Was))
+		}
+		fmt.Fprintln(e.out)
 	}
 	if v := s.Sight; v.Lasting > 0 {
 		fmt.Fprintf(e.out, "a change must last %d windows of %d rows until it is told; %d windows of the reference are compared with\n", v.Lasting, v.Rows, v.Windows)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The kinds of finding. Each goes to one duty: quality to feed, reproduction to fix, the
-// others to monitor.
+// The kinds of finding. Each goes to one duty: quality to feed, reproduction to fix,
+// retraining to retrain, the others to monitor.
 const (
 	Quality = "quality" // missing, unseen, out of range, volume: never a reason to retrain
 	Drift   = "drift"   // the inputs or the predictions are not distributed as at training
@@ -18,7 +18,14 @@ const (
 	// Reproduction is a version that came out less equal than expected when it was made
 	// again. It is about that version, live or not, and over when it comes out so again.
 	Reproduction = "reproduction"
+
+	// Retraining is a model whose candidates the gate keeps out for the same reason, again
+	// and again: a person is needed. It is over when one passes, or somebody changed something.
+	Retraining = "retraining"
 )
+
+// Lasts reports whether findings of the kind stay open when another version goes live.
+func Lasts(kind string) bool { return kind == Reproduction || kind == Retraining }
 
 // Finding is a state with a beginning and an end, told once: something is not as it
 // was when the model was trained.
@@ -35,4 +42,5 @@ type Finding struct {
 	Closed   time.Time       `json:"closed,omitzero"` // zero: open
 	Text     string          `json:"text"`            // one sentence with its figures
 	Data     json.RawMessage `json:"data,omitempty"`
+	Advice   *Advice         `json:"advice,omitempty"` // what it means; made when it is shown, and never kept
 }

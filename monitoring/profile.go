@@ -56,6 +56,8 @@ type Profile struct {
 	Unlabelled *Unlabelled   `json:"unlabelled,omitempty"` // nil: not known
 	Joint      *Joint        `json:"joint,omitempty"`      // nil: columns are only watched one by one
 
+	Attribution *Attribution `json:"attribution,omitempty"` // of the held-out rows; nil: not known
+
 	// Provisional: made of the first rows served, not of the training rows.
 	Provisional bool `json:"provisional,omitempty"`
 }
@@ -70,10 +72,11 @@ type Feature struct {
 	Missing int        `json:"missing"`
 	Min     float64    `json:"min"` // Number
 	Max     float64    `json:"max"`
-	Groups  []int      `json:"groups,omitempty"` // the group of each bin; drift is measured on groups
-	Fixed   string     `json:"fixed,omitempty"`  // why drift is not judged; empty: it is
-	Varies  bool       `json:"varies,omitempty"` // no window held one value only
-	New     Share      `json:"new,omitzero"`     // rows outside what earlier windows had held
+	Groups  []int      `json:"groups,omitempty"`   // the group of each bin; drift is measured on groups
+	Fixed   string     `json:"fixed,omitempty"`    // why drift is not judged; empty: it is
+	Varies  bool       `json:"varies,omitempty"`   // no window held one value only
+	New     Share      `json:"new,omitzero"`       // rows outside what earlier windows had held
+	HeldOut []Loss     `json:"held_out,omitempty"` // by group, and last of missing values: of the held-out rows; nil: not known
 }
 
 // Share is a number of rows out of all, and the highest share in one window.
@@ -121,6 +124,9 @@ type Residuals struct {
 	Scores  []float64 // a row's scores one after the other
 	Time    []int64   // microseconds since 1970 in UTC at which the truth fell due; nil: the rows' order stands for it
 	Classes []string  // Multiclass: in the order of the scores
+
+	Rows  *frame.Frame // what was asked; nil: not known
+	Added [][]Added    // what columns added to the score, of some of the rows; nil: not known
 }
 
 // Encode is the profile as JSON; equal profiles give equal bytes.
@@ -181,7 +187,7 @@ func (p *Profile) check() error {
 			return err
 		}
 	}
-	if err := cmp.Or(p.Unlabelled.check(p.Kind, len(p.Classes)), p.Joint.check(p)); err != nil {
+	if err := cmp.Or(p.Unlabelled.check(p.Kind, len(p.Classes)), p.Joint.check(p), p.Attribution.check()); err != nil {
 		return err
 	}
 	for i := range p.Windows {
@@ -205,7 +211,7 @@ func (f *Feature) check() error {
 	for _, g := range f.Groups {
 		ok = ok && g >= 0 && g < maxGroups
 	}
-	ok = ok && counts(f.Counts) && counts([]int{f.Missing, f.New.Hits, f.New.Rows})
+	ok = ok && f.checkHeldOut() && counts(f.Counts) && counts([]int{f.Missing, f.New.Hits, f.New.Rows})
 	if !ok {
 		return fault.New(fault.Invalid, "the profile of column %q does not hold together", f.Name)
 	}

@@ -73,6 +73,8 @@ func NewProfile(policy Policy, task dataset.Task, inputs []frame.Field, rows *fr
 		p.Joint = p.newJoint(windows, cols)
 	}
 	p.HeldOut = newHeldOut(policy, task.Kind, heldOut)
+	p.heldGroups(heldOut)
+	p.Attribution = attributed(heldOut.Added)
 	p.Unlabelled = newUnlabelled(p.HeldOut.Metric, task.Kind, heldOut)
 	return p, nil
 }

@@ -3,11 +3,13 @@
 package monitoring
 
 import (
+	"math"
 	"strconv"
 	"time"
 
 	"flyball/data/dataset"
 	"flyball/serving/prediction"
+	"flyball/stat"
 )
 
 // Standing is how a version stands by its newest rows: figures for a page. Whether any
@@ -22,16 +24,21 @@ type Standing struct {
 	Unknown     []string      `json:"unknown,omitempty" doc:"what cannot be told, and why"`
 	Performance []Performance `json:"performance,omitempty"`
 
-	Sight    *Sight      `json:"sight,omitempty" doc:"what the watch can see"`
-	Features []ShiftSeen `json:"features,omitempty" doc:"of the newest rows that make one drift window, and last the prediction"`
-	Together *Together   `json:"together,omitempty" doc:"columns looked at together, over the same rows"`
-	Caveat   string      `json:"caveat" doc:"of every estimated figure"`
+	Sight      *Sight      `json:"sight,omitempty" doc:"what the watch can see"`
+	Features   []ShiftSeen `json:"features,omitempty" doc:"of the newest rows that make one drift window, and last the prediction"`
+	Cause      *Cause      `json:"cause,omitempty" doc:"of the change of the watched metric"`
+	Attributed *Attributed `json:"attributed,omitempty" doc:"by which columns scores are made"`
+	Together   *Together   `json:"together,omitempty" doc:"columns looked at together, over the same rows"`
+	Caveat     string      `json:"caveat" doc:"of every estimated figure"`
 }
 
 // ShiftSeen is how a column is distributed in the newest rows, and what could be seen.
 type ShiftSeen struct {
 	Shift
-	Blind Blind `json:"blind"`
+	Share  float64 `json:"share,omitempty" doc:"of what columns add to scores, on the held-out rows; 0: none, or not known"`
+	Odd    float64 `json:"odd" doc:"how far the log distance is from those of the reference's windows, in their standard deviations"`
+	Impact float64 `json:"impact" doc:"share times odd, 0 below none: ranks what is to be looked at first, and explains nothing"`
+	Blind  Blind   `json:"blind"`
 }
 
 // Together is how far the newest rows are from the reference, columns together. Whether
@@ -71,6 +78,11 @@ func Stand(in StandingInput) Standing {
 	s := newStepper(Input{Policy: in.Policy.withDefaults(), Task: in.Task, Profile: in.Profile, Model: in.Model, Version: in.Version, Now: in.Now})
 	out.Performance = s.performanceNow(in.Newest, in.Due, in.Now)
 	s.shiftsNow(&out, in.Newest)
+	out.Cause = s.cause(in.Due, in.Now)
+	var why string
+	if out.Attributed, why = s.attributionNow(in.Newest); why != "" {
+		out.Unknown = append(out.Unknown, why)
+	}
 	if in.Profile.Unlabelled == nil {
 		out.Unknown = append(out.Unknown, "estimated performance: the profile has no calibration of the scores, of 200 held-out rows or more")
 	}
@@ -99,12 +111,14 @@ func (s *stepper) shiftsNow(out *Standing, newest []prediction.Joined) {
 	})
 	for i := range p.Features {
 		if sh, ok := shiftOf(&p.Features[i], &w.Features[i], p.Rows); ok {
-			out.Features = append(out.Features, ShiftSeen{sh, sight.Features[i]})
+			seen := ShiftSeen{Shift: sh, Blind: sight.Features[i], Share: p.Attribution.of(sh.Feature), Odd: s.odd(i, w.Features[i].grouped(&p.Features[i]))}
+			seen.Impact = seen.Share * max(0, seen.Odd)
+			out.Features = append(out.Features, seen)
 		}
 	}
 	if p.Score != nil && w.Score != nil {
 		if sh, ok := shiftOf(p.Score, w.Score, p.Rows); ok {
-			out.Features = append(out.Features, ShiftSeen{sh, sight.Score})
+			out.Features = append(out.Features, ShiftSeen{Shift: sh, Blind: sight.Score, Odd: s.odd(scoreFeature, w.Score.grouped(p.Score))})
 		}
 	}
 	j := p.Joint
@@ -123,4 +137,23 @@ func (s *stepper) shiftsNow(out *Standing, newest []prediction.Joined) {
 		Rows: len(now[0]), Pair: s.nameOf(j.Columns[pair.a]) + " with " + s.nameOf(j.Columns[pair.b]), Now: pair.now, Was: pair.was,
 		AUC: auc, Usual: largest(j.Apart), By: s.most(j.Columns, gain),
 	}
+}
+
+// odd is how far a feature's distance is from those of the reference's windows; 0 where
+// they are too few to say.
+func (s *stepper) odd(i int, now []int) float64 {
+	c := comparison{}
+	for k := range s.Profile.Windows {
+		c.ends = append(c.ends, k)
+	}
+	if i == scoreFeature && len(c.ends) > 0 && s.Profile.Windows[0].ScoreRow == nil {
+		return 0
+	}
+	sh, ok := s.shift(c, i, now, 1)
+	if !ok || len(sh.reference) < 3 {
+		return 0
+	}
+	logs := logged(sh.reference)
+	m := stat.MeanOf(logs)
+	return (logged([]float64{sh.psi})[0] - m.Value) / max(0.05, m.SE*math.Sqrt(float64(len(logs))))
 }

@@ -56,7 +56,7 @@ func (w *work) beside(ctx context.Context, at []int) ([]model.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	held := monitoring.Residuals{Outputs: got.Outputs, Scores: got.Values, Classes: w.classes}
+	held := monitoring.Residuals{Outputs: got.Outputs, Scores: got.Values, Classes: w.classes, Rows: test, Added: w.added(ctx, test, got)}
 	for _, r := range w.part.Test {
 		held.Truth = append(held.Truth, w.labels[r])
 		if w.due[r] != math.MinInt64 { // rows without times have none
