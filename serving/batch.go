@@ -38,6 +38,7 @@ type framed struct {
 type scored struct {
 	model.Scores
 	bundle *model.Bundle
+	rows   *frame.Frame // as the version read them
 	err    error
 	each   time.Duration // per row
 }
@@ -113,6 +114,7 @@ func (b *batch) ask(m *model.Bundle) (out *scored) {
 		out.err = err
 		return out
 	}
+	out.rows = f
 	ctx := b.ctx
 	if m.Waits() {
 		var cancel context.CancelFunc
@@ -262,6 +264,7 @@ func (b *batch) besides(records []prediction.Record) {
 		for _, v := range voices {
 			b.besideOf(&records[i], i, v)
 		}
+		b.disagree(&records[i])
 	}
 }
 
@@ -318,30 +321,4 @@ func (b *batch) fallback(i int) []float64 {
 		return []float64{*f.Value}
 	}
 	return nil
-}
-
-// flags notes the categories that the version that the caller has a right to had not
-// met.
-func (b *batch) flags(records []prediction.Record) {
-	judge := b.entry.main()
-	if judge == nil {
-		return
-	}
-	for _, u := range b.score(judge).Unseen {
-		records[u.Row].Flags = unseen(records[u.Row].Flags, u.Column)
-	}
-	for i := range records {
-		if len(records[i].Flags) > 1 {
-			slices.Sort(records[i].Flags)
-		}
-	}
-}
-
-// unseen adds the flag of a category in the column that was never met.
-func unseen(flags []string, column string) []string {
-	flag := "unseen:" + column
-	if slices.Contains(flags, flag) {
-		return flags
-	}
-	return append(flags, flag)
 }

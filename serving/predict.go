@@ -197,9 +197,9 @@ func (s *Server) asked(ctx context.Context, req *Request, m *model.Bundle, versi
 		r.Scores = got.Row(i)
 		r.Decision = m.Decision(r.Scores)
 	}
-	for _, u := range got.Unseen {
-		records[u.Row].Flags = unseen(records[u.Row].Flags, u.Column)
-	}
+	met(records, got)
+	b.unusual(records, got)
+	inOrder(records)
 	s.metrics.rows.WithLabelValues(req.Model, strconv.Itoa(version), Asked).Add(float64(len(records)))
 	a := Answer{Model: req.Model, Version: version, Records: records, Bundle: m}
 	if req.Explain {

@@ -49,7 +49,8 @@ func (s *Server) Record(ctx context.Context, name string, given []Given) ([]pred
 		}
 		rows[i] = g.Row
 	}
-	records, err := s.begin(e, name, input{raw: rows})
+	in := input{raw: rows}
+	records, err := s.begin(e, name, in)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +71,12 @@ func (s *Server) Record(ctx context.Context, name string, given []Given) ([]pred
 				r.Due = r.Time.Add(e.Task.Truth.Within.D())
 			}
 		}
+	}
+	live := e.Versions[e.Route.Live]
+	if f, err := in.of(live); err == nil { // what the version could not have read is kept as it was told
+		b := batch{entry: &e.Entry, in: in}
+		b.unusual(records, &scored{bundle: live, rows: f})
+		inOrder(records)
 	}
 	if err := s.opts.Log.Append(ctx, true, true, records...); err != nil {
 		return nil, err

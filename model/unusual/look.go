@@ -17,7 +17,7 @@ func (r *Reference) ready() {
 	}
 	r.tailAt, r.farAt = math.Inf(1), math.Inf(1)
 	if j := r.Joint; j != nil {
-		r.inverse = inverse(j.Factor, len(j.Columns))
+		r.learned(j)
 		k := rank(j.Calibration) - 1
 		r.tailAt, r.farAt = j.Tails[k], j.Distances[k]
 	}
@@ -131,17 +131,46 @@ func (l *Looker) outside(i int, flags []string) []string {
 	return flags
 }
 
+// learned works out of the factor what distances are measured with.
+func (r *Reference) learned(j *Joint) {
+	d := len(j.Columns)
+	r.inverse, r.precision = inverse(j.Factor, d), make([]float64, d*d)
+	for k := range d {
+		row := r.inverse[k*(k+1)/2:]
+		for a := range k + 1 {
+			for b := range k + 1 {
+				r.precision[a*d+b] += row[a] * row[b]
+			}
+		}
+	}
+}
+
 // joint is the largest score of a row and its squared distance from the middle, of the
-// scores of all columns; one that is not a number is missing and adds to neither.
+// scores of all columns. One that is not a number is missing: it adds to neither, as the
+// distance is that of the nearest row with these values. A row with more than maxGone
+// missing values is judged by the others one by one, and its distance is 0.
 func (r *Reference) joint(scores []float64) (tail, far float64) {
 	j := r.Joint
 	var room [maxJoint]float64
-	z := room[:len(j.Columns)]
+	var gone [maxGone]int
+	z, missing := room[:len(j.Columns)], 0
 	for k, at := range j.Columns {
-		if x := scores[at]; x == x { // a number
-			tail = max(tail, math.Abs(x))
-			z[k] = x - j.Mean[k]
+		x := scores[at]
+		if x != x { // no number
+			if missing < maxGone {
+				gone[missing] = k
+			}
+			missing++
+			continue
 		}
+		tail = max(tail, math.Abs(x))
+		z[k] = x - j.Mean[k]
+	}
+	switch {
+	case missing > maxGone:
+		return tail, 0
+	case missing > 0:
+		r.complete(z, gone[:missing])
 	}
 	at := 0
 	for k := range z {
@@ -154,4 +183,39 @@ func (r *Reference) joint(scores []float64) (tail, far float64) {
 		at += k + 1
 	}
 	return tail, far
+}
+
+// maxGone is how many missing values of a row are filled in.
+const maxGone = 16
+
+// complete fills in what brings the row nearest to the middle: the mean of the missing
+// scores, given the others. z is zero where they are missing.
+func (r *Reference) complete(z []float64, gone []int) {
+	var matrix [maxGone * (maxGone + 1) / 2]float64
+	var x [maxGone]float64
+	d, m := len(z), len(gone)
+	for a, k := range gone {
+		row := r.precision[k*d : (k+1)*d]
+		for c, v := range z {
+			x[a] -= row[c] * v
+		}
+		for b, other := range gone[:a+1] {
+			matrix[a*(a+1)/2+b] = row[other]
+		}
+	}
+	factorize(matrix[:], m)
+	for a := range m { // forward
+		row := matrix[a*(a+1)/2:]
+		for b := range a {
+			x[a] -= row[b] * x[b]
+		}
+		x[a] /= row[a]
+	}
+	for a := m - 1; a >= 0; a-- { // and back
+		for b := a + 1; b < m; b++ {
+			x[a] -= matrix[b*(b+1)/2+a] * x[b]
+		}
+		x[a] /= matrix[a*(a+1)/2+a]
+		z[gone[a]] = x[a]
+	}
 }

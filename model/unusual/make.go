@@ -185,7 +185,8 @@ func (r *Reference) calibrate(j *Joint, rows *frame.Frame, learn, check []int) {
 			z[k] = scores[at]
 		}
 	})
-	r.Joint, r.inverse = j, inverse(j.Factor, d)
+	r.Joint = j
+	r.learned(j)
 	tails, distances := make([]float64, len(check)), make([]float64, len(check))
 	for k, i := range check {
 		l.scores(i, scores)
@@ -252,12 +253,15 @@ func covariance(d int, rows []int, read func(i int, z []float64)) (mean, factor 
 		factor[at+k] = max(leastWidth, factor[at+k]/float64(len(rows)))
 		at += k + 1
 	}
-	cholesky(factor, d)
+	factorize(factor, d)
+	for k := range factor {
+		factor[k] = round(factor[k])
+	}
 	return mean, factor
 }
 
-// cholesky makes the lower factor of a positive matrix in its place, row by row.
-func cholesky(a []float64, d int) {
+// factorize makes the lower Cholesky factor of a positive matrix in its place, row by row.
+func factorize(a []float64, d int) {
 	for i := range d {
 		row := a[i*(i+1)/2:]
 		for c := range i + 1 {
@@ -267,9 +271,9 @@ func cholesky(a []float64, d int) {
 				sum -= float64(row[k] * other[k])
 			}
 			if c < i {
-				row[c] = round(sum / other[c])
+				row[c] = sum / other[c]
 			} else {
-				row[c] = round(math.Sqrt(max(sum, 1e-6)))
+				row[c] = math.Sqrt(max(sum, 1e-6))
 			}
 		}
 	}

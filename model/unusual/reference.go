@@ -54,10 +54,11 @@ type Reference struct {
 	Joint      *Joint      `json:"joint,omitempty"`      // nil: too few rows to tell combinations
 	Confidence *Confidence `json:"confidence,omitempty"` // nil: not known
 
-	gauges  []gauge
-	inverse []float64 // of Joint.Factor
-	tailAt  float64   // a row is improbable above
-	farAt   float64
+	gauges    []gauge
+	inverse   []float64 // of Joint.Factor
+	precision []float64 // inverse of the covariance, row by row
+	tailAt    float64   // a row is improbable above
+	farAt     float64
 }
 
 // Column is what one column held.
