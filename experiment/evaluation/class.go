@@ -11,7 +11,7 @@ import (
 // ofClasses is a metric of several classes that is no mean over rows.
 func (s Sample) ofClasses(t term, role string, d stat.Draws) statistic {
 	k, scores := s.width(), s.Scores[role]
-	known, said, top := make([]int, len(s.Truth)), make([]int, len(s.Truth)), make([]float64, len(s.Truth))
+	known, said := make([]int, len(s.Truth)), make([]int, len(s.Truth))
 	for i, y := range s.Truth {
 		known[i] = int(min(max(y, 0), float64(k-1)))
 		row := scores[i*k : (i+1)*k]
@@ -20,17 +20,10 @@ func (s Sample) ofClasses(t term, role string, d stat.Draws) statistic {
 				said[i] = c
 			}
 		}
-		top[i] = row[said[i]]
 	}
 	switch t.name {
 	case "ece":
-		right := make([]float64, len(known))
-		for i := range right {
-			if known[i] == said[i] {
-				right[i] = 1
-			}
-		}
-		return s.calibration(top, right, d)
+		return s.calibration(role, d)
 	case "auc_ovr", "pr_auc_macro":
 		return s.oneAgainstRest(t.name, role, known, d)
 	case "auc_ovo":

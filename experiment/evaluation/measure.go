@@ -39,6 +39,10 @@ func Measure(metric string, s Sample, role string, seed uint64) (Estimate, error
 	e.Value = of(once(d))
 	b, ok := d.Bootstrap(seed, of)
 	e.Low, e.High = b.Low, b.High
+	if t.name == "ece" {
+		luck := s.luck(role, d)
+		e.Low, e.High = max(0, e.Value-luck.most-z95*b.SE), max(e.Value, e.Value-luck.least+z95*b.SE)
+	}
 	return e, told(metric, ok && finite(e.Value))
 }
 
@@ -150,11 +154,19 @@ func (s Sample) resample(t term, d Difference, candidate string, seed uint64) (D
 	d.Candidate, d.Other, d.Value = f(whole), g(whole), gain(whole)
 	b, ok := draws.Bootstrap(seed, gain)
 	d.Low, d.High, d.SE = b.Low, b.High, b.SE
+	if t.name == "ece" { // smaller is better: the other's less the candidate's
+		own, others := s.luck(candidate, draws), s.luck(d.Against, draws)
+		d.Low = d.Value - others.most + own.least - z95*d.SE
+		d.High = d.Value - others.least + own.most + z95*d.SE
+	}
 	if ok {
 		d.P = stat.Mean{Value: d.Value, SE: d.SE, DF: float64(d.Blocks - 1)}.Below()
 	}
 	return d, told(d.Metric, ok && finite(d.Value))
 }
+
+// z95 is the normal distribution's 97.5 % quantile.
+const z95 = 1.959963984540054
 
 // better is +1 where a larger value of the metric is better, −1 where a smaller one.
 func better(metric string) float64 {

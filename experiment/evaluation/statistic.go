@@ -37,7 +37,7 @@ func (s Sample) statistic(t term, role string, d stat.Draws) statistic {
 	miss := func(i int) float64 { return score[i] - s.Truth[i] }
 	switch t.name {
 	case "ece":
-		return s.calibration(score, s.Truth, d)
+		return s.calibration(role, d)
 	case "rmse":
 		return s.sums(1, d, func(i int, out []float64) { out[0] = miss(i) * miss(i) },
 			func(n float64, sum []float64) float64 { return math.Sqrt(sum[0] / n) })
@@ -109,46 +109,6 @@ func (s Sample) confusion(t term, score []float64, d stat.Draws) statistic {
 		}
 		return (tp/(tp+fn) + tn/(tn+fp)) / 2
 	})
-}
-
-// Tenths numbers rows by their score, the lowest tenth 0, the highest 9. Rows with the
-// same score stand in the same tenth, so that a tenth may be empty.
-func Tenths(score []float64) []int {
-	order, tenth := make([]int, len(score)), make([]int, len(score))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(score[a], score[b]) })
-	for k, i := range order {
-		tenth[i] = 10 * k / len(score)
-		if k > 0 && score[i] == score[order[k-1]] {
-			tenth[i] = tenth[order[k-1]]
-		}
-	}
-	return tenth
-}
-
-// calibration is the expected calibration error: how far the mean score lies from the
-// share of yes (1 in truth), in the mean over the tenths of the scores.
-func (s Sample) calibration(score, truth []float64, d stat.Draws) statistic {
-	tenth, off := Tenths(score), make([]float64, len(score))
-	for i, v := range score {
-		off[i] = s.weight(i) * (v - truth[i])
-	}
-	return func(times []float64) float64 {
-		var sum [10]float64
-		n := 0.0
-		for i, g := range d.Of {
-			t := times[g]
-			sum[tenth[i]] += t * off[i]
-			n += t * s.weight(i)
-		}
-		total := 0.0
-		for _, v := range sum {
-			total += math.Abs(v)
-		}
-		return total / n
-	}
 }
 
 // weight is how much a row counts.

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"log"
+	"math"
+	"math/rand/v2"
+	"sync"
+
+	"flyball/data/dataset"
+	"flyball/experiment/evaluation"
+	"flyball/experiment/gate"
+	"flyball/stat"
+)
+
+// world makes so many rows with what the live version and a worse candidate say of them.
+type world struct {
+	name string
+	make func(r *rand.Rand, n int) evaluation.Sample
+}
+
+// gateExperiments ask the gate for non-inferiority by the margin by which the candidate is
+// in truth worse: to pass it is wrong, and may happen in 2.5 % of samples.
+func gateExperiments() []experiment {
+	var out []experiment
+	for _, c := range []struct {
+		world  world
+		metric string
+		rows   []int
+	}{
+		{world{"answers of yes and no", classes(0)}, "log_loss", []int{200, 1000}},
+		{world{"answers of yes and no", classes(0)}, "brier", []int{1000}},
+		{world{"answers of yes and no", classes(0)}, "accuracy", []int{200, 1000}},
+		{world{"7 % yes", classes(-3)}, "log_loss", []int{1000}},
+		{world{"answers of yes and no", classes(0)}, "auc", []int{200, 1000}},
+		{world{"7 % yes", classes(-3)}, "auc", []int{1000}},
+		{world{"answers of yes and no", classes(0)}, "pr_auc", []int{1000}},
+		{world{"answers of yes and no", classes(0)}, "f1", []int{1000}},
+		{world{"answers of yes and no", classes(0)}, "recall_at_k(20%)", []int{1000}},
+		{world{"answers of yes and no", classes(0)}, "ece", []int{1000}},
+		{world{"three classes", several}, "log_loss", []int{1000}},
+		{world{"three classes", several}, "f1_macro", []int{1000}},
+		{world{"three classes", several}, "auc_ovr", []int{1000}},
+		{world{"numbers", numbers}, "mae", []int{200, 1000}},
+		{world{"numbers", numbers}, "rmse", []int{1000}},
+		{world{"numbers", numbers}, "r2", []int{1000}},
+		{world{"numbers", numbers}, "pinball(0.9)", []int{1000}},
+		{world{"days of 24 hours, alike within a day", days(0, 1)}, "mae", []int{14 * 24, 28 * 24}},
+		{world{"days of 24 hours, alike within a day", days(0, 1)}, "rmse", []int{28 * 24}},
+		{world{"days like the day before (correlation 0.5), as days", days(0.5, 1)}, "mae", []int{56 * 24}},
+		{world{"days like the day before (correlation 0.5), run: 7d", days(0.5, 7)}, "mae", []int{56 * 24, 112 * 24}},
+		{world{"days like the day before (correlation 0.5), run: 14d", days(0.5, 14)}, "mae", []int{112 * 24}},
+	} {
+		margin := sync.OnceValue(func() float64 { return c.world.margin(c.metric) })
+		for _, n := range c.rows {
+			out = append(out, experiment{
+				group: "gate: non-inferior at the margin", name: fmt.Sprintf("%s: %s on %d rows", c.world.name, c.metric, n), nominal: 0.025,
+				trials: trialsOf(c.metric, n), wrong: c.world.passes(c.metric, margin, n),
+			})
+		}
+	}
+	return append(out, experiment{
+		group: "gate: harm in a slice", name: "20 slices of 200 rows, none worse", nominal: 0.025, trials: 4000, wrong: slicesHarm,
+	}, experiment{
+		group: "gate: superior", name: "answers of yes and no: log_loss on 1000 rows, no difference in truth", nominal: 0.025, trials: 8000, wrong: equalIsSuperior,
+	})
+}
+
+// trialsOf are fewer where each one resamples.
+func trialsOf(metric string, rows int) int {
+	if evaluation.Resampled(metric, evaluation.Sample{}) {
+		return 1000
+	}
+	return max(4000, 2_000_000/rows)
+}
+
+// margin is by how much the candidate is in truth worse, from half a million rows.
+func (w world) margin(metric string) float64 {
+	s := w.make(rand.New(rand.NewPCG(1, 1)), 500_000)
+	a, err := evaluation.Value(metric, s, "candidate")
+	if err != nil {
+		log.Fatal(err)
+	}
+	b, err := evaluation.Value(metric, s, "live")
+	if err != nil {
+		log.Fatal(err)
+	}
+	if evaluation.LowerIsBetter(metric) {
+		return a - b
+	}
+	return b - a
+}
+
+// passes says whether the gate lets a candidate pass that is worse by the margin.
+func (w world) passes(metric string, margin func() float64, n int) func(uint64) bool {
+	return func(trial uint64) bool {
+		m := margin()
+		p := gate.Policy{Metrics: []gate.Rule{{Name: metric, Require: gate.Requirement{Word: "noninferior"}, Margin: &m}}}
+		return p.Judge(gate.Input{Sample: w.make(rand.New(rand.NewPCG(trial, 2)), n)}).Pass
+	}
+}
+
+func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+// classes is a truth of yes and no about a base, which both versions score with noise of
+// their own, the candidate with more.
+func classes(base float64) func(r *rand.Rand, n int) evaluation.Sample {
+	return func(r *rand.Rand, n int) evaluation.Sample {
+		s := evaluation.Sample{Kind: dataset.Binary, Scores: map[string][]float64{}}
+		for range n {
+			x := base + 1.5*r.NormFloat64()
+			y := 0.0
+			if r.Float64() < logistic(x) {
+				y = 1
+			}
+			s.Truth = append(s.Truth, y)
+			s.Scores["live"] = append(s.Scores["live"], logistic(x+0.4*r.NormFloat64()))
+			s.Scores["candidate"] = append(s.Scores["candidate"], logistic(x+0.7*r.NormFloat64()))
+		}
+		return s
+	}
+}
+
+// several is a truth of three classes.
+func several(r *rand.Rand, n int) evaluation.Sample {
+	s := evaluation.Sample{Kind: dataset.Multiclass, Classes: []string{"a", "b", "c"}, Scores: map[string][]float64{}}
+	for range n {
+		x := []float64{1.5 * r.NormFloat64(), 1.5 * r.NormFloat64(), 1.5*r.NormFloat64() - 0.5}
+		p := append([]float64{}, x...)
+		stat.Softmax(p)
+		u, k := r.Float64(), 0
+		for ; k < 2 && u > p[k]; k++ {
+			u -= p[k]
+		}
+		s.Truth = append(s.Truth, float64(k))
+		for role, noise := range map[string]float64{"live": 0.4, "candidate": 0.7} {
+			q := []float64{x[0], x[1], x[2]}
+			for c := range q {
+				q[c] += noise * r.NormFloat64()
+			}
+			stat.Softmax(q)
+			s.Scores[role] = append(s.Scores[role], q...)
+		}
+	}
+	return s
+}
+
+// numbers is a truth with heavy tails.
+func numbers(r *rand.Rand, n int) evaluation.Sample {
+	s := evaluation.Sample{Kind: dataset.Regression, Scores: map[string][]float64{}}
+	for range n {
+		x := 10 + 5*r.NormFloat64()
+		tail := math.Sqrt((square(r) + square(r) + square(r) + square(r) + square(r)) / 5)
+		s.Truth = append(s.Truth, x+r.NormFloat64()/tail)
+		s.Scores["live"] = append(s.Scores["live"], x+0.3*r.NormFloat64())
+		s.Scores["candidate"] = append(s.Scores["candidate"], x+0.7*r.NormFloat64())
+	}
+	return s
+}
+
+func square(r *rand.Rand) float64 {
+	x := r.NormFloat64()
+	return x * x
+}
+
+// days is hours whose errors share the luck of their day, which is like that of the day
+// before by so much; run days in a row are resampled together.
+func days(like float64, run int) func(r *rand.Rand, n int) evaluation.Sample {
+	return func(r *rand.Rand, n int) evaluation.Sample {
+		s := evaluation.Sample{Kind: dataset.Regression, Run: run, Scores: map[string][]float64{}}
+		luck := r.NormFloat64()
+		for i := range n {
+			if i > 0 && i%24 == 0 {
+				luck = like*luck + math.Sqrt(1-like*like)*r.NormFloat64()
+			}
+			s.Truth, s.Block = append(s.Truth, 100), append(s.Block, uint64(i/24))
+			s.Scores["live"] = append(s.Scores["live"], 100+10+r.NormFloat64())
+			s.Scores["candidate"] = append(s.Scores["candidate"], 100+10.5+luck+r.NormFloat64())
+		}
+		return s
+	}
+}
+
+// equal is two versions of which neither is better.
+func equal(r *rand.Rand, n int) evaluation.Sample {
+	s := classes(0)(r, n)
+	for i := range n {
+		if r.Float64() < 0.5 {
+			s.Scores["live"][i], s.Scores["candidate"][i] = s.Scores["candidate"][i], s.Scores["live"][i]
+		}
+	}
+	return s
+}
+
+// slicesHarm says whether the search of slices stops a candidate that is nowhere worse.
+func slicesHarm(trial uint64) bool {
+	r := rand.New(rand.NewPCG(trial, 3))
+	s := equal(r, 4000)
+	column := evaluation.SliceColumn{Name: "part"}
+	for i := range s.Truth {
+		column.Values = append(column.Values, fmt.Sprint(i%20))
+	}
+	s.Slices = []evaluation.SliceColumn{column}
+	p := gate.Policy{
+		Metrics: []gate.Rule{{Name: "log_loss", Require: gate.Requirement{Word: "noninferior"}, Margin: new(float64)}},
+		Slices:  []dataset.Slice{{Column: "part"}},
+	}
+	for _, reason := range p.Judge(gate.Input{Sample: s}).Reasons {
+		if reason.Slice != "" && reason.Decision == gate.Harm {
+			return true
+		}
+	}
+	return false
+}
+
+// equalIsSuperior says whether the gate calls a candidate better that is not.
+func equalIsSuperior(trial uint64) bool {
+	p := gate.Policy{Metrics: []gate.Rule{{Name: "log_loss", Require: gate.Requirement{Word: "superior"}}}}
+	return p.Judge(gate.Input{Sample: equal(rand.New(rand.NewPCG(trial, 4)), 1000)}).Pass
+}
+
+// interval is the 95 % interval of a share.
+func interval(k, n int) (low, high float64) { return stat.Wilson(k, n, 1.959963984540054) }
