@@ -72,7 +72,7 @@ func (s *Service) status(ctx context.Context, m *loop.Model) (Status, error) {
 	}
 	out := Status{
 		Model: m.Name, About: m.About, Aliases: map[string]int{}, Phase: string(f.state.Phase), Held: f.state.Hold,
-		Owner: m.Duties.Monitor.Owner, Backup: m.Duties.Monitor.Backup, Findings: f.findings,
+		Owner: m.Duties.Monitor.Owner, Backup: m.Duties.Monitor.Backup, Findings: monitoring.Advised(f.findings),
 	}
 	if any {
 		f.release = &rel

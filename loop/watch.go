@@ -99,8 +99,8 @@ func (l *Loop) saveWatch(ctx context.Context, name string, w watched, findings [
 }
 
 // beginWatch starts the watch of a version and closes what was open of the one
-// before: it answers no more, and the new one has a reference of its own. That a version
-// does not come out again as it was stays open.
+// before: it answers no more, and the new one has a reference of its own. What is not about
+// the version that answers stays open.
 func (l *Loop) beginWatch(ctx context.Context, m *Model, w watched, now time.Time) error {
 	open, err := l.opts.Store.Findings(ctx, m.Name, true)
 	if err != nil {
@@ -108,7 +108,7 @@ func (l *Loop) beginWatch(ctx context.Context, m *Model, w watched, now time.Tim
 	}
 	var over []monitoring.Finding
 	for _, f := range open {
-		if f.Version != w.Version && f.Kind != monitoring.Reproduction {
+		if f.Version != w.Version && !monitoring.Lasts(f.Kind) {
 			f.Closed = now
 			over = append(over, f)
 		}
@@ -117,7 +117,7 @@ func (l *Loop) beginWatch(ctx context.Context, m *Model, w watched, now time.Tim
 }
 
 func findingEvent(f monitoring.Finding) event.Event {
-	e := event.Event{At: f.Opened, Model: f.Model, By: "flyball", Mark: event.Warn, Kind: f.Kind, Text: f.Text, Command: "flyball alerts " + f.Model, Data: f.Data}
+	e := event.Event{At: f.Opened, Model: f.Model, By: "flyball", Mark: event.Warn, Kind: f.Kind, Text: f.Text, Command: monitoring.Advise(f, nil).Command, Data: f.Data}
 	if !f.Closed.IsZero() {
 		e.At, e.Mark, e.Text = f.Closed, event.OK, f.Subject+": as before again"
 	}

@@ -48,7 +48,8 @@ func (f *face) recordRoutes() {
 	}
 	route(f, api.Read, http.MethodGet, "/v1/models/{model}/findings", "findings", "What monitoring found",
 		func(ctx context.Context, in *findings) (*body[[]monitoring.Finding], error) {
-			return answer(f.Store.Findings(ctx, in.Model, in.Open))
+			found, err := f.Store.Findings(ctx, in.Model, in.Open)
+			return answer(monitoring.Advised(found), err)
 		})
 	type standing struct {
 		OfModel
