@@ -8,6 +8,7 @@ import (
 
 	"flyball/data/dataset"
 	"flyball/data/pipeline"
+	usual "flyball/model/unusual"
 	"flyball/serving/prediction"
 )
 
@@ -27,6 +28,8 @@ type State struct {
 	Predictions Detector `json:"predictions,omitzero"`
 	Bias        Detector `json:"bias,omitzero"`
 	Performance Detector `json:"performance,omitzero"`
+
+	Unusual Run `json:"unusual,omitzero"` // of rows that were flagged
 
 	Recent []WindowBias `json:"recent,omitempty"` // bias of the newest days, at most seven and the one under way
 
@@ -65,6 +68,7 @@ type Input struct {
 	Task     dataset.Task
 	Profile  *Profile         // nil: only volume and skew are watched
 	Pipeline *pipeline.Fitted // of the version; nil: skew is not watched
+	Usual    *usual.Reference // of the version; nil: unusual rows are not counted
 	Model    string
 	Version  int
 	State    State

@@ -146,6 +146,7 @@ func (s *stepper) close(start, end time.Time) {
 	rows := s.Rows[first:s.rowNext]
 	s.volume(len(rows), start, end)
 	s.skew(rows, start, end)
+	s.unusual(rows, start, end)
 	if s.Profile == nil {
 		s.out.Windows = append(s.out.Windows, Window{Model: s.Model, Version: s.Version, Start: start, End: end, Rows: len(rows)})
 		return
