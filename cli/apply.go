@@ -57,6 +57,7 @@ func readModel(path string) (modelFile, error) {
 		}
 		m.application.PipelineName, m.application.Pipeline = p, string(raw)
 	}
+	m.application.Commit = commitOf(dir, m.versioned(path))
 	place := f.Model.Data.Source
 	if sources.Elsewhere(place) {
 		return m, nil
@@ -102,7 +103,7 @@ func (m *modelFile) upload(ctx context.Context, e *env, send bool) error {
 
 func (m *modelFile) request(dry bool) wire.ApplyRequest {
 	a := m.application
-	return wire.ApplyRequest{Name: a.Name, File: a.File, PipelineName: a.PipelineName, Pipeline: a.Pipeline, Data: a.Data, Code: a.Code, Repin: a.Repin, DryRun: dry}
+	return wire.ApplyRequest{Name: a.Name, File: a.File, PipelineName: a.PipelineName, Pipeline: a.Pipeline, Data: a.Data, Code: a.Code, Commit: a.Commit, Repin: a.Repin, DryRun: dry}
 }
 
 func applyCommand(e *env) *cobra.Command {

@@ -159,7 +159,7 @@ func (h *here) read(ctx context.Context, e *env, m modelFile, at string, blobs b
 		}
 		now = time.UnixMicro(us).UTC()
 	}
-	h.request = training.Request{Recipe: lm.Recipe, Files: m.application.Data, Code: m.application.Code, Now: now, Cause: "hand", By: "local", Key: m.Name + "/file"}
+	h.request = training.Request{Recipe: lm.Recipe, Files: m.application.Data, Code: m.application.Code, Commit: m.application.Commit, Now: now, Cause: "hand", By: "local", Key: m.Name + "/file"}
 	for name, p := range m.paths {
 		in, err := os.Open(p)
 		if err != nil {

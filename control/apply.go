@@ -29,6 +29,7 @@ type Application struct {
 	Pipeline     string                       // the YAML of the shared pipeline it names; empty: it has its steps in place
 	Data         map[string]registry.DataFile // the source's files by name; their bytes are kept already
 	Code         map[string]registry.DataFile // the files of its command by path, in the same way
+	Commit       *registry.Commit             // the commit they lie in; nil: not known
 	Repin        bool                         // forget what the columns of the source were
 }
 
@@ -62,7 +63,7 @@ func (s *Service) Apply(ctx context.Context, by string, a Application, dry bool)
 	if err != nil {
 		return Applied{}, err
 	}
-	rm := registry.Model{Name: m.Name, File: a.File, Pipeline: a.Pipeline, Data: a.Data, Code: a.Code, AppliedAt: s.opts.Now(), AppliedBy: by}
+	rm := registry.Model{Name: m.Name, File: a.File, Pipeline: a.Pipeline, Data: a.Data, Code: a.Code, Commit: a.Commit, AppliedAt: s.opts.Now(), AppliedBy: by}
 	var pinned []string
 	if rm.Columns, pinned, err = s.pin(ctx, m.Recipe, rm, a.Repin, dry); err != nil {
 		return Applied{}, err

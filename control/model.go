@@ -83,7 +83,7 @@ func (s *Service) parse(rm registry.Model) (loop.Model, error) {
 	if err != nil {
 		return loop.Model{}, err
 	}
-	m.Generation, m.Columns = rm.Generation, rm.Columns
+	m.Generation, m.Columns, m.Commit = rm.Generation, rm.Columns, rm.Commit
 	s.parsed[rm.Name] = parsed{generation: rm.Generation, model: m}
 	return m, nil
 }

@@ -41,6 +41,7 @@ type Model struct {
 	Recipe     training.Recipe
 	Files      map[string]registry.DataFile
 	Code       map[string]registry.DataFile // of its command
+	Commit     *registry.Commit             // the one it was applied from
 	Columns    []frame.Field                // of its source, as they were pinned
 	Plan       release.Plan
 	Policy     Policy

@@ -82,7 +82,7 @@ func gain(m *Model, v gate.Verdict) *Gain {
 // generation: asked again before the state was kept, it is the same job.
 func (l *Loop) train(ctx context.Context, m *Model, a Action, live int, generation int64, now time.Time) (job.Job, error) {
 	r := training.Request{
-		Recipe: m.Recipe, Files: m.Files, Code: m.Code, Columns: m.Columns, Now: now, Live: live, Cause: a.Train, By: a.By,
+		Recipe: m.Recipe, Files: m.Files, Code: m.Code, Commit: m.Commit, Columns: m.Columns, Now: now, Live: live, Cause: a.Train, By: a.By,
 		Key: fmt.Sprintf("%s/%d", m.Name, generation+1),
 	}
 	input, err := json.Marshal(r)

@@ -70,9 +70,7 @@ func (t *tx) bringFloor(ctx context.Context, v registry.Version) error {
 
 // modelFor registers the model of a version unless it is here.
 func (t *tx) modelFor(ctx context.Context, v registry.Version) error {
-	_, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) VALUES ($1, 0, '', '', 'null', 0, '', '', $2, $2, 'null', 'null') ON CONFLICT (name) DO NOTHING`,
-		v.Model, v.UpdatedAt.UnixMicro())
-	if err != nil {
+	if _, err := t.addModel(ctx, registry.Model{Name: v.Model, CreatedAt: v.UpdatedAt, UpdatedAt: v.UpdatedAt}); err != nil {
 		return err
 	}
 	return t.touch(ctx, v.Model, v.UpdatedAt)

@@ -13,12 +13,12 @@ import (
 	"flyball/model/registry"
 )
 
-const modelColumns = `name, generation, file, pipeline, data, applied_at, applied_by, about, created_at, updated_at, columns, code`
+const modelColumns = `name, generation, file, pipeline, data, applied_at, applied_by, about, created_at, updated_at, columns, code, from_commit`
 
 func scanModel(s scanner) (registry.Model, error) {
 	var m registry.Model
 	err := s.Scan(&m.Name, &m.Generation, &m.File, &m.Pipeline, body{&m.Data}, moment{&m.AppliedAt}, &m.AppliedBy,
-		&m.About, moment{&m.CreatedAt}, moment{&m.UpdatedAt}, body{&m.Columns}, body{&m.Code})
+		&m.About, moment{&m.CreatedAt}, moment{&m.UpdatedAt}, body{&m.Columns}, body{&m.Code}, body{&m.Commit})
 	if m.Generation == 0 {
 		m.AppliedAt = time.Time{} // it never was
 	}
@@ -43,8 +43,8 @@ func (db *DB) ApplyModel(ctx context.Context, m registry.Model, rec audit.Record
 
 // applyModel is ApplyModel within a transaction.
 func (t *tx) applyModel(ctx context.Context, m registry.Model, rec audit.Record, ev event.Event) (registry.Model, bool, error) {
-	var parts [3]string // data, columns, code
-	for i, v := range []any{m.Data, m.Columns, m.Code} {
+	var parts [4]string // data, columns, code, commit
+	for i, v := range []any{m.Data, m.Columns, m.Code, m.Commit} {
 		raw, err := json.Marshal(v)
 		if err != nil {
 			return registry.Model{}, false, fmt.Errorf("encode the files of model %s: %w", m.Name, err)
@@ -52,8 +52,7 @@ func (t *tx) applyModel(ctx context.Context, m registry.Model, rec audit.Record,
 		parts[i] = string(raw)
 	}
 	at := m.AppliedAt.UnixMicro()
-	_, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) VALUES ($1, 0, '', '', 'null', 0, '', '', $2, $2, 'null', 'null') ON CONFLICT (name) DO NOTHING`, m.Name, at)
-	if err != nil {
+	if _, err := t.addModel(ctx, registry.Model{Name: m.Name, CreatedAt: m.AppliedAt, UpdatedAt: m.AppliedAt}); err != nil {
 		return registry.Model{}, false, err
 	}
 	old, err := scanModel(t.row(ctx, `SELECT `+modelColumns+` FROM models WHERE name = $1 {lock}`, m.Name))
@@ -64,8 +63,8 @@ func (t *tx) applyModel(ctx context.Context, m registry.Model, rec audit.Record,
 		return old, false, nil
 	}
 	kept, err := scanModel(t.row(ctx, `UPDATE models SET generation = generation + 1, file = $2, pipeline = $3, data = $4,
-		applied_at = $5, applied_by = $6, updated_at = $5, columns = $7, code = $8 WHERE name = $1 RETURNING `+modelColumns,
-		m.Name, m.File, m.Pipeline, parts[0], at, m.AppliedBy, parts[1], parts[2]))
+		applied_at = $5, applied_by = $6, updated_at = $5, columns = $7, code = $8, from_commit = $9 WHERE name = $1 RETURNING `+modelColumns,
+		m.Name, m.File, m.Pipeline, parts[0], at, m.AppliedBy, parts[1], parts[2], parts[3]))
 	if err != nil {
 		return registry.Model{}, false, err
 	}

@@ -21,12 +21,9 @@ import (
 // Conflict fault.
 func (db *DB) CreateModel(ctx context.Context, m registry.Model) error {
 	return db.atomic(ctx, "the model was not registered", func(t *tx) error {
-		n, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) VALUES ($1, 0, '', '', 'null', 0, '', $2, $3, $4, 'null', 'null') ON CONFLICT (name) DO NOTHING`,
-			m.Name, clean(m.About), m.CreatedAt.UnixMicro(), m.UpdatedAt.UnixMicro())
-		if err != nil {
+		if added, err := t.addModel(ctx, m); err != nil {
 			return err
-		}
-		if n == 0 {
+		} else if !added {
 			return registry.Taken(m.Name)
 		}
 		for _, tag := range m.Tags {
@@ -36,6 +33,14 @@ func (db *DB) CreateModel(ctx context.Context, m registry.Model) error {
 		}
 		return nil
 	})
+}
+
+// addModel registers a model that has no file, unless the name is taken.
+func (t *tx) addModel(ctx context.Context, m registry.Model) (added bool, err error) {
+	n, err := t.exec(ctx, `INSERT INTO models (name, generation, file, pipeline, data, applied_at, applied_by, about, created_at, updated_at)
+		VALUES ($1, 0, '', '', 'null', 0, '', $2, $3, $4) ON CONFLICT (name) DO NOTHING`,
+		m.Name, clean(m.About), m.CreatedAt.UnixMicro(), m.UpdatedAt.UnixMicro())
+	return n > 0, err
 }
 
 // model is a model that stays as it is until this transaction ends.
@@ -71,7 +76,7 @@ func (db *DB) RenameModel(ctx context.Context, name, to, by string, at time.Time
 		if name == to {
 			return registry.Taken(to)
 		}
-		n, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) SELECT $2, generation, file, pipeline, data, applied_at, applied_by, about, created_at, $3, columns, code
+		n, err := t.exec(ctx, `INSERT INTO models (`+modelColumns+`) SELECT $2, generation, file, pipeline, data, applied_at, applied_by, about, created_at, $3, columns, code, from_commit
 			FROM models WHERE name = $1 ON CONFLICT (name) DO NOTHING`, name, to, at.UnixMicro())
 		if err != nil {
 			return err

@@ -25,7 +25,7 @@ var (
 	}
 	otherColumns = []string{
 		"artifacts.dir", "artifacts.name", "artifacts.owner", "jobs.error", "jobs.id", "jobs.job_key", "jobs.kind", "jobs.model", "jobs.state",
-		"jobs.worker", "loop_state.model", "models.about", "models.applied_by", "models.columns", "models.name", "monitor_state.model", "release_history.id",
+		"jobs.worker", "loop_state.model", "models.about", "models.applied_by", "models.columns", "models.from_commit", "models.name", "monitor_state.model", "release_history.id",
 		"release_history.model", "release_history.phase", "reproductions.by_whom", "reproductions.grade", "reproductions.id", "reproductions.model", "snapshots.cause",
 		"snapshots.model", "versions.about", "versions.cause", "versions.created_by", "versions.job_key",
 		"versions.location", "versions.model", "versions.model_id", "versions.run_id", "versions.run_link", "versions.source", "versions.stage",

@@ -70,6 +70,7 @@ type Request struct {
 	Files    map[string]registry.DataFile `json:"files"`              // the source, by name; none where it lies elsewhere
 	Columns  []frame.Field                `json:"columns,omitempty"`  // of the source, as they were pinned; empty: those it has
 	Code     map[string]registry.DataFile `json:"code,omitempty"`     // of the command, by path
+	Commit   *registry.Commit             `json:"commit,omitempty"`   // the commit of the model file; nil: not known
 	Snapshot blob.Digest                  `json:"snapshot,omitempty"` // set: train on it, gather nothing
 	Now      time.Time                    `json:"now"`
 	Live     int                          `json:"live"`  // version to compare with; 0: none

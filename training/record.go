@@ -34,6 +34,7 @@ type statement struct {
 
 type resource struct {
 	Name   string            `json:"name"`
+	URI    string            `json:"uri,omitempty"`
 	Digest map[string]string `json:"digest"`
 }
 
@@ -168,6 +169,13 @@ func (w *work) describe(ctx context.Context, buildType string, internal any, mor
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.request.Code)) {
 		d.ResolvedDependencies = append(d.ResolvedDependencies, named("code/"+name, w.request.Code[name].Digest))
+	}
+	if o := w.request.Commit; o != nil {
+		from := resource{Name: "repository", Digest: map[string]string{"gitCommit": o.ID}}
+		if o.Repository != "" {
+			from.URI = "git+" + o.Repository + "@" + o.ID
+		}
+		more = append(more, from)
 	}
 	d.ResolvedDependencies = append(d.ResolvedDependencies, more...)
 	run := &s.Predicate.RunDetails

@@ -25,7 +25,7 @@ func (f *face) modelRoutes() {
 		func(ctx context.Context, in *apply) (*body[wire.ApplyResponse], error) {
 			a := in.Body
 			got, err := f.Control.Apply(ctx, actor(ctx), control.Application{
-				Name: a.Name, File: a.File, PipelineName: a.PipelineName, Pipeline: a.Pipeline, Data: a.Data, Code: a.Code, Repin: a.Repin,
+				Name: a.Name, File: a.File, PipelineName: a.PipelineName, Pipeline: a.Pipeline, Data: a.Data, Code: a.Code, Commit: a.Commit, Repin: a.Repin,
 			}, a.DryRun)
 			return answer(wire.ApplyResponse{
 				Model: got.Model.Name, Changed: got.Changed, Generation: got.Model.Generation, Warnings: got.Warnings,

@@ -102,6 +102,7 @@ type ApplyRequest struct {
 	Pipeline     string                       `json:"pipeline,omitempty" doc:"the pipeline file's YAML"`
 	Data         map[string]registry.DataFile `json:"data" doc:"the source's files by name"`
 	Code         map[string]registry.DataFile `json:"code,omitempty" doc:"the files of the command, by path"`
+	Commit       *registry.Commit             `json:"commit,omitempty" doc:"the commit that the files lie in"`
 	Repin        bool                         `json:"repin,omitempty" doc:"forget what the columns of the source were, and take those that it has"`
 	DryRun       bool                         `json:"dry_run,omitempty"`
 }

@@ -44,6 +44,7 @@ type Model struct {
 	Data       map[string]DataFile `json:"data"`               // the source's files by name, as uploaded
 	Columns    []frame.Field       `json:"columns,omitempty"`  // of the source, as they were pinned when it was first applied
 	Code       map[string]DataFile `json:"code,omitempty"`     // the files of its command by path, as uploaded
+	Commit     *Commit             `json:"commit,omitempty"`   // the commit it was applied from; nil: not known
 	Generation int64               `json:"generation"`         // rises with every apply that changes something; 0: never applied
 	AppliedAt  time.Time           `json:"applied_at"`
 	AppliedBy  string              `json:"applied_by"`
@@ -54,8 +55,16 @@ type Model struct {
 	UpdatedAt time.Time `json:"updated_at,omitzero"` // of its name, text or a version; tags and aliases do not move it
 }
 
+// Commit is where a model file lay in version control when it was applied. What it said
+// is kept by itself, so that what was changed since the commit is known, too.
+type Commit struct {
+	Repository string   `json:"repository,omitempty"` // address of the remote named origin, without user and password; empty: it has none
+	ID         string   `json:"id"`                   // in hex
+	Changed    []string `json:"changed,omitempty"`    // of the model file, its pipeline and its code those that are not as they are in the commit
+}
+
 // Same reports whether the two are the same to whoever applies: file, pipeline, data,
-// columns and code.
+// columns and code. That it was applied from another commit changes nothing.
 func (m Model) Same(o Model) bool {
 	return m.File == o.File && m.Pipeline == o.Pipeline && maps.Equal(m.Data, o.Data) && slices.Equal(m.Columns, o.Columns) && maps.Equal(m.Code, o.Code)
 }

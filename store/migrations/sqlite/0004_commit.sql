@@ -1,0 +1,5 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- +goose Up
+
+-- The commit that a model file was applied from. JSON; null: not known.
+ALTER TABLE models ADD COLUMN from_commit TEXT NOT NULL DEFAULT 'null';
