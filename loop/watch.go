@@ -18,6 +18,7 @@ import (
 	"flyball/fault"
 	"flyball/ident"
 	"flyball/model"
+	"flyball/model/unusual"
 	"flyball/monitoring"
 	"flyball/serving/prediction"
 	"flyball/serving/release"
@@ -60,12 +61,12 @@ func (l *Loop) watch(ctx context.Context, m *Model, rel release.State, now time.
 	slices.SortStableFunc(rows, func(a, b prediction.Joined) int {
 		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.Key, b.Key))
 	})
-	made, err := l.pipeline(ctx, m, version)
+	made, usual, err := l.rows(ctx, m, version)
 	if err != nil {
 		return err
 	}
 	out := monitoring.Step(monitoring.Input{
-		Policy: m.Recipe.Watch, Task: m.Recipe.Task, Profile: profile, Pipeline: made, Model: m.Name, Version: version, State: st,
+		Policy: m.Recipe.Watch, Task: m.Recipe.Task, Profile: profile, Pipeline: made, Usual: usual, Model: m.Name, Version: version, State: st,
 		Rows: rows, Now: now, MinRowsPerWindow: minRows(m),
 	})
 	var evs []event.Event
@@ -161,13 +162,14 @@ func (l *Loop) profile(ctx context.Context, m *Model, version int) (*monitoring.
 	return p, nil
 }
 
-// pipeline is what made the version's features; nil where it takes columns as they are.
-func (l *Loop) pipeline(ctx context.Context, m *Model, version int) (*pipeline.Fitted, error) {
+// rows are what made the version's features, nil where it takes columns as they are, and
+// what its rows usually are, nil where that is not known.
+func (l *Loop) rows(ctx context.Context, m *Model, version int) (*pipeline.Fitted, *unusual.Reference, error) {
 	b, err := l.load(ctx, ident.Ref{Model: m.Name, Version: version}, l.hold(m.Name).versions)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return b.Pipeline(), nil
+	return b.Pipeline(), b.Usual(), nil
 }
 
 // floor lets the baseline answer while the live version is clearly worse than it on
