@@ -3,9 +3,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"flyball/fault"
 	"flyball/monitoring"
@@ -107,14 +109,18 @@ func digits3(x float64) string {
 	return fmt.Sprintf("%.3g", x)
 }
 
-// tellDrift shows the columns of the newest drift window, those that moved most for what
-// is usual first, and the smallest change that can be seen of each.
+// tellDrift shows the columns of the newest drift window, those of the greatest
+// expected impact first, and the smallest change that can be seen of each.
 func (e *env) tellDrift(s *monitoring.Standing) error {
 	if len(s.Features) == 0 {
 		return nil
 	}
-	t := table{head: []string{"column", "psi", "alarm at", "blind below", "missing", "blind below", "impact", "note", "js", "ks", "w1", "new"}, short: 8}
-	for _, f := range s.Features {
+	t := table{head: []string{"column", "psi", "alarm at", "blind below", "missing", "seen from", "impact", "note", "js", "ks", "w1", "new"}, short: 8}
+	order := slices.Clone(s.Features)
+	slices.SortStableFunc(order, func(a, b monitoring.ShiftSeen) int {
+		return cmp.Or(cmp.Compare(b.Impact, a.Impact), cmp.Compare(len(a.Fixed), len(b.Fixed)), cmp.Compare(b.Odd, a.Odd))
+	})
+	for _, f := range order {
 		limit := "-"
 		if f.Blind.PSI > 0 {
 			limit = digits3(f.Blind.PSI)

@@ -9,7 +9,7 @@ import (
 	"flyball/stat"
 )
 
-const qualityMonitors = 3 // of a feature: missing, unseen or far out of range, out of range
+const qualityMonitors = 4 // of a feature: missing, wrong type, unseen or far out of range, out of range
 
 // volume judges the number of rows of one block: against the least that the model
 // file asks for, else against half of what the emptiest block of the reference held.
@@ -48,6 +48,7 @@ func (s *stepper) quality(w *Window) {
 	for i := range w.Features {
 		c, f := &w.Features[i], &p.Features[i]
 		s.share(w, f, "missing", c.Missing, w.Rows, s.missing(i), alpha, "")
+		s.share(w, f, "of the wrong type", c.Wrong, w.Rows, Share{Rows: p.Rows}, alpha, c.Strange)
 		if f.Kind == frame.Text {
 			s.share(w, f, "unseen", c.New, c.rows(), s.newShare(f), alpha, c.Sample)
 		} else {

@@ -122,6 +122,10 @@ func (s *stepper) shiftsNow(out *Standing, newest []prediction.Joined) {
 		}
 	}
 	j := p.Joint
+	if j == nil && s.Policy.Season > 0 {
+		out.Unknown = append(out.Unknown, "columns together: with a season they are only watched one by one")
+		return
+	}
 	if j == nil {
 		out.Unknown = append(out.Unknown, "columns together: the profile keeps no rows to compare with")
 		return

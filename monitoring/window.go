@@ -3,6 +3,7 @@
 package monitoring
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -29,11 +30,13 @@ type Counts struct {
 	Name    string `json:"name"`
 	Bins    []int  `json:"bins"` // as Feature.Counts
 	Missing int    `json:"missing,omitempty"`
-	New     int    `json:"new,omitempty"`    // outside min…max, or not in the vocabulary
-	Far     int    `json:"far,omitempty"`    // of them, numbers further outside than the range is wide, such as -999
-	Sample  string `json:"sample,omitempty"` // one new value, a far one where there is one
-	First   string `json:"first,omitempty"`  // the first value
-	Varies  bool   `json:"varies,omitempty"` // there are others
+	Wrong   int    `json:"wrong,omitempty"`   // values of another type, such as a text where a number is asked for
+	New     int    `json:"new,omitempty"`     // outside min…max, or not in the vocabulary
+	Far     int    `json:"far,omitempty"`     // of them, numbers further outside than the range is wide, such as -999
+	Sample  string `json:"sample,omitempty"`  // one new value, a far one where there is one
+	Strange string `json:"strange,omitempty"` // one wrong value
+	First   string `json:"first,omitempty"`   // the first value
+	Varies  bool   `json:"varies,omitempty"`  // there are others
 }
 
 // rows is the number of rows with a value.
@@ -99,7 +102,8 @@ func (c *counter) count(rows []prediction.Joined, score func(*prediction.Joined)
 	return w
 }
 
-// value counts one value of a row; null and absent are missing.
+// value counts one value of a row; null and absent are missing, what is of another type
+// is wrong.
 func (c *counter) value(to *Counts, i int, v any) {
 	f := &c.profile.Features[i]
 	switch f.Kind {
@@ -124,7 +128,14 @@ func (c *counter) value(to *Counts, i int, v any) {
 			return
 		}
 	}
-	to.Missing++
+	if v == nil {
+		to.Missing++
+		return
+	}
+	if to.Wrong++; to.Wrong == 1 {
+		raw, _ := json.Marshal(v)
+		to.Strange = string(raw[:min(len(raw), 40)])
+	}
 }
 
 func (c *Counts) number(f *Feature, x float64) {
@@ -223,6 +234,8 @@ func addCounts(a, b Counts) Counts {
 	none, other := a.rows() == 0, b.rows() == 0
 	out.Bins = addInts(slices.Clone(a.Bins), b.Bins)
 	out.Missing += b.Missing
+	out.Wrong += b.Wrong
+	out.Strange = cmp.Or(a.Strange, b.Strange)
 	out.New += b.New
 	out.Far += b.Far
 	if out.Sample == "" || a.Far == 0 && b.Far > 0 {
