@@ -131,7 +131,13 @@ func qualityAdvice(f Finding) Advice {
 			Causes:    []string{"a new product, place or partner", "another spelling or coding upstream"},
 			Command:   fmt.Sprintf("%s --flag unseen:%s", search, column),
 		}
-	case of("out of range"):
+	case of("of the wrong type"):
+		return Advice{
+			Diagnosis: fmt.Sprintf("%s comes as another type than at training, and cannot be read.", column),
+			Causes:    []string{"a new release upstream writes it otherwise", "columns changed places upstream"},
+			Command:   search,
+		}
+	case of("far out of range"), of("out of range"):
 		return Advice{
 			Diagnosis: fmt.Sprintf("%s lies where nothing was at training, and the model guesses there.", column),
 			Causes:    []string{"another unit upstream", "mistakes of typing or of a sensor", "the world went on"},
