@@ -6,12 +6,14 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flyball/model"
+	"flyball/model/unusual"
 	"flyball/serving/prediction"
 )
 
@@ -26,7 +28,7 @@ type ReasonerOptions struct {
 
 // Reasoner finds the reasons of predictions after they were answered, and has them kept.
 // It takes a share of one processor: what comes faster is dropped and counted, but for
-// predictions with a flag, which go first and for which others make room. All methods
+// predictions with a rare flag, which go first and for which others make room. All methods
 // may be called at once; Run runs once.
 type Reasoner struct {
 	opts    ReasonerOptions
@@ -79,13 +81,17 @@ func (r *Reasoner) keep(ctx context.Context, p *published, records []prediction.
 		}
 		// A model that is only scored takes thousands of scores to explain: nobody may
 		// find the server busy with what was not asked for.
-		flagged := len(u.record.Flags) > 0
-		if u.bundle == nil || !flagged && (p.Explain == KeepFlagged || u.reasons == nil && !u.bundle.Exact()) {
+		first := slices.ContainsFunc(u.record.Flags, rare)
+		if u.bundle == nil || p.Explain == KeepFlagged && len(u.record.Flags) == 0 || !first && u.reasons == nil && !u.bundle.Exact() {
 			continue
 		}
-		r.enter(ctx, u, flagged)
+		r.enter(ctx, u, first)
 	}
 }
+
+// rare reports whether so few rows have the flag that their reasons may go first. One
+// answer in ten may be unsure.
+func rare(flag string) bool { return flag != unusual.Unsure && flag != unusual.Disagreeing }
 
 func (r *Reasoner) enter(ctx context.Context, u unexplained, flagged bool) {
 	r.mu.Lock()
