@@ -30,7 +30,7 @@ type Blind struct {
 // Sight is what the watch of a version can see.
 type Sight struct {
 	Rows     int     `json:"rows" doc:"of a drift window"`
-	Windows  int     `json:"windows" doc:"of the reference"`
+	Windows  int     `json:"windows" doc:"of the reference, that are compared with"`
 	Needed   int     `json:"needed" doc:"windows of the reference; with fewer, drift is not judged"`
 	Lasting  int     `json:"lasting,omitempty" doc:"windows that a change must last until it is told; 0: not known"`
 	Features []Blind `json:"features" doc:"in the order of the profile"`
@@ -38,8 +38,8 @@ type Sight struct {
 }
 
 // Sees is what the watch of a version can see with its reference and budget: the
-// reference's own windows are changed by so much and judged again. With a season it is
-// not known of drift, as the season's windows are few.
+// reference's own windows are changed by so much and judged again. With a season those
+// are that have a counterpart one season before.
 func Sees(policy Policy, p *Profile) Sight {
 	s := newStepper(Input{Policy: policy.withDefaults(), Profile: p})
 	out := Sight{Rows: p.WindowRows, Windows: len(p.Windows), Features: make([]Blind, len(p.Features))}
@@ -59,17 +59,18 @@ func Sees(policy Policy, p *Profile) Sight {
 	}
 	limit := s.alarmAt(2, p.windowLength())
 	out.Needed = int(math.Ceil(limit)) - 1
-	if s.Policy.Season > 0 || len(p.Windows) < max(3, out.Needed) {
+	c := s.comparison(&Window{})
+	if out.Windows = len(c.ends); out.Windows < max(3, out.Needed) {
 		return out
 	}
-	out.Lasting = lasting(len(p.Windows), limit)
-	inputs := crowd{s: s}
+	out.Lasting = lasting(out.Windows, limit)
+	inputs := crowd{s: s, comparison: c}
 	for i := range p.Features {
 		if p.Features[i].Fixed == "" {
 			inputs.add(i)
 		}
 	}
-	if j := p.Joint; j != nil && len(inputs.features) > 0 {
+	if j := p.Joint; j != nil && !c.season && len(inputs.features) > 0 {
 		inputs.further(j.Pairs)
 		apart := make([]float64, len(j.Apart))
 		for k, v := range j.Apart {
@@ -81,9 +82,10 @@ func Sees(policy Policy, p *Profile) Sight {
 		inputs.blind(n, &p.Features[i], &out.Features[i])
 	}
 	if p.Score != nil && p.Score.groups() > 1 && p.Windows[0].ScoreRow != nil {
-		scores := crowd{s: s}
-		scores.add(scoreFeature)
-		scores.blind(0, p.Score, &out.Score)
+		scores := crowd{s: s, comparison: c}
+		if scores.add(scoreFeature); len(scores.features) > 0 {
+			scores.blind(0, p.Score, &out.Score)
+		}
 	}
 	return out
 }
@@ -138,29 +140,28 @@ func lasting(windows int, limit float64) int {
 // crowd is the features that a window is ranked by, and the distances of the reference's
 // windows.
 type crowd struct {
-	s        *stepper
+	s *stepper
+	comparison
 	features []int
 	logs     [][]float64 // by feature, then those of columns together: by window
-	rest     [][][]int   // by feature: what a window was held against
+	rest     [][][]int   // by feature, and window that is compared with: what it was held against
 }
 
 func (c *crowd) add(i int) {
-	p := c.s.Profile
-	now := comparison{}
-	for k := range p.Windows {
-		now.ends = append(now.ends, k)
-	}
 	whole := c.s.whole(i)
-	sh, ok := c.s.shift(now, i, whole, 1)
-	if !ok {
+	rest, distances := make([][]int, len(c.ends)), make([]float64, len(c.ends))
+	for n, k := range c.ends {
+		r := &c.s.Profile.Windows[k]
+		if rest[n] = c.s.restOf(i, k, whole); c.season {
+			rest[n] = c.s.sumOf(i, c.s.sameSeason(r.Start, r.End))
+		}
+		distances[n] = stat.PSI(r.of(i), rest[n])
+	}
+	if len(whole) < 2 || sum(rest[0]) == 0 {
 		return
 	}
 	c.features = append(c.features, i)
-	c.logs = append(c.logs, logged(sh.reference))
-	rest := make([][]int, len(p.Windows))
-	for k := range rest {
-		rest[k] = c.s.restOf(i, k, whole)
-	}
+	c.logs = append(c.logs, logged(distances))
 	c.rest = append(c.rest, rest)
 }
 
@@ -236,7 +237,7 @@ func highest(v []float64) float64 {
 // windows.
 func (c *crowd) blind(n int, f *Feature, out *Blind) {
 	i := c.features[n]
-	ref := sum(c.s.whole(i))
+	ref := sum(c.rest[n][0])
 	low, high := math.Log(1e-4), math.Log(100)
 	if !c.furthest(n, high) {
 		return
@@ -288,7 +289,7 @@ func (c *crowd) smallest(n int, limit, most float64, ways func(by float64) [][][
 			step := max(1, len(c.rest[n])/blindWindows)
 			for k := 0; k < len(c.rest[n]); k += step {
 				tried++
-				if stat.PSI(changed(c.s.Profile.Windows[k].of(c.features[n]), to), c.rest[n][k]) >= limit {
+				if stat.PSI(changed(c.s.Profile.Windows[c.ends[k]].of(c.features[n]), to), c.rest[n][k]) >= limit {
 					seen++
 				}
 			}

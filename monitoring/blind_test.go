@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flyball/data/dataset"
+	"flyball/unit"
 )
 
 func TestTheSmallestShiftThatIsSeenIsSeenAndHalfOfItIsNot(t *testing.T) {
@@ -60,5 +61,17 @@ func TestWithTooFewWindowsNothingIsSaidOfDrift(t *testing.T) {
 	sight := Sees(simPolicy(), profileOf(t, simPolicy(), w.days(date(2021, 1, 1), 120)))
 	if sight.Windows != 13 || sight.Needed != 19 || sight.Features[0].SD != 0 || sight.Features[0].Missing == 0 {
 		t.Errorf("got %+v, want that of drift nothing is known, and of missing values it is", sight)
+	}
+}
+
+func TestWithASeasonTheSmallestShiftIsThatAgainstTheSameSeason(t *testing.T) {
+	p := simPolicy()
+	p.Season = unit.Duration(365 * 24 * time.Hour)
+	rows := newWorld(4, 60).days(date(2020, 1, 1), 2*365)
+	with := Sees(p, profileOf(t, p, rows))
+	p.Season = 0
+	without := Sees(p, profileOf(t, p, rows))
+	if a, b := with.Features[0].SD, without.Features[0].SD; a == 0 || b == 0 || a >= b || with.Windows >= without.Windows {
+		t.Errorf("got blind below %.2f sd with the season and %.2f without, of %d and %d windows: x moves with the season", a, b, with.Windows, without.Windows)
 	}
 }

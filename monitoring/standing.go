@@ -95,9 +95,7 @@ func (s *stepper) shiftsNow(out *Standing, newest []prediction.Joined) {
 	sight := Sees(s.Policy, p)
 	out.Sight = &sight
 	if sight.Windows < max(3, sight.Needed) {
-		out.Unknown = append(out.Unknown, "whether drift is unusual: "+plural(sight.Windows, "window")+" of the reference, "+strconv.Itoa(sight.Needed)+" needed for the budget")
-	} else if s.Policy.Season > 0 {
-		out.Unknown = append(out.Unknown, "the smallest shift that is seen: windows are compared with the same season, which are few")
+		out.Unknown = append(out.Unknown, "whether drift is unusual: "+plural(sight.Windows, "window")+" of the reference to compare with, "+strconv.Itoa(sight.Needed)+" needed for the budget")
 	}
 	rows := newest[max(0, len(newest)-p.WindowRows):]
 	if len(rows) == 0 {
