@@ -265,7 +265,9 @@ func findings(e *env, use, short string, tell func(*monitoring.Standing) error, 
 				}
 			}
 			if tell == nil {
-				err = e.show(kept, t)
+				if err = e.show(kept, t); err == nil {
+					e.advise(kept)
+				}
 			} else {
 				whole := found{Findings: kept}
 				if whole.Standing, err = e.standing(cmd.Context(), model); err == nil {
@@ -285,6 +287,27 @@ func findings(e *env, use, short string, tell func(*monitoring.Standing) error, 
 	return c
 }
 
+// advise says below a table what each finding that is open means, and what to do first.
+func (e *env) advise(found []monitoring.Finding) {
+	if e.format != "table" && e.format != "wide" {
+		return
+	}
+	for _, f := range found {
+		if f.Advice == nil || !f.Closed.IsZero() {
+			continue
+		}
+		fmt.Fprintf(e.out, "\n%s: %s\n", f.Subject, f.Advice.Diagnosis)
+		for i, c := range f.Advice.Causes {
+			word := "  it may come of "
+			if i > 0 {
+				word = "  or of          "
+			}
+			fmt.Fprintln(e.out, word+c)
+		}
+		fmt.Fprintf(e.out, "  for duty       %s\n  run first      %s\n", f.Duty, f.Advice.Command)
+	}
+}
+
 func driftCommand(e *env) *cobra.Command {
 	return findings(e, "drift", "Inputs and predictions that are not as at training (exit 3: some)", e.tellDrift, monitoring.Drift)
 }
@@ -294,7 +317,7 @@ func scoreCommand(e *env) *cobra.Command {
 }
 
 func alertsCommand(e *env) *cobra.Command {
-	return findings(e, "alerts", "All that monitoring found (exit 3: some)", nil, monitoring.Quality, monitoring.Drift, monitoring.Score, monitoring.Skew, monitoring.Reproduction)
+	return findings(e, "alerts", "All that monitoring found (exit 3: some)", nil, monitoring.Quality, monitoring.Drift, monitoring.Score, monitoring.Skew, monitoring.Reproduction, monitoring.Retraining)
 }
 
 func auditCommand(e *env) *cobra.Command {

@@ -76,7 +76,9 @@ func (s *Service) setHold(ctx context.Context, model, by, action, why, hold stri
 		if st.Phase == "" {
 			st.Phase, st.Since = loop.Steady, rec.At
 		}
-		st.Hold = hold
+		if st.Hold = hold; hold == "" {
+			st.Refused = nil // somebody has looked at it
+		}
 		return nil
 	}, rec, ev)
 	word := map[string]string{"hold": "retrains no more by itself", "resume": "retrains by itself again"}[action]

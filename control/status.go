@@ -52,6 +52,7 @@ type facts struct {
 	findings []monitoring.Finding
 	now      time.Time
 	route    *release.Route
+	stand    loop.Stand
 }
 
 func (s *Service) status(ctx context.Context, m *loop.Model) (Status, error) {
@@ -88,6 +89,10 @@ func (s *Service) status(ctx context.Context, m *loop.Model) (Status, error) {
 		f.route = &e.Route
 		out.Route = &e.Route
 	}
+	if out.Stand, err = s.opts.Loop.Stand(ctx, m, f.now); err != nil {
+		return Status{}, err
+	}
+	f.stand = out.Stand
 	out.Cells = f.cells()
 	return out, nil
 }
@@ -195,12 +200,23 @@ func (f *facts) watch() Cell {
 	if f.release == nil || f.release.Aliases()["live"] == 0 {
 		return Cell{Stage: "watch", Mark: event.None, Word: "nothing live"}
 	}
+	switch f.stand.Word {
+	case loop.Suspect:
+		return Cell{Stage: "watch", Mark: event.OK, Word: "suspects", Detail: f.stand.Why}
+	case loop.CoolDown:
+		return Cell{Stage: "watch", Mark: event.OK, Word: "cools down", Detail: "until " + f.stand.Until.Format("2 Jan 2006")}
+	}
 	return Cell{Stage: "watch", Mark: event.OK, Word: "steady"}
 }
 
 func (f *facts) retraining() Cell {
 	if f.state.Hold != "" {
 		return Cell{Stage: "retraining", Mark: event.Wait, Word: "held", Detail: f.state.Hold}
+	}
+	for _, x := range f.findings {
+		if x.Kind == monitoring.Retraining {
+			return Cell{Stage: "retraining", Mark: event.Warn, Word: "needs you", Detail: x.Text}
+		}
 	}
 	if f.state.Phase == loop.Releasing {
 		return Cell{Stage: "retraining", Mark: event.Wait, Word: "waits", Detail: fmt.Sprintf("until v%d is through", f.state.Candidate)}

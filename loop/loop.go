@@ -213,6 +213,9 @@ func (l *Loop) decide(ctx context.Context, m *Model, rel release.State, any bool
 		return false, err
 	}
 	next, actions := Next(m.Policy, s, o, now)
+	if err := l.call(ctx, m, next.Refused, o.Called, now); err != nil {
+		return false, err
+	}
 	if s.Phase == "" {
 		next.Phase, next.Since = Steady, now
 		if len(actions) > 0 {

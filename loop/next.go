@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flyball/job"
+	"flyball/monitoring"
 	"flyball/serving/release"
 	"flyball/unit"
 )
@@ -45,6 +46,7 @@ type State struct {
 	Asked     *Asked      `json:"asked,omitempty"`     // a training asked for by hand
 	Wanted    *Wanted     `json:"wanted,omitempty"`    // a release asked for by hand
 	Weighed   time.Time   `json:"weighed,omitzero"`    // end of the newest rollback that was weighed for a hold
+	Refused   *Refused    `json:"refused,omitempty"`   // candidates that were kept out for one reason; nil: the newest was not
 }
 
 // Asked is a training that somebody asked for.
@@ -66,9 +68,12 @@ type Observation struct {
 	Drift   string         // an open drift finding that may cause a training, in words; empty: none
 	Score   string         // the same of a score finding
 	BadData string         // an open finding that forbids training: bad data would be learnt; empty: none
+	Delay   time.Duration  // from a row to its truth: an alarm waits so long after a training, for before nothing new is known
 	Job     *job.Job       // State.Job, as it stands; nil: unknown
 	Outcome *Outcome       // of the job, when it is done
 	Release *release.State // newest release of the model; nil: none ever
+
+	Called *monitoring.Finding // the open finding that calls a person; Next does not ask for it
 }
 
 // Outcome is what a training came to.
@@ -77,7 +82,8 @@ type Outcome struct {
 	Baseline int
 	Pass     bool
 	Summary  string
-	Gain     *Gain // against the live version; nil: there was nothing to compare with
+	Against  string // what the gate has against it, in words that are the same for the same reason
+	Gain     *Gain  // against the live version; nil: there was nothing to compare with
 }
 
 // Gain is by how much a candidate was better than the live version on the rows that
@@ -114,6 +120,9 @@ func Next(p Policy, s State, o Observation, now time.Time) (State, []Action) {
 // steady decides whether to train.
 func (s State) steady(p Policy, o Observation, now time.Time) (State, []Action) {
 	s = s.weigh(p, o) // a version may be rolled back long after its release
+	if s.Refused != nil && s.Refused.Applied != o.Applied {
+		s.Refused = nil // somebody changed the model file
+	}
 	if s.Wanted != nil && (o.Release == nil || o.Release.Done()) {
 		w := *s.Wanted
 		s.Wanted, s.Cause = nil, ByHand
@@ -143,10 +152,11 @@ func (s State) due(p Policy, o Observation, now time.Time) (cause, why string) {
 	if o.Live == 0 { // only a first training that failed is tried again
 		p.When = nil
 	}
+	cool := s.Failures > 0 || !now.Before(s.cooled(p, o))
 	switch {
-	case o.Score != "" && slices.Contains(p.When, ByScore):
+	case o.Score != "" && slices.Contains(p.When, ByScore) && cool && !s.stuck(ByScore):
 		return ByScore, o.Score
-	case o.Drift != "" && slices.Contains(p.When, ByDrift):
+	case o.Drift != "" && slices.Contains(p.When, ByDrift) && cool && !s.stuck(ByDrift):
 		return ByDrift, o.Drift
 	case slices.Contains(p.When, BySchedule) && p.Every > 0 && now.Sub(s.last()) >= p.Every.D():
 		return BySchedule, "every " + p.Every.String()
@@ -217,8 +227,10 @@ func (s State) training(p Policy, o Observation, now time.Time) (State, []Action
 	case job.Done:
 		s.Failures = 0
 		if o.Outcome == nil || !o.Outcome.Pass {
+			s.Refused = s.refused(o.Outcome)
 			return s.rest(now), nil
 		}
+		s.Refused = nil
 		if s.keeps(p, o) {
 			return s.rest(now), nil
 		}

@@ -48,7 +48,7 @@ func play(t *testing.T, path string) {
 			continue
 		}
 		if words[0] == "policy" {
-			a.policy = policyOf(t, words[1:])
+			a.policy, a.obs.Delay = policyOf(t, words[1:])
 			continue
 		}
 		cells := strings.Split(strings.TrimSpace(line), "  ")
@@ -72,8 +72,8 @@ func play(t *testing.T, path string) {
 	}
 }
 
-func policyOf(t *testing.T, words []string) Policy {
-	p := Policy{When: []string{BySchedule, ByDrift, ByScore}, HoldAfter: "rollback"}
+func policyOf(t *testing.T, words []string) (p Policy, delay time.Duration) {
+	p = Policy{When: []string{BySchedule, ByDrift, ByScore}, HoldAfter: "rollback"}
 	for _, w := range words {
 		key, value, _ := strings.Cut(w, "=")
 		var err error
@@ -90,6 +90,10 @@ func policyOf(t *testing.T, words []string) Policy {
 			p.HoldAfter = value
 		case "release":
 			p.Release = value
+		case "truth":
+			var d unit.Duration
+			d, err = unit.ParseDuration(value)
+			delay = d.D()
 		default:
 			err = fmt.Errorf("unknown key %q", key)
 		}
@@ -97,7 +101,7 @@ func policyOf(t *testing.T, words []string) Policy {
 			t.Fatal(err)
 		}
 	}
-	return p
+	return p, delay
 }
 
 // actor is the world around Next: what it has seen, and the state it keeps.
@@ -116,7 +120,7 @@ func (a *actor) happens(t *testing.T, what string, now time.Time) string {
 			*into = ""
 		}
 	case "nothing":
-	case "trained": // trained 8 pass | trained 8 fail | trained 8 pass 0.5 of 1.5, the gain and what a release is worth
+	case "trained": // trained 8 pass | trained 8 fail | trained 8 fail log_loss: harm | trained 8 pass 0.5 of 1.5, the gain and what a release is worth
 		number, verdict, _ := strings.Cut(rest, " ")
 		verdict, gain, compared := strings.Cut(verdict, " ")
 		v, err := strconv.Atoi(number)
@@ -125,7 +129,7 @@ func (a *actor) happens(t *testing.T, what string, now time.Time) string {
 		}
 		a.obs.Job = &job.Job{State: job.Done}
 		a.obs.Outcome = &Outcome{Version: v, Pass: verdict == "pass"}
-		if compared {
+		if a.obs.Outcome.Against = gain; compared && verdict == "pass" {
 			a.obs.Outcome.Gain = &Gain{Metric: "mae"}
 			if _, err := fmt.Sscanf(gain, "%g of %g", &a.obs.Outcome.Gain.Value, &a.obs.Outcome.Gain.Worth); err != nil {
 				t.Fatal(err)
@@ -157,7 +161,7 @@ func (a *actor) happens(t *testing.T, what string, now time.Time) string {
 		}
 		a.state.Wanted = &Wanted{Outcome{Version: v, Pass: true}, Asked{By: by}}
 	case "resumed":
-		a.state.Hold = ""
+		a.state.Hold, a.state.Refused = "", nil
 	case "applied":
 		a.obs.Applied++
 	case "nothing-live":
@@ -166,6 +170,7 @@ func (a *actor) happens(t *testing.T, what string, now time.Time) string {
 		t.Fatalf("nobody knows what %q is", what)
 	}
 	next, actions := Next(a.policy, a.state, a.obs, now)
+	calls := next.Refused.calls() && !a.state.Refused.calls()
 	a.state = next
 	var out []string
 	for _, act := range actions {
@@ -179,6 +184,9 @@ func (a *actor) happens(t *testing.T, what string, now time.Time) string {
 	}
 	if next.Hold != "" && verb == "rolled-back" {
 		out = append(out, "hold")
+	}
+	if calls {
+		out = append(out, "calls a person")
 	}
 	return strings.Join(out, ", ")
 }

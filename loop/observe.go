@@ -22,7 +22,7 @@ import (
 
 // observe gathers what Next decides by.
 func (l *Loop) observe(ctx context.Context, m *Model, s State, rel release.State, any bool) (Observation, error) {
-	o := Observation{Applied: m.Generation}
+	o := Observation{Applied: m.Generation, Delay: m.Recipe.Task.Truth.Within.D()}
 	if any {
 		o.Release = &rel
 		o.Live = rel.Aliases()["live"]
@@ -39,6 +39,8 @@ func (l *Loop) observe(ctx context.Context, m *Model, s State, rel release.State
 			o.Score = f.Text
 		case f.Kind == monitoring.Quality && f.Severity == "page":
 			o.BadData = f.Text
+		case f.Kind == monitoring.Retraining:
+			o.Called = &f
 		}
 	}
 	if s.Job == "" {
@@ -56,7 +58,7 @@ func (l *Loop) observe(ctx context.Context, m *Model, s State, rel release.State
 	if err := json.Unmarshal(j.Result, &res); err != nil {
 		return o, fault.Wrap(err, fault.Internal, "the result of job %s cannot be read", j.ID)
 	}
-	o.Outcome = &Outcome{Version: res.Version, Baseline: res.Baseline, Pass: res.Verdict.Pass, Summary: res.Verdict.Summary, Gain: gain(m, res.Verdict)}
+	o.Outcome = &Outcome{Version: res.Version, Baseline: res.Baseline, Pass: res.Verdict.Pass, Summary: res.Verdict.Summary, Against: against(res.Verdict), Gain: gain(m, res.Verdict)}
 	return o, nil
 }
 

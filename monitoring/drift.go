@@ -177,6 +177,7 @@ func (s *stepper) judgeDrift(w *Window, c comparison, shifts []shift, d *Detecto
 	if !cannot {
 		p = rank(z, shifts)
 		d.update(p, w.Start, w.Rows, 0)
+		d.Suspect.take(d.Evidence, limit)
 	}
 	for j, sh := range shifts {
 		s.out.Readings = append(s.out.Readings, Reading{

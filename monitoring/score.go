@@ -93,6 +93,7 @@ func (s *stepper) bias(w Tally, from, end time.Time) {
 	}
 	limit := s.alarmAt(monitors, end.Sub(from))
 	d.update(p, from, w.Rows, w.Error)
+	d.Suspect.take(d.Evidence, limit)
 	s.out.Readings = append(s.out.Readings, Reading{
 		Kind: Score, Subject: "bias", Start: from, End: end, Rows: w.Rows, Value: mean, Reference: h.Bias, P: p,
 		Evidence: d.Evidence, Alarm: limit, Coverage: w.coverage(),
@@ -187,6 +188,7 @@ func (s *stepper) performance(w Tally, from, end time.Time) {
 	d := &s.out.State.Performance
 	limit := s.alarmAt(monitors, end.Sub(from))
 	d.update(p, from, w.Rows, w.Loss)
+	d.Suspect.take(d.Evidence, limit)
 	s.out.Readings = append(s.out.Readings, Reading{
 		Kind: Score, Subject: h.Metric, Start: from, End: end, Rows: w.Rows, Value: value, Reference: h.Value, P: p,
 		Evidence: d.Evidence, Alarm: limit, Coverage: w.coverage(),
@@ -239,7 +241,7 @@ func (d *Detector) update(p float64, from time.Time, rows int, sum float64) {
 	d.Evidence = stat.ShiryaevRoberts(d.Evidence, p)
 	gain := math.Log(stat.EValue(p))
 	if d.Run+gain <= 0 {
-		*d = Detector{Evidence: d.Evidence}
+		*d = Detector{Evidence: d.Evidence, Suspect: d.Suspect}
 		return
 	}
 	if d.Rows == 0 {

@@ -46,6 +46,7 @@ type Detector struct {
 	Rows     int       `json:"rows,omitempty"`  // of the run
 	Sum      float64   `json:"sum,omitempty"`   // over the run's rows
 	Means    []float64 `json:"means,omitempty"` // of the run's newest windows
+	Suspect  Suspect   `json:"suspect,omitzero"`
 }
 
 // WindowBias is the bias over the windows of a day, or over one longer window.
