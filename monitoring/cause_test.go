@@ -132,3 +132,19 @@ func TestReasonsOfFlaggedRowsAloneAreNotThoseOfAll(t *testing.T) {
 		t.Errorf("got %+v, want a third of the shares moved", got)
 	}
 }
+
+func TestAnAlarmNamesWhatMovedMostAndWhatHasMostWeight(t *testing.T) {
+	s := newStepper(Input{Profile: &Profile{
+		Features:    []Feature{{Name: "a"}, {Name: "b"}, {Name: "c"}},
+		Attribution: &Attribution{Rows: 100, Columns: []Column{{"b", 0.8}, {"a", 0.2}}},
+	}})
+	shifts := []shift{{feature: 0}, {feature: 1}, {feature: 2}}
+	got := s.byImpact(shifts, [][]float64{{0, 3}, {0, 2}, {0, 9}}, []int{2, 0, 1})
+	if len(got) != 2 || got[0] != "b" || got[1] != "a" {
+		t.Errorf("got %v, want b, which weighs most, and a; c adds nothing", got)
+	}
+	s.Profile.Attribution = nil
+	if got := s.byImpact(shifts, [][]float64{{0, 3}, {0, 2}, {0, 9}}, []int{2, 0, 1}); len(got) != 0 {
+		t.Errorf("got %v of shares that are not known, want none", got)
+	}
+}

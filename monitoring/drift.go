@@ -238,8 +238,29 @@ func (s *stepper) settleDrift(w *Window, c comparison, shifts []shift, z [][]flo
 	for _, j := range order[:min(len(order), 20)] {
 		moved[s.called(shifts[j])] = shifts[j].psi
 	}
+	impact := s.byImpact(shifts, z, order)
+	if len(impact) > 0 && impact[0] != s.called(first) {
+		text += "; of most weight " + impact[0]
+	}
 	s.open(Finding{Kind: Drift, Subject: s.called(first), Severity: "warn", Trigger: true, Opened: w.End, Text: text},
-		map[string]any{"psi": moved, "p": p, "evidence": d.Evidence, "alarm": limit, "windows": len(c.ends), "start": w.Start, "end": w.End})
+		map[string]any{"psi": moved, "impact": impact, "p": p, "evidence": d.Evidence, "alarm": limit, "windows": len(c.ends), "start": w.Start, "end": w.End})
+}
+
+// byImpact names the columns that moved in the order of their share of what is added to
+// scores times their standardised distance; none where the shares are not known. It
+// ranks what to look at, and explains nothing.
+func (s *stepper) byImpact(shifts []shift, z [][]float64, order []int) []string {
+	impact := map[string]float64{}
+	var out []string
+	for _, j := range order {
+		far := z[j][len(z[j])-1]
+		if v := s.Profile.Attribution.of(s.called(shifts[j])) * max(0, far); v > 0 {
+			out = append(out, s.called(shifts[j]))
+			impact[s.called(shifts[j])] = v
+		}
+	}
+	slices.SortStableFunc(out, func(a, b string) int { return cmp.Compare(impact[b], impact[a]) })
+	return out[:min(len(out), 20)]
 }
 
 // tellInstead says what cannot be judged, and what was seen all the same.
