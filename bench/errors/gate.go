@@ -57,23 +57,23 @@ func gateExperiments() []experiment {
 		for _, n := range c.rows {
 			out = append(out, experiment{
 				group: "gate: non-inferior at the margin", name: fmt.Sprintf("%s: %s on %d rows", c.world.name, c.metric, n), nominal: 0.025,
-				trials: trialsOf(c.metric, n), wrong: c.world.passes(c.metric, margin, n),
+				trials: trialsOf(c.metric), wrong: c.world.passes(c.metric, margin, n),
 			})
 		}
 	}
 	return append(out, experiment{
 		group: "gate: harm in a slice", name: "20 slices of 200 rows, none worse", nominal: 0.025, trials: 4000, wrong: slicesHarm,
 	}, experiment{
-		group: "gate: superior", name: "answers of yes and no: log_loss on 1000 rows, no difference in truth", nominal: 0.025, trials: 8000, wrong: equalIsSuperior,
+		group: "gate: superior", name: "answers of yes and no: log_loss on 1000 rows, no difference in truth", nominal: 0.025, trials: 4000, wrong: equalIsSuperior,
 	})
 }
 
 // trialsOf are fewer where each one resamples.
-func trialsOf(metric string, rows int) int {
+func trialsOf(metric string) int {
 	if evaluation.Resampled(metric, evaluation.Sample{}) {
-		return 1000
+		return 600
 	}
-	return max(4000, 2_000_000/rows)
+	return 4000
 }
 
 // margin is by how much the candidate is in truth worse, from half a million rows.
