@@ -49,7 +49,10 @@ func (r Reason) Word() string {
 	case strings.Contains(r.Rule, testRule):
 		word = "passed"
 	}
-	if !r.Required {
+	switch {
+	case !r.Required && r.Decision == Inconclusive:
+		return "reported"
+	case !r.Required:
 		word += " (reported)"
 	}
 	return word
