@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flyball/api/wire"
 	"flyball/fault"
 	"flyball/job"
 	"flyball/training"
@@ -70,16 +71,31 @@ func changing(e *env, what, short string, example string) *cobra.Command {
 
 func promoteCommand(e *env) *cobra.Command {
 	var why string
+	var dry bool
 	c := &cobra.Command{
 		Use: "promote MODEL[@VERSION]", Short: "Move a release on without waiting, or begin that of a version that passed", Args: cobra.ExactArgs(1),
-		Example: "  flyball promote hotel-cancel --why \"looks right\"\n  flyball promote hotel-cancel@8 --why \"the team's own model\"",
+		Long:    "Moves a release that is under way on without waiting, or begins the release of a version that passed the gate. Before that it says what the\nplan of the release can find out about the version, and how fast; --dry-run says that and changes nothing (exit 3: it cannot be released).",
+		Example: "  flyball promote hotel-cancel --why \"looks right\"\n  flyball promote hotel-cancel@8 --dry-run\n  flyball promote hotel-cancel@8 --why \"the team's own model\"",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !strings.Contains(args[0], "@") {
+				if dry {
+					return fault.New(fault.Invalid, "--dry-run is about a version").Do("name it, as in %s@8", args[0])
+				}
 				return e.change(cmd.Context(), args[0], "promote", why, 0)
 			}
 			v, err := e.version(cmd.Context(), args[0])
 			if err != nil {
 				return err
+			}
+			ahead, err := e.client().Foresee(cmd.Context(), v.Model, v.Version)
+			if err != nil {
+				return err
+			}
+			if dry {
+				return e.showAhead(ahead)
+			}
+			for _, text := range ahead.Text {
+				e.say("%s", text)
 			}
 			got, err := e.client().Release(cmd.Context(), v.Model, v.Version, why)
 			if err != nil {
@@ -90,7 +106,24 @@ func promoteCommand(e *env) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&why, "why", "", "the reason, for the record")
+	c.Flags().BoolVar(&dry, "dry-run", false, "say what the release could find out, and change nothing")
 	return c
+}
+
+// showAhead shows what a release would be; the answer is no where it is refused.
+func (e *env) showAhead(a wire.Foreseen) error {
+	t := table{head: []string{"what the plan can find out"}, short: 1}
+	for _, text := range a.Text {
+		t.add(text)
+	}
+	if err := e.show(a, t); err != nil {
+		return err
+	}
+	if a.Refused != "" {
+		e.say("it cannot be released now: %s", a.Refused)
+		return errNo
+	}
+	return nil
 }
 
 func rollbackCommand(e *env) *cobra.Command {

@@ -194,6 +194,11 @@ func (c *Client) Judge(ctx context.Context, model string, version int) (out wire
 	return out, c.do(ctx, http.MethodPost, of(model, fmt.Sprintf("/versions/%d/gate", version)), nil, &out)
 }
 
+// Foresee says what a release of the version could find out, and changes nothing.
+func (c *Client) Foresee(ctx context.Context, model string, version int) (out wire.Foreseen, err error) {
+	return out, c.do(ctx, http.MethodGet, of(model, fmt.Sprintf("/versions/%d/promote", version)), nil, &out)
+}
+
 // Release begins the release of a version that passed, or moves it on.
 func (c *Client) Release(ctx context.Context, model string, version int, why string) (out wire.Changed, err error) {
 	return out, c.do(ctx, http.MethodPost, of(model, fmt.Sprintf("/versions/%d/promote", version)), wire.Change{Why: why}, &out)

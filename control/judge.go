@@ -165,15 +165,11 @@ func (s *Service) Release(ctx context.Context, name string, version int, by, why
 	if err != nil {
 		return Changed{}, err
 	}
-	switch {
-	case any && !rel.Done() && rel.Candidate == version:
+	if any && !rel.Done() && rel.Candidate == version {
 		return s.Promote(ctx, name, by, why)
-	case any && rel.Aliases()[registry.Live] == version:
-		return Changed{}, fault.New(fault.Conflict, "%s is live already", ref)
-	case v.Verdict == "":
-		return Changed{}, fault.New(fault.Refused, "%s was not judged yet", ref).Do("ask for it with flyball gate %s", ref)
-	case v.Verdict != "pass":
-		return Changed{}, fault.New(fault.Refused, "the gate keeps %s out (%s)", ref, v.Verdict).Do("see flyball gate %s", ref)
+	}
+	if err := releasable(v, rel, any); err != nil {
+		return Changed{}, err
 	}
 	wanted := loop.Wanted{Outcome: loop.Outcome{Version: version, Pass: true, Summary: summary(v)}, Asked: loop.Asked{By: by, Why: why}}
 	if wanted.Baseline, err = s.baselineOf(ctx, v); err != nil {

@@ -98,6 +98,10 @@ func (f *face) versionRoutes() {
 		func(ctx context.Context, in *OfVersion) (*body[wire.Changed], error) {
 			return answer(f.Control.Judge(ctx, in.Model, in.Version, actor(ctx)))
 		})
+	route(f, api.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/promote", "foresee", "What a release of a version could find out, and how fast; it changes nothing",
+		func(ctx context.Context, in *OfVersion) (*body[wire.Foreseen], error) {
+			return answer(f.Control.Foresee(ctx, in.Model, in.Version))
+		})
 	type promote struct {
 		OfVersion
 		Body wire.Change

@@ -152,6 +152,9 @@ type Health struct {
 // Changed is what a change by hand did, as control says it.
 type Changed = control.Changed
 
+// Foreseen is what a release would be, before it starts.
+type Foreseen = control.Foreseen
+
 // Status is a model as it stands, as control says it.
 type Status = control.Status
 
