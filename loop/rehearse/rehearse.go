@@ -90,6 +90,9 @@ func Run(ctx context.Context, s *Stream, o Options) (_ Report, err error) {
 	if o.Progress == nil {
 		o.Progress = func(time.Time, string) {}
 	}
+	if o.Arrived {
+		s = s.arrived()
+	}
 	r := newRun(s, o)
 	defer func() { err = errors.Join(err, r.close()) }()
 	if err := r.drive(ctx); err != nil {
@@ -168,11 +171,11 @@ func newRun(s *Stream, o Options) *run {
 
 // models is the one model, as the loop asks for it.
 func (r *run) models(context.Context) ([]loop.Model, error) {
-	if !r.Arrived || len(r.memory.releases) == 0 || r.Model.Recipe.Task.Truth.KnownAt == "" {
-		return []loop.Model{r.Model}, nil
-	}
 	m := r.Model
-	m.Recipe.Task.Truth.DueAt = m.Recipe.Task.Truth.KnownAt
+	if r.Arrived && len(r.memory.releases) > 0 {
+		m.Recipe.Task.Truth.DueAt = arrivedAt
+		m.Generation++ // as if somebody had applied the file again
+	}
 	return []loop.Model{m}, nil
 }
 

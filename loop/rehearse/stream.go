@@ -124,6 +124,22 @@ func (s *Stream) bound() error {
 	return nil
 }
 
+// arrivedAt is the column of when the label of a row comes, whenever it is due.
+const arrivedAt = "rehearsal_arrived"
+
+// arrived is the stream whose rows say when their label comes, as nobody could.
+func (s *Stream) arrived() *Stream {
+	out := *s
+	at := slices.Clone(s.known)
+	for i := range at {
+		if s.label(i) == "" {
+			at[i] = s.horizon + 1
+		}
+	}
+	out.rows = frame.New(append(slices.Clone(s.rows.Columns()), frame.TimeColumn(arrivedAt, at))...)
+	return &out
+}
+
 // before is how many rows were asked before t.
 func (s *Stream) before(t time.Time) int {
 	us := t.UnixMicro()
