@@ -3,10 +3,12 @@
 package monitoring
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"flyball/data/frame"
@@ -323,26 +325,15 @@ func (s *stepper) most(columns []int, gain []float64) string {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case gain[a] > gain[b]:
-			return -1
-		case gain[a] < gain[b]:
-			return 1
-		}
-		return 0
-	})
-	out := ""
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(gain[b], gain[a]) })
+	var out []string
 	for n, k := range order[:min(3, len(order))] {
 		if n > 0 && gain[k] < gain[order[0]]/2 {
 			break
 		}
-		if n > 0 {
-			out += ", "
-		}
-		out += s.nameOf(columns[k])
+		out = append(out, s.nameOf(columns[k]))
 	}
-	return out
+	return strings.Join(out, ", ")
 }
 
 func (j *Joint) check(p *Profile) error {
