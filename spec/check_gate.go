@@ -164,7 +164,7 @@ func (c *checker) fairness(f *gate.Fairness) {
 	}
 	const at = "gate.fairness"
 	kinds := map[dataset.Kind][]string{
-		dataset.Binary:     {"selection_gap", "tpr_gap", "fpr_gap"},
+		dataset.Binary:     {"selection_gap", "selection_ratio", "tpr_gap", "fpr_gap"},
 		dataset.Regression: {"mae_gap", "bias_gap"},
 	}
 	if len(c.m.Predict.Groups) == 0 {
@@ -177,7 +177,15 @@ func (c *checker) fairness(f *gate.Fairness) {
 			c.add(at+".metric", "%q does not compare groups of a %s model; write %s", f.Metric, c.m.Predict.Kind, unit.List(known))
 		}
 	}
-	if r := f.Require; r.Word == "" && r.AtMost == nil && r.WidensAtMost == nil {
-		c.add(at, "say what is required: report, at_most or widens_at_most")
+	ratio := f.Metric == "selection_ratio"
+	switch r := f.Require; {
+	case r.Word == "" && r.AtMost == nil && r.WidensAtMost == nil && r.AtLeast == nil:
+		c.add(at, "say what is required: report, at_most or widens_at_most; of selection_ratio report or at_least")
+	case ratio && r.Word == "" && r.AtLeast == nil:
+		c.add(at, "a ratio has a least: write at_least, such as 0.8")
+	case !ratio && r.AtLeast != nil:
+		c.add(at, "a gap has a most: write at_most or widens_at_most")
+	case ratio && r.AtLeast != nil && !(*r.AtLeast > 0 && *r.AtLeast <= 1):
+		c.add(at, "at_least of a ratio is above 0 and at most 1")
 	}
 }

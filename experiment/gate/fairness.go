@@ -27,6 +27,10 @@ func (j *judging) fairness(rule Fairness) []finding {
 	for _, column := range j.in.Groups {
 		f := base
 		f.Slice = column
+		if rule.Metric == selectionRatio {
+			out = append(out, j.ratio(rule, column, f))
+			continue
+		}
 		g, err := evaluation.Gaps(rule.Metric, j.in.Sample, column, "candidate", j.seed)
 		j.verdict.Estimates = append(j.verdict.Estimates, g.Groups...)
 		switch {

@@ -27,6 +27,7 @@ func (p Policy) Judge(in Input) Verdict {
 	if p.Reproduce == "required" || in.Rebuilt != nil && !*in.Rebuilt {
 		j.add(reproduced(in.Rebuilt))
 	}
+	j.groups()
 	if p.Fairness != nil {
 		j.add(j.fairness(*p.Fairness)...)
 	}

@@ -50,9 +50,10 @@ type Requirement struct {
 // (5%) or a size in bytes (500MB).
 type Limit float64
 
-// Fairness asks something of a gap between the groups of dataset.Task.Groups.
+// Fairness asks something of a gap between the groups of dataset.Task.Groups, or of the
+// ratio of their selection rates to the largest group's.
 type Fairness struct {
-	Metric  string              `json:"metric"` // selection_gap tpr_gap fpr_gap mae_gap bias_gap
+	Metric  string              `json:"metric"` // selection_gap tpr_gap fpr_gap mae_gap bias_gap, or selection_ratio
 	Require FairnessRequirement `json:"require"`
 }
 
@@ -61,6 +62,7 @@ type FairnessRequirement struct {
 	Word         string // report, or empty
 	AtMost       *float64
 	WidensAtMost *float64 // against the live version
+	AtLeast      *float64 // selection_ratio: of each group to the largest
 }
 
 // Refit bounds how far the predictions may move when the judged recipe is fitted
@@ -202,6 +204,7 @@ func (l *Limit) UnmarshalJSON(text []byte) error { return unit.ReadJSON(text, l.
 type gaps struct {
 	AtMost       *Limit `json:"at_most,omitempty"`
 	WidensAtMost *Limit `json:"widens_at_most,omitempty"`
+	AtLeast      *Limit `json:"at_least,omitempty"`
 }
 
 // Forms are the word report, or a mapping with exactly one limit.
@@ -217,8 +220,8 @@ func (r *FairnessRequirement) Forms() unit.Forms {
 			if form == unit.AsWord {
 				return nil
 			}
-			*r = FairnessRequirement{AtMost: (*float64)(m.AtMost), WidensAtMost: (*float64)(m.WidensAtMost)}
-			return one("at_most or widens_at_most", m.AtMost != nil, m.WidensAtMost != nil)
+			*r = FairnessRequirement{AtMost: (*float64)(m.AtMost), WidensAtMost: (*float64)(m.WidensAtMost), AtLeast: (*float64)(m.AtLeast)}
+			return one("at_most, widens_at_most or at_least", m.AtMost != nil, m.WidensAtMost != nil, m.AtLeast != nil)
 		},
 	}
 }
@@ -231,5 +234,5 @@ func (r FairnessRequirement) MarshalJSON() ([]byte, error) {
 	if r.Word != "" {
 		return json.Marshal(r.Word)
 	}
-	return json.Marshal(gaps{(*Limit)(r.AtMost), (*Limit)(r.WidensAtMost)})
+	return json.Marshal(gaps{(*Limit)(r.AtMost), (*Limit)(r.WidensAtMost), (*Limit)(r.AtLeast)})
 }

@@ -73,6 +73,7 @@ type Verdict struct {
 	Blocks      int                     `json:"blocks"`
 	Mix         []evaluation.Distance   `json:"mix,omitempty"`     // of the rows against the newest traffic, the furthest first
 	Changed     *int                    `json:"changed,omitempty"` // Binary: rows that candidate and live version decide differently
+	Groups      []evaluation.GroupTable `json:"groups,omitempty"`  // Binary: what the candidate does for each group, by Input.Groups
 	Tests       []modeltest.Result      `json:"tests,omitempty"`   // of Policy.Tests, in their order
 }
 
