@@ -23,6 +23,7 @@ import (
 	"flyball/data/frame"
 	"flyball/fault"
 	"flyball/model"
+	"flyball/model/unusual"
 )
 
 // Job is files to be scored.
@@ -217,7 +218,7 @@ func (j *Job) rows(ctx context.Context, rows *frame.Frame) (*frame.Frame, int, e
 		return nil, 0, err
 	}
 	cols := slices.Clone(kept.Columns())
-	cols = append(cols, j.scores(s, rows.Rows())...)
+	cols = append(cols, j.scores(rows, s)...)
 	if j.Explain {
 		why, err := j.reasons(ctx, rows, s)
 		if err != nil {
@@ -237,7 +238,8 @@ func (j *Job) rows(ctx context.Context, rows *frame.Frame) (*frame.Frame, int, e
 
 // scores are the columns of what the version said: value, or score.<class> for each
 // class; decision where it has one; version; and flags, as online.
-func (j *Job) scores(s model.Scores, n int) []frame.Column {
+func (j *Job) scores(rows *frame.Frame, s model.Scores) []frame.Column {
+	n := rows.Rows()
 	var out []frame.Column
 	classes := j.Bundle.Manifest.Classes
 	for k := range s.Outputs {
@@ -254,20 +256,46 @@ func (j *Job) scores(s model.Scores, n int) []frame.Column {
 		}
 		out = append(out, frame.NumberColumn(name, v))
 	}
-	decisions, versions, flags := make([]string, n), make([]float64, n), make([]string, n)
+	decisions, versions := make([]string, n), make([]float64, n)
 	for i := range n {
 		decisions[i] = j.Bundle.Decision(s.Row(i))
 		versions[i] = float64(j.Version)
 	}
-	for _, u := range s.Unseen {
-		if flag := "unseen:" + u.Column; !slices.Contains(strings.Fields(flags[u.Row]), flag) {
-			flags[u.Row] = strings.TrimSpace(flags[u.Row] + " " + flag)
-		}
-	}
 	if n > 0 && decisions[0] != "" {
 		out = append(out, frame.TextColumn("decision", decisions, nil))
 	}
-	return append(out, frame.NumberColumn("version", versions), frame.TextColumn("flags", flags, nil))
+	return append(out, frame.NumberColumn("version", versions), frame.TextColumn("flags", j.flags(rows, s), nil))
+}
+
+// flags are what is unusual of each row, in words with a space between.
+func (j *Job) flags(rows *frame.Frame, s model.Scores) []string {
+	all := make([][]string, rows.Rows())
+	add := func(i int, flag string) {
+		if !slices.Contains(all[i], flag) {
+			all[i] = append(all[i], flag)
+		}
+	}
+	for _, u := range s.Unseen {
+		add(u.Row, unusual.Unseen+u.Column)
+	}
+	if usual := j.Bundle.Usual(); usual != nil {
+		l := usual.On(rows)
+		var room [8]string
+		for i := range all {
+			for _, flag := range l.Flags(i, room[:0]) {
+				add(i, flag)
+			}
+			if usual.Confidence.Unsure(s.Row(i)) {
+				add(i, unusual.Unsure)
+			}
+		}
+	}
+	out := make([]string, len(all))
+	for i, flags := range all {
+		slices.Sort(flags)
+		out[i] = strings.Join(flags, " ")
+	}
+	return out
 }
 
 // reasons are the columns of why: base, and contribution.<column> for each column of the
