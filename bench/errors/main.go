@@ -2,7 +2,8 @@
 
 // Command errors measures by simulation how often Flyball's decisions are wrong where the
 // truth is known: how often the gate passes a candidate that is worse by exactly its
-// margin, and how often the search of slices sees harm where there is none. It goes
+// margin, how often the search of slices sees harm where there is none, and how often a
+// release that is looked at all the time is thought harmful or broken. It goes
 // through the code that decides, not through formulas, and prints a table in Markdown.
 //
 //	go run ./bench/errors                      # a few minutes
@@ -37,7 +38,7 @@ type outcome struct {
 }
 
 func experiments() []experiment {
-	return gateExperiments()
+	return append(gateExperiments(), onlineExperiments()...)
 }
 
 func main() {
