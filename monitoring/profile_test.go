@@ -180,9 +180,43 @@ func stripPointer(s string) string {
 	return s[:i] + s[i+j:]
 }
 
+// wholeProfile has every key.
+const wholeProfile = `{"format":"flyball.profile/v1","every":"1d","at_least":2,"window_rows":4,"rows":6,"kind":"regression","features":[{"name":"x","kind":"number","edges":[1],"counts":[3,3],"missing":0,"min":1,"max":2,"groups":[0,1],"held_out":[{"rows":3,"sum":2},{"rows":3,"sum":9},{"rows":0,"sum":0}]},{"name":"shop","kind":"text","words":["a"],"counts":[2,4],"missing":0,"min":0,"max":0,"groups":[0,1]}],"score":{"name":"prediction","kind":"number","edges":[10],"counts":[3,3],"missing":0,"min":1,"max":20,"groups":[0,1]},"windows":[{"rows":3,"groups":[[1,2],[1,2]],"missing":[0,0],"score":[1,2]},{"rows":3,"groups":[[2,1],[1,2]],"missing":[0,0],"score":[2,1]},{"rows":3,"groups":[[0,3],[0,3]],"missing":[0,0],"score":[1,2]}],"held_out":{"rows":9,"blocks":3,"metric":"mae","value":1,"sd":1,"bias":0,"bias_sd":0,"truth":1},"unlabelled":{"rows":300,"metrics":[{"metric":"mae","value":1}],"curves":[{"at":[1,2],"value":[1,2]}]},"joint":{"columns":[0,1],"rows":4,"codes":"AAEBAAABAgI=","pairs":[0.1,0.2,0.3],"apart":[0.5,0.6,0.4]},"attribution":{"rows":100,"columns":[{"name":"x","share":0.7}]}}`
+
+func TestAProfileWithAllKeysIsReadAndWhatAnOldOneLacksIsNotKnown(t *testing.T) {
+	whole, err := DecodeProfile([]byte(wholeProfile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if whole.Unlabelled == nil || whole.Joint == nil || whole.Attribution == nil || whole.Features[0].HeldOut == nil {
+		t.Errorf("got %+v, want all keys read", whole)
+	}
+	whole.Unlabelled, whole.Joint, whole.Attribution, whole.Features[0].HeldOut = nil, nil, nil, nil
+	raw, err := whole.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := DecodeProfile(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := served(newWorld(1, 2).days(date(2022, 1, 1), 3))
+	got := Stand(StandingInput{Task: simTask, Profile: old, Model: "m", Version: 3, Newest: rows, Due: rows, Now: date(2022, 1, 4)})
+	text := strings.Join(got.Unknown, "\n")
+	for _, want := range []string{"estimated performance", "columns together", "by which columns"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("got %q, want %q among what is not known", text, want)
+		}
+	}
+	if got.Cause != nil || got.Together != nil || got.Attributed != nil || len(got.Performance) == 0 || got.Performance[0].Estimated != nil {
+		t.Errorf("got %+v, want what an old profile can tell, and no more", got)
+	}
+}
+
 func FuzzDecodeProfile(f *testing.F) {
 	f.Add([]byte(`{"format":"flyball.profile/v1","every":"1d","at_least":24,"window_rows":500,"rows":3,"kind":"regression","features":[{"name":"x","kind":"number","edges":[1],"counts":[1,2],"missing":0,"min":1,"max":2,"groups":[0,1]}],"windows":[{"rows":3,"groups":[[1,2]],"missing":[0]}]}`))
 	f.Add([]byte(`{"format":"flyball.profile/v1","every":"1h","at_least":1,"window_rows":1,"rows":1,"kind":"binary","features":[{"name":"t","kind":"text","words":["a"],"counts":[1,0],"missing":0,"min":0,"max":0,"groups":[0,1]}],"held_out":{"rows":9,"blocks":3,"metric":"log_loss","value":1,"sd":1,"bias":0,"bias_sd":0,"truth":1}}`))
+	f.Add([]byte(wholeProfile))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fuzzcheck.Within(t, len(b), 1<<16, func() { _, _ = DecodeProfile(b) })
@@ -198,5 +232,6 @@ func FuzzDecodeProfile(f *testing.F) {
 		if len(out.Windows) != 3 {
 			t.Fatalf("got %d windows, want 3", len(out.Windows))
 		}
+		Stand(StandingInput{Policy: Policy{FalseAlarms: 1000}, Task: dataset.Task{Kind: p.Kind}, Profile: p, Model: "m", Version: 3, Newest: rows, Due: rows, Now: date(2022, 1, 4)})
 	})
 }
