@@ -283,8 +283,10 @@ func factorize(a []float64, d int) {
 func largest(v []float64) []float64 {
 	slices.SortFunc(v, func(a, b float64) int { return cmp.Compare(b, a) })
 	out := slices.Clone(v[:min(maxKept, len(v))])
-	for i := range out {
-		out[i] = roundUp(out[i])
+	least := 0.0
+	for i := len(out) - 1; i >= 0; i-- { // rounding up must not change their order
+		least = max(least, roundUp(out[i]))
+		out[i] = least
 	}
 	return out
 }

@@ -214,6 +214,35 @@ func TestAReferenceComesBackTheSameAndFlagsTheSame(t *testing.T) {
 	}
 }
 
+func TestWhatIsMadeCanBeReadWhateverTheRowsAre(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	for n := 0; n < 3000; n = n*3/2 + 1 {
+		constant, rising, near, words := make([]float64, n), make([]float64, n), make([]float64, n), make([]string, n)
+		for i := range n {
+			constant[i], rising[i], near[i] = 7, float64(i), 1e9+1e-6*rng.NormFloat64()
+			words[i] = []string{"a", "b", "", "\xff"}[rng.IntN(4)]
+		}
+		rows := frame.New(frame.NumberColumn("constant", constant), frame.NumberColumn("rising", rising),
+			frame.NumberColumn("near", near), frame.TextColumn("words", words, nil))
+		raw, err := New(rows.Fields(), rows, Held{Outputs: 1, Scores: near, Truth: rising}).Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Decode(raw); err != nil {
+			t.Errorf("%d rows: %v", n, err)
+		}
+	}
+	for range 200 {
+		v := make([]float64, 300)
+		for i := range v {
+			v[i] = 10 + 1e-4*rng.Float64()
+		}
+		if got := largest(v); !falling(got) {
+			t.Fatalf("got %v", got)
+		}
+	}
+}
+
 func TestAMissingValueIsNotUnusualAndHidesNoOther(t *testing.T) {
 	b := newBed(4)
 	train, fields := framed(b.rows(25_000))
