@@ -226,10 +226,18 @@ duties:
 			t.Log(e.At.Format(time.DateOnly), e.Kind, e.Mark, e.Text)
 		}
 	}
+	scores := 0
 	for _, e := range r.Events {
-		if (e.Kind == monitoring.Drift || e.Kind == monitoring.Score || e.Kind == "hold") && e.Mark != event.OK {
+		switch {
+		case e.Mark == event.OK:
+		case e.Kind == monitoring.Drift, e.Kind == "hold":
 			t.Errorf("an alarm on a stream that does not move: %s", e.Text)
+		case e.Kind == monitoring.Score:
+			scores++
 		}
+	}
+	if scores > 3 { // of the 36 that a budget of one a month allows
+		t.Errorf("%d alarms of the score in three years", scores)
 	}
 	// What was released gained: a repeat, never to retrain, would have been worse.
 	if r.Did.Back != 0 || r.Did.Releases > 6 || rivals[Never].GainHigh < 0 {

@@ -174,6 +174,9 @@ func check(t *testing.T, r Report) {
 	d := r.Did
 	if d.Trainings < 4 || d.Releases < 2 || d.Failed != 0 || d.Releases+d.Refused+d.Kept+d.Back != d.Trainings {
 		t.Errorf("it did %+v", d)
+		for _, e := range r.Events {
+			t.Log(e.At.Format(time.DateOnly), e.Text)
+		}
 	}
 	if want := 3 * d.Trainings; r.Cost.Fits != want { // judged, made again, released
 		t.Errorf("%d fits, want %d", r.Cost.Fits, want)
