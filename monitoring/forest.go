@@ -53,20 +53,24 @@ func boosted(x [][]uint8, y []float64, fit func(int) bool, gain []float64) []flo
 	margin, node := make([]float64, n), make([]int, n)
 	g, h := make([]float64, n), make([]float64, n)
 	sums := make([][codes][2]float64, len(x)<<(treeDepth-1))
+	var fitted []int
+	for i := range n {
+		if fit(i) {
+			fitted = append(fitted, i)
+		}
+	}
 	for range trees {
-		for i := range n {
+		clear(node)
+		for _, i := range fitted {
 			p := 1 / (1 + math.Exp(-margin[i]))
-			node[i], g[i], h[i] = 0, 0, 0
-			if fit(i) {
-				g[i], h[i] = p-y[i], p*(1-p)
-			}
+			g[i], h[i] = p-y[i], p*(1-p)
 		}
 		for depth := range treeDepth {
 			nodes := 1 << depth
-			clear(sums)
-			for c := range x {
-				for i, code := range x[c] {
-					s := &sums[node[i]*len(x)+c][code]
+			clear(sums[:nodes*len(x)])
+			for c, column := range x {
+				for _, i := range fitted {
+					s := &sums[node[i]*len(x)+c][column[i]]
 					s[0] += g[i]
 					s[1] += h[i]
 				}
@@ -84,7 +88,7 @@ func boosted(x [][]uint8, y []float64, fit func(int) bool, gain []float64) []flo
 			}
 		}
 		var leaf [1 << treeDepth][2]float64
-		for i := range n {
+		for _, i := range fitted {
 			leaf[node[i]][0] += g[i]
 			leaf[node[i]][1] += h[i]
 		}
