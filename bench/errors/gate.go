@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"log"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -81,11 +80,11 @@ func (w world) margin(metric string) float64 {
 	s := w.make(rand.New(rand.NewPCG(1, 1)), 500_000)
 	a, err := evaluation.Value(metric, s, "candidate")
 	if err != nil {
-		log.Fatal(err)
+		fail(err)
 	}
 	b, err := evaluation.Value(metric, s, "live")
 	if err != nil {
-		log.Fatal(err)
+		fail(err)
 	}
 	if evaluation.LowerIsBetter(metric) {
 		return a - b

@@ -15,7 +15,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"os"
 	"runtime"
 	"strings"
@@ -63,8 +62,14 @@ func main() {
 		return
 	}
 	if err := into(*write, all); err != nil {
-		log.Fatal(err)
+		fail(err)
 	}
+}
+
+// fail ends the program.
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
 }
 
 // run makes the trials on all processors. A trial is the same whatever the others are.

@@ -82,7 +82,9 @@ func TestAccuracyShowsWhoIsRightAlone(t *testing.T) {
 	s := evaluation.Sample{Kind: dataset.Binary, Scores: map[string][]float64{}}
 	for i := range 400 {
 		s.Truth = append(s.Truth, float64(i%2))
-		right := func(wrong bool) float64 { return map[bool]float64{true: float64(1 - i%2), false: float64(i % 2)}[wrong] }
+		right := func(wrong bool) float64 {
+			return map[bool]float64{true: float64(1 - i%2), false: float64(i % 2)}[wrong]
+		}
 		s.Scores["candidate"] = append(s.Scores["candidate"], right(i < 3))
 		s.Scores["live"] = append(s.Scores["live"], right(i >= 100 && i < 112))
 	}

@@ -69,19 +69,37 @@ func TestTheSmallestChangesFlipTheDecision(t *testing.T) {
 		rules Rules
 		want  string
 	}{
-		{"each column alone, the nearest first", loans([]float64{30}, []float64{1500}, []float64{700}, []string{"no"}), Rules{},
-			`debt 700 to 500; income 1500 to 2100; member "no" to "yes"`},
-		{"a column that stays as it is", loans([]float64{30}, []float64{1500}, []float64{700}, []string{"no"}), Rules{Fixed: []string{"member", "debt"}},
-			`income 1500 to 2100`},
-		{"a number that only grows", loans([]float64{30}, []float64{1500}, []float64{700}, []string{"no"}), Rules{Fixed: []string{"member"}, Rises: []string{"debt"}},
-			`income 1500 to 2100`},
-		{"a number that only becomes less, within bounds", loans([]float64{30}, []float64{1500}, []float64{700}, []string{"no"}),
-			Rules{Falls: []string{"income"}, Within: map[string]Range{"debt": {Min: limit(600)}}}, `member "no" to "yes"`},
-		{"two columns together", loans([]float64{20}, []float64{1500}, []float64{700}, []string{"no"}), Rules{Rises: []string{"age"}},
-			`age 20 to 21 and debt 700 to 500; age 20 to 21 and member "no" to "yes"`},
+		{
+			"each column alone, the nearest first", loans([]float64{30}, []float64{1500}, []float64{700}, []string{"no"}),
+			Rules{},
+			`debt 700 to 500; income 1500 to 2100; member "no" to "yes"`,
+		},
+		{
+			"a column that stays as it is", loans([]float64{30}, []float64{1500}, []float64{700}, []string{"no"}),
+			Rules{Fixed: []string{"member", "debt"}},
+			`income 1500 to 2100`,
+		},
+		{
+			"a number that only grows", loans([]float64{30}, []float64{1500}, []float64{700}, []string{"no"}),
+			Rules{Fixed: []string{"member"}, Rises: []string{"debt"}},
+			`income 1500 to 2100`,
+		},
+		{
+			"a number that only becomes less, within bounds", loans([]float64{30}, []float64{1500}, []float64{700}, []string{"no"}),
+			Rules{Falls: []string{"income"}, Within: map[string]Range{"debt": {Min: limit(600)}}},
+			`member "no" to "yes"`,
+		},
+		{
+			"two columns together", loans([]float64{20}, []float64{1500}, []float64{700}, []string{"no"}),
+			Rules{Rises: []string{"age"}},
+			`age 20 to 21 and debt 700 to 500; age 20 to 21 and member "no" to "yes"`,
+		},
 		{"nothing that may change helps", loans([]float64{20}, []float64{1500}, []float64{700}, []string{"no"}), Rules{Fixed: []string{"age"}}, ``},
-		{"a missing value may become known, a known one not unknown", loans([]float64{math.NaN()}, []float64{1500}, []float64{100}, []string{"no"}), Rules{},
-			`age null to 30`},
+		{
+			"a missing value may become known, a known one not unknown", loans([]float64{math.NaN()}, []float64{1500}, []float64{100}, []string{"no"}),
+			Rules{},
+			`age null to 30`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Find(t.Context(), loan{}, c.rules, c.row, pool)

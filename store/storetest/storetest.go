@@ -165,7 +165,9 @@ func models(t *testing.T, open Open) {
 	}{
 		{"first", func() {}, true, 1},
 		{"the same again", func() { m.AppliedAt, m.AppliedBy = noon.Add(time.Hour), "bo" }, false, 1},
-		{"the same from another commit", func() { m.Commit = &registry.Commit{Repository: "https://example.com/r", ID: "c0ffee", Changed: []string{"train.py"}} }, false, 1},
+		{"the same from another commit", func() {
+			m.Commit = &registry.Commit{Repository: "https://example.com/r", ID: "c0ffee", Changed: []string{"train.py"}}
+		}, false, 1},
 		{"another file", func() { m.File = "kind: Model\nname: churn\n" }, true, 2},
 		{"another pipeline", func() { m.Pipeline = "" }, true, 3},
 		{"other data", func() { m.Data = map[string]registry.DataFile{"a.csv": {Digest: "bb", Size: 3}} }, true, 4},
