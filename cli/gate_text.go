@@ -102,6 +102,14 @@ func (r *gateReport) note(v gate.Verdict, few int) {
 	if v.Changed != nil {
 		r.Notes = append(r.Notes, fmt.Sprintf("Where they differ: %s of %s rows change decision.", unit.Count(*v.Changed), unit.Count(v.Rows)))
 	}
+	for _, t := range v.Groups {
+		for _, g := range t.Groups {
+			if g.Judged == evaluation.GroupLower {
+				r.Notes = append(r.Notes, fmt.Sprintf("Of %s %s %s are decided yes, %s of the share of %s (%s…%s).", t.Column, g.Value, percentOf(g.Selection.Value),
+					percentOf(g.Ratio.Value), t.Reference, percentOf(g.Ratio.Low), percentOf(g.Ratio.High)))
+			}
+		}
+	}
 	if len(r.Compared) > 0 {
 		r.Notes = append(r.Notes, "A difference above zero is better.")
 	}

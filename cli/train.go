@@ -234,10 +234,14 @@ func (e *env) showVerdict(v gate.Verdict) error {
 	for _, r := range v.Reasons {
 		t.add(r.Word(), r.Rule, r.Text)
 	}
-	if e.format == "table" || e.format == "wide" {
+	words := e.format == "table" || e.format == "wide"
+	if words {
 		fmt.Fprintln(e.out, v.Summary)
 	}
-	return e.show(v, t)
+	if err := e.show(v, t); err != nil || !words {
+		return err
+	}
+	return e.showGroups(v.Groups)
 }
 
 // waitJob waits for a job to end; false when the time ran out.
