@@ -37,9 +37,9 @@ var shortLoop = [][2]string{
 	{"back_if: {errors: {above: 1%}, latency_p99: {above: 50ms}, loss: worse}", "back_if: {errors: {above: 1%}, loss: worse}"},
 	{"when: [schedule, score]", "when: [schedule]"},
 	{"every: 28d", "every: 3d"},
-	{"wait: 14d", "wait: 1d"},
+	{"wait: 28d", "wait: 1d"},
 	{"budget: 3 per month", "budget: 100 per month"},
-	{"hold_after: rollback", "hold_after: never"},
+	{"hold_after: rollback", "hold_after: never\n  release: passed"},
 }
 
 // moment is when the server is killed: so far into the hour's usual time.

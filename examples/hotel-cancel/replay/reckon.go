@@ -156,6 +156,9 @@ func (r *run) versions(ctx context.Context) error {
 				became = append(became, string(rel.Phase))
 			}
 		}
+		if len(became) == 0 {
+			became = []string{"none"}
+		}
 		r.say("v%d made %s (%s), gate %s, release %s", v.Version, v.CreatedAt.Format(time.DateOnly), v.Cause, v.Verdict, strings.Join(became, ", "))
 	}
 	return nil

@@ -31,7 +31,8 @@ func prepared(t *testing.T, thin string) (source string) {
 }
 
 // TestTheModelGoesThroughTheLoop replays January of half the bookings: version 1 beats
-// its baseline, is retrained by schedule, and the new version scores in its shadow.
+// its baseline, is retrained by schedule, and the new version passes and stays out, since
+// it was judged on the days that version 1 was held out on, too.
 func TestTheModelGoesThroughTheLoop(t *testing.T) {
 	source := prepared(t, "2")
 	var out bytes.Buffer
@@ -43,9 +44,9 @@ func TestTheModelGoesThroughTheLoop(t *testing.T) {
 		"01 Jan ✓ v1 passes: ",
 		"01 Jan ✓ v1 is live",
 		"29 Jan ✓ 10761 rows trained, 1217 held out; cause: schedule",
-		"29 Jan → v2 scores in the shadow of v1",
+		"29 Jan − v2 passes and stays out: log_loss better by 0, a release is worth 0.005",
 		"v1 made 2016-01-01 (first), gate pass, release succeeded",
-		"v2 made 2016-01-29 (schedule), gate pass, release shadow",
+		"v2 made 2016-01-29 (schedule), gate pass, release none",
 		"3768 rows asked, 0 not answered; the audit chain holds: ",
 		"gain 0.0000 (0.0000…0.0000)",
 	} {
