@@ -326,6 +326,23 @@ func TestRequestsDoNotHoldWhatNobodyKnowsYet(t *testing.T) {
 	}
 }
 
+func TestRowsWithoutTheKeyOfTheModelFileAreNumbered(t *testing.T) {
+	t.Parallel()
+	task, rows := late(t)
+	task.ID = "booking_id"
+	s, err := NewStream(task, rows, begin.Add(48*time.Hour), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := s.requests(s.first, s.first+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := f.Column("booking_id"); s.Task.ID != "booking_id" || c == nil || c.Text[0] != "7" {
+		t.Errorf("the key is %q: %+v", s.Task.ID, c)
+	}
+}
+
 func TestLabelsComeWhenTheyCame(t *testing.T) {
 	t.Parallel()
 	task, rows := late(t)

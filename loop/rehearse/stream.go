@@ -3,6 +3,7 @@
 package rehearse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -21,8 +22,9 @@ import (
 // place is where the model of a rehearsal has its source. It names no file.
 const place = "rehearsal://history"
 
-// rowKey is the column that names rows where the model file names none: who answers a
-// row is drawn by its key, and ids are drawn anew each time.
+// rowKey is the column that names rows where the model file names none. Rows without a
+// key get their number: who answers a row is drawn by its key, and ids are drawn anew
+// each time.
 const rowKey = "rehearsal_row"
 
 // Stream is a history, in order of when its rows were asked, with what hindsight knows
@@ -65,13 +67,12 @@ func NewStream(task dataset.Task, rows *frame.Frame, from, to time.Time) (*Strea
 	for _, i := range order {
 		s.asked = append(s.asked, asked[i])
 	}
-	if task.ID == "" {
-		s.Task.ID = rowKey
+	if s.Task.ID = cmp.Or(task.ID, rowKey); rows.Column(s.Task.ID) == nil {
 		key := make([]string, len(order))
 		for i := range key {
 			key[i] = strconv.Itoa(i + 1)
 		}
-		s.rows = frame.New(append(slices.Clone(s.rows.Columns()), frame.TextColumn(rowKey, key, nil))...)
+		s.rows = frame.New(append(slices.Clone(s.rows.Columns()), frame.TextColumn(s.Task.ID, key, nil))...)
 	}
 	if err := s.hindsight(); err != nil {
 		return nil, err
