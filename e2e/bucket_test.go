@@ -3,72 +3,18 @@
 package e2e
 
 import (
-	"bytes"
+	"flyball/blob/blobtest"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
 
-// lake starts an S3 server with the bucket lake, whose objects are the files of the folder
-// that it returns, and has the environment name it. Where there is none the test is skipped.
-func lake(t *testing.T) (dir string) {
-	t.Helper()
-	program, err := filepath.Abs("../.cache/bin/versitygw")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(program); err != nil {
-		t.Skip("no S3 server here: scripts/setup.sh builds versitygw")
-	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := free.Addr().String()
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
-	root := t.TempDir()
-	dir = filepath.Join(root, "lake")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	var said bytes.Buffer
-	gateway := exec.Command(program, "--port", at, "--access", "tester", "--secret", "of-a-test", "--quiet", "posix", root)
-	gateway.Stdout, gateway.Stderr = &said, &said
-	if err := gateway.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = gateway.Process.Kill() // its data goes with it
-		_ = gateway.Wait()         // says that it was killed
-	})
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		if c, err := net.Dial("tcp", at); err == nil {
-			_ = c.Close() // it only asked whether someone listens
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("versitygw does not come up: %s", said.String())
-		}
-	}
-	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL_S3": "http://" + at, "AWS_ENDPOINT_URL": "", "AWS_REGION": "us-east-1",
-		"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "of-a-test", "AWS_EC2_METADATA_DISABLED": "true",
-	} {
-		t.Setenv(name, value)
-	}
-	return dir
-}
-
 // TestAModelTrainsOnABucketAndAgainOnTheFilesThatCame has S3 for its source.
 func TestAModelTrainsOnABucketAndAgainOnTheFilesThatCame(t *testing.T) {
-	bucket := lake(t)
+	bucket := blobtest.S3(t, "../.cache/bin/versitygw")
 	past, coming := history(t)
 	lines := plain(t, past[len(past)-150*24:])
 	write := func(name string, lines []string) {

@@ -8,17 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/parquet-go/parquet-go"
 
+	"flyball/blob/blobtest"
 	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/data/source"
@@ -26,56 +22,8 @@ import (
 	"flyball/fault"
 )
 
-// bucket starts an S3 server with the bucket lake, and sets the environment to it. Where there is none the test is skipped.
-func bucket(t *testing.T) {
-	t.Helper()
-	program, err := filepath.Abs("../../../.cache/bin/versitygw")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(program); err != nil {
-		t.Skip("no S3 server here: scripts/setup.sh builds versitygw")
-	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := free.Addr().String()
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
-	root := t.TempDir()
-	if err := os.Mkdir(filepath.Join(root, "lake"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	var said bytes.Buffer
-	server := exec.Command(program, "--port", at, "--access", "tester", "--secret", "of-a-test", "--quiet", "posix", root)
-	server.Stdout, server.Stderr = &said, &said
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = server.Process.Kill() // its data goes with it
-		_ = server.Wait()         // says that it was killed
-	})
-	for end := time.Now().Add(30 * time.Second); ; {
-		c, err := net.Dial("tcp", at)
-		if err == nil {
-			_ = c.Close() // it only asked whether someone listens
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("versitygw does not come up: %s", said.String())
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL_S3": "http://" + at, "AWS_ENDPOINT_URL": "", "AWS_REGION": "us-east-1",
-		"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "of-a-test", "AWS_EC2_METADATA_DISABLED": "true",
-	} {
-		t.Setenv(name, value)
-	}
-}
+// gateway is the S3 server of these tests.
+const gateway = "../../../.cache/bin/versitygw"
 
 func put(t *testing.T, key string, content []byte) {
 	t.Helper()
@@ -156,7 +104,7 @@ func open(t *testing.T, s *remote.Sources, place string) *source.Set {
 }
 
 func TestObjectsOfABucketAreASource(t *testing.T) {
-	bucket(t)
+	blobtest.S3(t, gateway)
 	put(t, "sales/year=2025/a.csv.gz", packed(t, "v,k\n1,x\n2,y\n"))
 	put(t, "sales/year=2026/a.parquet", table(t, row{3, "z"}))
 	put(t, "sales/year=2026/_SUCCESS", nil)
@@ -186,7 +134,7 @@ func TestObjectsOfABucketAreASource(t *testing.T) {
 }
 
 func TestABucketThatIsNotThereIsSaid(t *testing.T) {
-	bucket(t)
+	blobtest.S3(t, gateway)
 	if _, err := remote.All().Open(t.Context(), dataset.Settings{Source: "s3://none/a.csv"}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("got %v, want not found", err)
 	}
@@ -197,7 +145,7 @@ func TestABucketThatIsNotThereIsSaid(t *testing.T) {
 }
 
 func TestAnObjectThatChangesWhileItIsReadIsAnError(t *testing.T) {
-	bucket(t)
+	blobtest.S3(t, gateway)
 	var long strings.Builder
 	long.WriteString("v,k\n")
 	for i := range 200_000 {
