@@ -3,13 +3,14 @@
 package e2e
 
 import (
-	"flyball/blob/blobtest"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"flyball/blob/blobtest"
 )
 
 // TestAModelTrainsOnABucketAndAgainOnTheFilesThatCame has S3 for its source.
