@@ -10,12 +10,13 @@ type Permission string
 
 // The permissions.
 const (
-	Open    Permission = "open"    // everybody who reaches the server: is it there, and what is it?
-	Read    Permission = "read"    // see how things stand
-	Rows    Permission = "rows"    // see the rows of predictions
-	Predict Permission = "predict" // ask for predictions and tell truths
-	Track   Permission = "track"   // log runs, artifacts and models; register versions
-	Apply   Permission = "apply"   // change a model's file and data
-	Operate Permission = "operate" // train, promote, roll back, hold, resume
-	Clock   Permission = "clock"   // move a manual clock
+	Open     Permission = "open"     // everybody who reaches the server: is it there, and what is it?
+	Read     Permission = "read"     // see how things stand
+	Rows     Permission = "rows"     // see the rows of predictions
+	Fairness Permission = "fairness" // see what a model does for groups of people, never of a row
+	Predict  Permission = "predict"  // ask for predictions and tell truths
+	Track    Permission = "track"    // log runs, artifacts and models; register versions
+	Apply    Permission = "apply"    // change a model's file and data
+	Operate  Permission = "operate"  // train, promote, roll back, hold, resume
+	Clock    Permission = "clock"    // move a manual clock
 )

@@ -61,6 +61,7 @@ type Config struct {
 	Keep  time.Duration // deleted runs are removed for good after this; 0: only when somebody asks for it
 
 	PredictionsFor   time.Duration // predictions of days that ended longer ago are removed; 0: none
+	AuditFor         time.Duration // groups that came beside predictions of such days are removed; 0: with them
 	PredictionsBytes int64         // the oldest days of predictions are removed while they take more; 0: no bound
 
 	// DrainDelay is how long the server goes on answering after it was told to stop and
@@ -156,7 +157,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		return nil, fault.Wrap(err, fault.Unavailable, "the data folder %s cannot be made", cfg.Data)
 	}
 	if a.log, err = predictionlog.Open(filepath.Join(cfg.Data, "predictions"), predictionlog.Options{
-		Logger: cfg.Logger, Metrics: a.metrics, KeepFor: cfg.PredictionsFor, KeepBytes: cfg.PredictionsBytes, Now: a.clock.now,
+		Logger: cfg.Logger, Metrics: a.metrics, KeepFor: cfg.PredictionsFor, KeepAudit: cfg.AuditFor, KeepBytes: cfg.PredictionsBytes, Now: a.clock.now,
 	}); err != nil {
 		return nil, err
 	}

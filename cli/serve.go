@@ -113,13 +113,14 @@ func serveCommand(e *env) *cobra.Command {
 }
 
 // limits are what bounds the space and the time that a server takes, as it is written.
-type limits struct{ artifacts, deleted, predictions, days, memory, python, drain string }
+type limits struct{ artifacts, deleted, predictions, days, audit, memory, python, drain string }
 
 func (l *limits) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&l.artifacts, "artifact-quota", "", "most bytes of files of one run or logged model, such as 20GB (default no bound)")
 	f.StringVar(&l.deleted, "keep-deleted", "", "remove for good, every day, what was deleted longer ago than this, such as 30d (default only by flyball gc)")
 	f.StringVar(&l.days, "keep-predictions", "", "remove predictions, and labels, that are older than this, such as 730d (default none)")
+	f.StringVar(&l.audit, "keep-audit", "", "remove the groups that came beside predictions when those are older than this, such as 180d (default with the predictions)")
 	f.StringVar(&l.predictions, "predictions-quota", "", "most bytes of sealed predictions, such as 200GB: the oldest days go first (default no bound)")
 	f.StringVar(&l.memory, "model-memory", "", "most memory of models that are scored by version or alias, or have no model file, such as 8GB (default a quarter of the machine's)")
 	f.StringVar(&l.python, "python-memory", "", "most address space of one Python process, such as 4GB (default half of the machine's memory)")
@@ -152,7 +153,7 @@ func (l *limits) into(cfg *app.Config) error {
 	for _, b := range []struct {
 		flag, text string
 		to         *time.Duration
-	}{{"keep-deleted", l.deleted, &cfg.Keep}, {"keep-predictions", l.days, &cfg.PredictionsFor}} {
+	}{{"keep-deleted", l.deleted, &cfg.Keep}, {"keep-predictions", l.days, &cfg.PredictionsFor}, {"keep-audit", l.audit, &cfg.AuditFor}} {
 		if b.text == "" {
 			continue
 		}

@@ -23,6 +23,7 @@ const maxRows = 64 << 20
 func predictCommand(e *env) *cobra.Command {
 	var files batchFlags
 	var name string
+	var audit []string
 	c := &cobra.Command{
 		Use: "predict MODEL [FILE]", Short: "Ask for predictions: JSON rows from a file or standard input, or whole tables", Args: cobra.MaximumNArgs(2),
 		Long: "Asks the server about JSON rows: one object, a list, or one object a line. The answers are\nkept in the prediction log.\n\n" +
@@ -38,6 +39,8 @@ func predictCommand(e *env) *cobra.Command {
 				return fmt.Errorf("requires the name of a model")
 			case len(files.in) > 0 && len(args) > 1:
 				return fault.New(fault.Invalid, "%s and --in name two sources of rows", args[1]).Do("give one of them")
+			case len(files.in) > 0 && len(audit) > 0:
+				return fault.New(fault.Invalid, "--audit goes with predictions that are kept, and --in keeps none").Do("leave one of them out")
 			case len(files.in) > 0:
 				return e.score(cmd.Context(), args[0], files)
 			case files.out != "":
@@ -52,11 +55,14 @@ func predictCommand(e *env) *cobra.Command {
 				defer f.Close()
 				in = f
 			}
-			rows, err := readRows(in)
+			req, err := readRows(in)
 			if err != nil {
 				return err
 			}
-			got, err := e.client().Predict(cmd.Context(), args[0], rows)
+			if err := takeApart(&req, audit); err != nil {
+				return err
+			}
+			got, err := e.client().Ask(cmd.Context(), args[0], req)
 			if err != nil {
 				return err
 			}
@@ -72,40 +78,72 @@ func predictCommand(e *env) *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&name, "model", "m", "", "the model, as MODEL")
+	c.Flags().StringSliceVar(&audit, "audit", nil, "columns of the rows that are groups of people: sent apart from them, as predict.audit of the model file allows")
 	files.add(c)
 	return c
 }
 
-// readRows reads one JSON object, a list of them, {"rows": […]}, or one object a
-// line.
-func readRows(in io.Reader) ([]json.RawMessage, error) {
+// takeApart takes the columns out of the rows, and into their audit.
+func takeApart(req *wire.PredictRequest, columns []string) error {
+	if len(columns) == 0 {
+		return nil
+	}
+	if len(req.Audit) > 0 {
+		return fault.New(fault.Invalid, "the rows come with their audit, and --audit names columns besides").Do("leave one of them out")
+	}
+	req.Audit = make([]json.RawMessage, len(req.Rows))
+	for i, raw := range req.Rows {
+		var row map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &row); err != nil {
+			return fault.Wrap(err, fault.Invalid, "row %d is not a JSON object", i)
+		}
+		groups := map[string]json.RawMessage{}
+		for _, c := range columns {
+			if v, ok := row[c]; ok {
+				groups[c] = v
+				delete(row, c)
+			}
+		}
+		var err error
+		if req.Rows[i], err = json.Marshal(row); err != nil {
+			return fmt.Errorf("row %d: %w", i, err)
+		}
+		if req.Audit[i], err = json.Marshal(groups); err != nil {
+			return fmt.Errorf("audit %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// readRows reads one JSON object, a list of them, {"rows": […]}, with their audit or
+// without, or one object a line.
+func readRows(in io.Reader) (req wire.PredictRequest, err error) {
 	raw, err := io.ReadAll(io.LimitReader(in, maxRows+1))
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "the rows cannot be read")
+		return req, fault.Wrap(err, fault.Unavailable, "the rows cannot be read")
 	}
 	if len(raw) > maxRows {
-		return nil, fault.New(fault.TooLarge, "more than %d MB of rows", maxRows>>20).Do("send them in several calls")
+		return req, fault.New(fault.TooLarge, "more than %d MB of rows", maxRows>>20).Do("send them in several calls")
 	}
 	raw = bytes.TrimSpace(raw)
-	var list []json.RawMessage
 	if len(raw) > 0 && raw[0] == '[' {
-		err := json.Unmarshal(raw, &list)
-		return list, fault.Wrap(err, fault.Invalid, "the rows are not valid JSON")
+		err := json.Unmarshal(raw, &req.Rows)
+		return req, fault.Wrap(err, fault.Invalid, "the rows are not valid JSON")
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	for d.More() {
 		var row json.RawMessage
 		if err := d.Decode(&row); err != nil {
-			return nil, fault.Wrap(err, fault.Invalid, "the rows are not valid JSON")
+			return req, fault.Wrap(err, fault.Invalid, "the rows are not valid JSON")
 		}
 		var whole wire.PredictRequest
 		if json.Unmarshal(row, &whole) == nil && whole.Rows != nil {
-			list = append(list, whole.Rows...)
+			req.Rows, req.Audit = append(req.Rows, whole.Rows...), append(req.Audit, whole.Audit...)
 			continue
 		}
-		list = append(list, row)
+		req.Rows = append(req.Rows, row)
 	}
-	return list, nil
+	return req, nil
 }
 
 func labelCommand(e *env) *cobra.Command {

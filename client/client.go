@@ -147,6 +147,11 @@ func (c *Client) Predict(ctx context.Context, model string, rows []json.RawMessa
 	return out, c.do(ctx, http.MethodPost, of(model, "/predict"), wire.PredictRequest{Rows: rows}, &out)
 }
 
+// Ask asks for an answer to each row, with what a request says besides.
+func (c *Client) Ask(ctx context.Context, model string, req wire.PredictRequest) (out wire.PredictResponse, err error) {
+	return out, c.do(ctx, http.MethodPost, of(model, "/predict"), req, &out)
+}
+
 // Label tells truths.
 func (c *Client) Label(ctx context.Context, model string, ls []wire.Label) (out wire.LabelsResponse, err error) {
 	return out, c.do(ctx, http.MethodPost, of(model, "/labels"), wire.LabelsRequest{Labels: ls}, &out)

@@ -87,6 +87,9 @@ func (s *Server) byRoute(ctx context.Context, p *published, req *Request) (_ Ans
 	if err != nil {
 		return Answer{}, err
 	}
+	if err := p.audit(records, req.Audit); err != nil {
+		return Answer{}, err
+	}
 	b := newBatch(ctx, &p.Entry, in, s.opts.Time)
 	b.together(records, req.Version)
 	if err := b.validate(); err != nil {
@@ -170,6 +173,9 @@ func notServed(n ident.Name) error {
 // asked scores the rows by the one version asked for.
 func (s *Server) asked(ctx context.Context, req *Request, m *model.Bundle, version int) (_ Answer, err error) {
 	if err := req.check(s.opts.MaxRows); err != nil {
+		return Answer{}, err
+	}
+	if err := req.noAudit(); err != nil {
 		return Answer{}, err
 	}
 	began, c := time.Now(), s.meter(req.Model)

@@ -21,8 +21,9 @@ type Given struct {
 	ID      ident.PredictionID // told twice under one id, it is one answer; empty: a new one
 	Row     json.RawMessage    // as for Predict
 	Version int
-	Scores  []float64 // one, or one a class
-	At      time.Time // when it was given; zero: now
+	Scores  []float64       // one, or one a class
+	At      time.Time       // when it was given; zero: now
+	Audit   json.RawMessage // as for Predict; nil: none
 }
 
 // Record keeps answers that were given elsewhere, so that they are monitored and get
@@ -43,16 +44,24 @@ func (s *Server) Record(ctx context.Context, name string, given []Given) ([]pred
 			Do("send them in several requests")
 	}
 	rows := make([]json.RawMessage, len(given))
+	audit := make([]json.RawMessage, len(given))
+	told := false
 	for i, g := range given {
 		if err := e.takes(i, g); err != nil {
 			return nil, err
 		}
-		rows[i] = g.Row
+		rows[i], audit[i] = g.Row, g.Audit
+		told = told || len(g.Audit) > 0
 	}
 	in := input{raw: rows}
 	records, err := s.begin(e, name, in)
 	if err != nil {
 		return nil, err
+	}
+	if told {
+		if err := e.audit(records, audit); err != nil {
+			return nil, err
+		}
 	}
 	for i, g := range given {
 		r := &records[i]

@@ -20,6 +20,7 @@ type Request struct {
 	Rows    []json.RawMessage // JSON objects as the caller sent them, or
 	Frame   *frame.Frame      // columns, where Rows is nil; Describe tells which
 	Explain bool              // say why, beside each answer
+	Audit   []json.RawMessage // the groups of each row, a JSON object or null, where the model file takes them; empty: none
 }
 
 // Ask is a request's model by the name that a caller gave.

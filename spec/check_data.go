@@ -45,9 +45,33 @@ func (c *checker) predict() {
 	c.hangs()
 	c.decide()
 	c.slices("predict.groups", t.Groups)
+	c.slices("predict.audit", t.Audit)
+	c.audit()
 	for i, column := range t.Never {
 		if slices.Contains(t.Never[:i], column) {
 			c.add(fmt.Sprintf("predict.never[%d]", i), "%s stands twice", column)
+		}
+	}
+}
+
+// audit checks that what is kept apart is told apart: by a name that no role and no group of
+// the rows has, and once.
+func (c *checker) audit() {
+	t := c.m.Predict
+	if len(t.Audit) > 0 && t.Kind != dataset.Binary {
+		c.add("predict.audit", "only of a binary model is told what it does for groups; what nobody looks at is better not kept")
+	}
+	for i, a := range t.Audit {
+		at := fmt.Sprintf("predict.audit[%d]", i)
+		same := func(s dataset.Slice) bool { return s.Column == a.Column }
+		otherwise := func(s dataset.Slice) bool { return same(s) && !slices.Equal(s.Bins, a.Bins) } // else slices tells
+		switch {
+		case slices.ContainsFunc(t.Groups, same):
+			c.add(at, "%s is among predict.groups, whose values come with the rows; name it in one of them", a.Column)
+		case slices.ContainsFunc(t.Audit[:i], otherwise):
+			c.add(at, "%s stands twice", a.Column)
+		case a.Column != "" && slices.Contains([]string{t.ID, t.Time, t.Truth.DueAt, t.Truth.KnownAt}, a.Column):
+			c.add(at, "%s is a column of the rows that predict needs", a.Column)
 		}
 	}
 }

@@ -81,7 +81,7 @@ func (f *face) predict(w http.ResponseWriter, r *http.Request, x *exchange) erro
 		if err := json.Unmarshal(x.in, &whole); err != nil {
 			return notJSON(x.in, err)
 		}
-		req.Rows, req.Explain = whole.Rows, whole.Explain
+		req.Rows, req.Explain, req.Audit = whole.Rows, whole.Explain, whole.Audit
 	}
 	a, err := f.Serving.Predict(r.Context(), req)
 	if err != nil {

@@ -92,7 +92,7 @@ func response(a serving.Answer) wire.PredictResponse {
 func given(in []wire.Given) []serving.Given {
 	out := make([]serving.Given, len(in))
 	for i, g := range in {
-		out[i] = serving.Given{ID: ident.PredictionID(g.ID), Row: g.Row, Version: g.Version, Scores: g.Scores, At: g.At}
+		out[i] = serving.Given{ID: ident.PredictionID(g.ID), Row: g.Row, Version: g.Version, Scores: g.Scores, At: g.At, Audit: g.Audit}
 		if g.Value != nil {
 			out[i].Scores = append([]float64{*g.Value}, g.Scores...) // both is one score too many
 		}

@@ -21,6 +21,7 @@ import (
 type PredictRequest struct {
 	Rows    []json.RawMessage `json:"rows" doc:"one JSON object a row: the pipeline's inputs and the columns of predict.id, predict.time and due_at"`
 	Explain bool              `json:"explain,omitempty" doc:"say why, beside each answer"`
+	Audit   []json.RawMessage `json:"audit,omitempty" doc:"the groups of each row, in their order: an object of columns of predict.audit, or null. Kept apart from the rows, and never given out row by row"`
 }
 
 // PredictResponse answers the rows in their order.
@@ -72,6 +73,7 @@ type Given struct {
 	Value   *float64        `json:"value,omitempty" doc:"the number, or the probability of 1"`
 	Scores  []float64       `json:"scores,omitempty" doc:"of a multiclass model, one a class, in place of value"`
 	At      time.Time       `json:"at,omitzero" doc:"when it answered; default now"`
+	Audit   json.RawMessage `json:"audit,omitempty" doc:"an object of columns of predict.audit, as for predict"`
 }
 
 // LabelsRequest tells truths.

@@ -318,6 +318,19 @@ func (s Slice) Values(f *frame.Frame) ([]string, error) {
 	return out, nil
 }
 
+// Of is the part in which a value lies that is given as text; "" belongs to none: a
+// missing value, or with bins one that is not a number.
+func (s Slice) Of(value string) string {
+	if len(s.Bins) == 0 || value == "" {
+		return value
+	}
+	x, err := strconv.ParseFloat(value, 64)
+	if err != nil || math.IsNaN(x) {
+		return ""
+	}
+	return s.bin(x)
+}
+
 func (s Slice) bin(x float64) string {
 	edge := func(i int) string { return strconv.FormatFloat(s.Bins[i], 'g', -1, 64) }
 	k := sort.Search(len(s.Bins), func(i int) bool { return s.Bins[i] > x })

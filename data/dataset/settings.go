@@ -31,6 +31,7 @@ type Task struct {
 	Decide *Decision `json:"decide,omitempty"` //
 	Cost   Costs     `json:"cost,omitempty"`   // what a decision costs, for the gate's metric of that name
 	Groups []Slice   `json:"groups,omitempty"` // people or things compared for bias
+	Audit  []Slice   `json:"audit,omitempty"`  // the same, sent beside the rows and kept apart from them; never an input. Empty: none is taken
 	Never  []string  `json:"never,omitempty"`  // columns that must not become features
 
 	LabelDependsOnDecision bool `json:"label_depends_on_decision,omitempty"`

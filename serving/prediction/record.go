@@ -42,6 +42,10 @@ type Record struct {
 	Others     []Other            `json:"others,omitempty"`  // what other versions said of the same row
 	Vector     []byte             `json:"vector,omitempty"`  // of a sample of the rows: the features that the version answered from, float32, little-endian
 	Reasons    json.RawMessage    `json:"reasons,omitempty"` // why, as Reasons; kept apart from the record, and given where Query.Reasons asks
+
+	// Audit is the groups that the row belongs to, by column of Task.Audit. It is kept apart
+	// from the record, given where Query.Audit asks, and never written with it.
+	Audit map[string]string `json:"-"`
 }
 
 // Other is what a version that did not answer said of the same row.
@@ -91,6 +95,7 @@ type Query struct {
 	Truth    string // "known" or "waiting": only with a label, or without; empty: both
 
 	Reasons bool // give the reasons too
+	Audit   bool // give the groups too: only for what is told of many rows together
 }
 
 // Picks reports whether q asks for more than times and names, so that each record must

@@ -58,7 +58,7 @@ func check(r *prediction.Record) error {
 	if !utf8.ValidString(r.Key) {
 		return fault.New(fault.Invalid, "the key of prediction %s is not UTF-8 text", r.ID)
 	}
-	return nil
+	return checkAudit(r)
 }
 
 // checkID says whether id may name a file, which the first one of a file does.

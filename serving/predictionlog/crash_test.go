@@ -42,6 +42,7 @@ func child(dir string) error {
 				r := record(i, rand.Float64()*72)
 				r.ID = ident.NewPredictionID(time.Now())
 				r.Key = fmt.Sprint(w, "-", r.ID)
+				r.Audit = map[string]string{"gender": "f"}
 				if err := l.Append(ctx, true, i%2 == 0, r); err != nil {
 					fail <- err
 					return
@@ -134,7 +135,10 @@ func verifyAcked(t *testing.T, l *atWork, acked map[string]string) {
 		t.Errorf("only %d rows were acknowledged; the test tells nothing", len(acked))
 	}
 	seen := map[ident.PredictionID]*prediction.Label{}
-	for _, j := range scanAll(t, l.Log, prediction.Query{Model: "m"}) {
+	for _, j := range scanAll(t, l.Log, prediction.Query{Model: "m", Audit: true}) {
+		if j.Audit["gender"] != "f" {
+			t.Errorf("%s has lost its audit", j.ID)
+		}
 		if _, twice := seen[j.ID]; twice {
 			t.Errorf("%s is there twice", j.ID)
 		}

@@ -141,6 +141,12 @@ func (d *decoder) text() string {
 	return s
 }
 
+// skip leaves a text out.
+func (d *decoder) skip() {
+	n := d.length(1)
+	d.rest = d.rest[n:]
+}
+
 // bytes are nil where there are none.
 func (d *decoder) bytes() []byte {
 	n := d.length(1)

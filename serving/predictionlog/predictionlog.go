@@ -4,8 +4,9 @@
 // in an SQLite file of its own by one writer that groups commits, and sealed by the
 // event hour into Parquet files that any tool reads (docs/formats/predictions.md).
 // Labels stay in SQLite: they are corrected long after the predictions they belong
-// to are sealed, and a file that is never rewritten cannot hold them. It does not
-// judge what it keeps; packages monitoring and training do.
+// to are sealed, and a file that is never rewritten cannot hold them. So do the groups
+// that rows belong to: they are kept apart from the rows, and may go before them. It does
+// not judge what it keeps; packages monitoring and training do.
 package predictionlog
 
 import (
@@ -39,8 +40,9 @@ type Options struct {
 	SealAfter  time.Duration // how long after the end of its event hour a row is sealed by Run; 0: 1 h
 
 	KeepFor   time.Duration    // whole days that ended longer ago are removed after a seal; 0: none
+	KeepAudit time.Duration    // the groups of rows of whole days that ended longer ago are removed after a seal; 0: with their predictions
 	KeepBytes int64            // the oldest days are removed while the sealed files have more; 0: no bound
-	Now       func() time.Time // of KeepFor; nil: time.Now
+	Now       func() time.Time // of KeepFor and KeepAudit; nil: time.Now
 
 	busy     time.Duration // how long to wait for another program's lock on the file; 0: 5 s
 	maxPages int           // bound of the staging file, in pages; 0: none. For tests of a full disk.

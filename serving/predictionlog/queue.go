@@ -36,6 +36,7 @@ type staged struct {
 	id, key       int64 // hashes of the names
 	keyed         bool  // it has a key
 	body          []byte
+	audit         []byte // its groups; nil: none
 }
 
 // Append keeps records. When durable it returns after they are on disk, waiting for
@@ -122,8 +123,12 @@ func encode(rs []prediction.Record) (*item, error) {
 		if r.Key != "" {
 			it.records[i].key = hashOf(keyName(r.Key))
 		}
+		if len(r.Audit) > 0 {
+			it.records[i].audit = appendAudit(nil, &r)
+			it.bytes += len(it.records[i].audit)
+		}
 	}
-	it.bytes = len(buf)
+	it.bytes += len(buf)
 	return it, nil
 }
 

@@ -118,10 +118,11 @@ func limitsOf(q prediction.Query) limits {
 
 // scan is one reading of the log.
 type scan struct {
-	log *Log
-	tx  *sql.Tx
-	q   prediction.Query
-	why why // of the hour that is given out
+	log    *Log
+	tx     *sql.Tx
+	q      prediction.Query
+	why    why     // of the hour that is given out
+	groups audited // the same
 	limits
 }
 
@@ -305,6 +306,9 @@ func (s *scan) visit(ctx context.Context, rs []prediction.Record, visit func(pre
 				continue
 			}
 			if err := s.reason(ctx, &joined[i].Record); err != nil {
+				return err
+			}
+			if err := s.audit(ctx, &joined[i].Record); err != nil {
 				return err
 			}
 			if err := visit(joined[i]); err != nil {

@@ -246,6 +246,9 @@ func (l *Log) remember(ctx context.Context, j sealJob, f file) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM why WHERE `+inJob, j.id, j.from, j.to, j.whyTo); err != nil {
 		return err
 	}
+	if err := l.gather(ctx, tx, j); err != nil {
+		return err
+	}
 	return tx.Commit()
 }
 

@@ -103,7 +103,7 @@ func (l *Log) forget(ctx context.Context, k kept) error {
 		return broken(err, "trimmed")
 	}
 	defer func() { _ = tx.Rollback() }()
-	for _, what := range []string{"file", "chunk", "why"} {
+	for _, what := range []string{"file", "chunk", "why", "audit"} {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+what+" WHERE part = ?", k.id); err != nil {
 			return broken(err, "trimmed")
 		}
@@ -155,6 +155,11 @@ func (l *Log) forgetLabels(ctx context.Context, before int64) error {
 
 // trim trims as the options ask, and says what went.
 func (l *Log) trim(ctx context.Context) {
+	if l.opts.KeepAudit > 0 {
+		if err := l.TrimAudit(ctx, l.opts.Now(), l.opts.KeepAudit); err != nil && ctx.Err() == nil {
+			l.opts.Logger.Error("the old audit of predictions is not removed", "err", err)
+		}
+	}
 	if l.opts.KeepFor <= 0 && l.opts.KeepBytes <= 0 {
 		return
 	}

@@ -95,6 +95,7 @@ type chunk struct {
 	bounds
 	rows  int
 	body  []byte
+	audit []byte  // groups of the rows; nil: none
 	names []int64 // hashes of the ids and keys
 }
 
@@ -126,6 +127,12 @@ func chunksOf(items []*item, rows int) []*chunk {
 			if r.keyed {
 				c.names = append(c.names, r.key)
 			}
+			if r.audit != nil {
+				if c.audit == nil {
+					c.audit = []byte{auditVersion}
+				}
+				c.audit = append(c.audit, r.audit...)
+			}
 		}
 	}
 	slices.SortStableFunc(out, func(a, b *chunk) int {
@@ -143,6 +150,11 @@ func (l *Log) putChunk(ctx context.Context, tx *sql.Tx, c *chunk) error {
 	if _, err := tx.ExecContext(ctx, `INSERT INTO chunk (part, hour, rows, min_time, max_time, min_due, max_due, min_at, max_at, body)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, id, c.hour, c.rows, b.minTime, b.maxTime, b.minDue, b.maxDue, b.minAt, b.maxAt, c.body); err != nil {
 		return err
+	}
+	if c.audit != nil {
+		if err := l.putAudit(ctx, tx, id, c.hour, c.audit); err != nil {
+			return err
+		}
 	}
 	return l.putPlaces(ctx, tx, c.model, id, c.hour, c.names)
 }
