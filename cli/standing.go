@@ -155,7 +155,7 @@ func (e *env) tellDrift(s *monitoring.Standing) error {
 		fmt.Fprintln(e.out)
 	}
 	if v := s.Sight; v.Lasting > 0 {
-		fmt.Fprintf(e.out, "a change must last %d windows of %d rows until it is told; %d windows of the reference are compared with\n", v.Lasting, v.Rows, v.Windows)
+		fmt.Fprintf(e.out, "a change at its bound must last %d windows of %d rows until it is told, a large one a single window; %d windows of the reference are compared with\n", v.Lasting, v.Rows, v.Windows)
 	}
 	return nil
 }

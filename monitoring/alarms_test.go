@@ -227,6 +227,7 @@ func TestFalseAlarmsStayWithinTheBudgetWhateverTheNumberOfColumns(t *testing.T) 
 				t.Parallel()
 				o := watchMarkets(t, d, total, each)
 				outcomes[k] = o
+				t.Logf("%v alarms in %d months; %v", o.alarms, total, o.power)
 				if n := o.alarms[""]; n > total {
 					t.Errorf("got %d false alarms in %d months, want at most one a month: %v", n, total, o.alarms)
 				}

@@ -57,13 +57,13 @@ func Sees(policy Policy, p *Profile) Sight {
 		}
 		b.Unseen = leastShare(s.Policy.AtLeast, fresh, alpha)
 	}
-	limit := s.alarmAt(2, p.windowLength())
-	out.Needed = int(math.Ceil(limit)) - 1
+	least := s.alarmAt(2, p.windowLength())
+	out.Needed = int(math.Ceil(least)) - 1
 	c := s.comparison(&Window{})
 	if out.Windows = len(c.ends); out.Windows < max(3, out.Needed) {
 		return out
 	}
-	out.Lasting = lasting(out.Windows, limit)
+	out.Lasting = lasting(out.Windows, alarmLevel(least))
 	inputs := crowd{s: s, comparison: c}
 	for i := range p.Features {
 		if p.Features[i].Fixed == "" {
@@ -143,29 +143,42 @@ type crowd struct {
 	s *stepper
 	comparison
 	features []int
-	logs     [][]float64 // by feature, then those of columns together: by window
-	rest     [][][]int   // by feature, and window that is compared with: what it was held against
+	rows     []aspect  // of the reference's windows: by feature the distance, level and slow level, then of columns together
+	top      []float64 // of the rows: the largest score
+	of       []int     // by feature: its first among the rows
+	rest     [][][]int // by feature, and window that is compared with: what it was held against
 }
 
 func (c *crowd) add(i int) {
 	whole := c.s.whole(i)
+	f := c.s.feature(i)
+	scores, _ := f.levels()
 	rest, distances := make([][]int, len(c.ends)), make([]float64, len(c.ends))
+	var levels, slowly []float64
+	e := slow{}
 	for n, k := range c.ends {
 		r := &c.s.Profile.Windows[k]
-		if rest[n] = c.s.restOf(i, k, whole); c.season {
-			rest[n] = c.s.sumOf(i, c.s.sameSeason(r.Start, r.End))
-		}
+		rest[n] = c.s.against(c.comparison, i, k, whole)
 		distances[n] = stat.PSI(r.of(i), rest[n])
+		if scores != nil {
+			levels = append(levels, levelOf(r.of(i), scores)-levelOf(rest[n], scores))
+			e = e.with(levels[n])
+			slowly = append(slowly, e.score())
+		}
 	}
 	if len(whole) < 2 || sum(rest[0]) == 0 {
 		return
 	}
 	c.features = append(c.features, i)
-	c.logs = append(c.logs, logged(distances))
+	c.of = append(c.of, len(c.rows))
+	c.further(distances)
 	c.rest = append(c.rest, rest)
+	if scores != nil {
+		c.rows = append(c.rows, aspect{values: levels, signed: true, least: leastSpread}, aspect{values: slowly, signed: true, least: leastSpread})
+	}
 }
 
-func (c *crowd) further(distances []float64) { c.logs = append(c.logs, logged(distances)) }
+func (c *crowd) further(distances []float64) { c.rows = append(c.rows, logDistances(distances)) }
 
 func logged(v []float64) []float64 {
 	out := make([]float64, len(v))
@@ -195,65 +208,64 @@ func (s *stepper) restOf(i, k int, whole []int) []int {
 	return out
 }
 
-// furthest reports whether a window at this log distance of the n-th feature, and as
-// usual in the others, ranks before all windows of the reference.
-func (c *crowd) furthest(n int, x float64) bool {
-	k := len(c.logs[n])
-	mean, ss := x, 0.0
-	for _, v := range c.logs[n] {
-		mean += v
-	}
-	mean /= float64(k + 1)
-	for _, v := range c.logs[n] {
-		ss += (v - mean) * (v - mean)
-	}
-	sd := max(0.05, math.Sqrt((ss+(x-mean)*(x-mean))/float64(k+1)))
-	z := (x - mean) / sd
-	for _, v := range c.logs[n] {
-		if (v-mean)/sd >= z {
-			return false
-		}
-	}
-	for o := range c.logs {
-		if o != n && highest(c.logs[o]) >= z {
-			return false
-		}
-	}
-	return true
+// furthest reports whether a window at this value of a row, and as usual in the others,
+// ranks before all windows of the reference.
+func (c *crowd) furthest(row int, x float64) bool {
+	scores := c.rows[row].and(x).scores()
+	k := len(scores) - 1
+	return slices.Max(scores[:k]) < scores[k] && c.highest(row) < scores[k]
 }
 
-// highest is the largest of values less their mean and over their spread.
-func highest(v []float64) float64 {
-	m := stat.MeanOf(v)
-	sd := max(0.05, m.SE*math.Sqrt(float64(len(v)-1)))
+// highest is the largest score of a window of the reference in any row but one.
+func (c *crowd) highest(but int) float64 {
 	out := math.Inf(-1)
-	for _, x := range v {
-		out = max(out, (x-m.Value)/sd)
+	for o, x := range c.tops() {
+		if o != but {
+			out = max(out, x)
+		}
 	}
 	return out
 }
 
-// blind finds the threshold, then the smallest change that passes it in half of the
-// windows.
-func (c *crowd) blind(n int, f *Feature, out *Blind) {
-	i := c.features[n]
-	ref := sum(c.rest[n][0])
-	low, high := math.Log(1e-4), math.Log(100)
-	if !c.furthest(n, high) {
-		return
+// tops are the largest score in each row.
+func (c *crowd) tops() []float64 {
+	for o := len(c.top); o < len(c.rows); o++ {
+		c.top = append(c.top, slices.Max(c.rows[o].scores()))
 	}
+	return c.top
+}
+
+// least is the smallest value of a row, between two, at which the window ranks as the
+// furthest; the high end where none does.
+func (c *crowd) least(row int, low, high float64) float64 {
 	for range 40 {
-		if mid := (low + high) / 2; c.furthest(n, mid) {
+		if mid := (low + high) / 2; c.furthest(row, mid) {
 			high = mid
 		} else {
 			low = mid
 		}
 	}
-	out.PSI = max(math.Exp(high)-1e-4, floorPSI(f.groups(), c.s.Profile.WindowRows, ref, floorAlpha/float64(len(c.features))), 8*leastShift*leastShift)
+	return high
+}
+
+// blind finds the thresholds, then the smallest change that passes one in half of the
+// windows.
+func (c *crowd) blind(n int, f *Feature, out *Blind) {
+	i := c.features[n]
+	ref, rows, alpha := sum(c.rest[n][0]), c.s.Profile.WindowRows, floorAlpha/float64(len(c.features))
+	const most = 100.0
+	if !c.furthest(c.of[n], math.Log(most)) {
+		return
+	}
+	out.PSI = max(math.Exp(c.least(c.of[n], math.Log(1e-4), math.Log(most)))-1e-4, floorPSI(f.groups(), rows, ref, alpha), 8*leastShift*leastShift)
 	if f.Kind == frame.Number && len(f.Counts) > fewBins {
+		scores, spread := f.levels()
+		level := max(c.least(c.of[n]+1, 0, farthest), leastLevel, floorLevel(spread, rows, ref, alpha))
 		sd := f.sd()
-		out.SD = c.smallest(n, out.PSI, farthest, func(by float64) [][][]float64 {
+		out.SD = c.smallest(n, farthest, func(by float64) [][][]float64 {
 			return [][][]float64{f.moved(by * sd), f.moved(-by * sd)}
+		}, func(now, rest []int) bool {
+			return stat.PSI(now, rest) >= out.PSI || math.Abs(levelOf(now, scores)-levelOf(rest, scores)) >= level
 		})
 		return
 	}
@@ -264,7 +276,8 @@ func (c *crowd) blind(n int, f *Feature, out *Blind) {
 			common = g
 		}
 	}
-	out.Share = c.smallest(n, out.PSI, 1, func(by float64) [][][]float64 { return [][][]float64{turned(len(whole), common, by)} })
+	out.Share = c.smallest(n, 1, func(by float64) [][][]float64 { return [][][]float64{turned(len(whole), common, by)} },
+		func(now, rest []int) bool { return stat.PSI(now, rest) >= out.PSI })
 }
 
 // floorPSI is the distance that independent draws pass with probability alpha.
@@ -280,16 +293,21 @@ func floorPSI(groups, rows, ref int, alpha float64) float64 {
 	return high
 }
 
+// floorLevel is the level that independent draws pass with probability alpha.
+func floorLevel(spread float64, rows, ref int, alpha float64) float64 {
+	return math.Sqrt2 * math.Erfinv(1-alpha) * spread * math.Sqrt(1/float64(max(1, rows))+1/float64(max(1, ref)))
+}
+
 // smallest is the smallest change of which all its ways show in half of the windows; 0:
 // not even the largest does. A way says, of each group, to which its rows go.
-func (c *crowd) smallest(n int, limit, most float64, ways func(by float64) [][][]float64) float64 {
+func (c *crowd) smallest(n int, most float64, ways func(by float64) [][][]float64, far func(now, rest []int) bool) float64 {
 	shows := func(by float64) bool {
 		for _, to := range ways(by) {
 			seen, tried := 0, 0
 			step := max(1, len(c.rest[n])/blindWindows)
 			for k := 0; k < len(c.rest[n]); k += step {
 				tried++
-				if stat.PSI(changed(c.s.Profile.Windows[c.ends[k]].of(c.features[n]), to), c.rest[n][k]) >= limit {
+				if far(changed(c.s.Profile.Windows[c.ends[k]].of(c.features[n]), to), c.rest[n][k]) {
 					seen++
 				}
 			}

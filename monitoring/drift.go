@@ -34,8 +34,10 @@ type comparison struct {
 type shift struct {
 	feature   int
 	psi       float64
-	beyond    bool      // further than independent draws and than leastShift
-	reference []float64 // the same of the reference's own windows
+	beyond    bool      // an aspect is further than independent draws and than a trifle
+	reference []float64 // the PSI of the reference's own windows
+	aspects   []aspect  // by distanceAspect and so on
+	to        slow      // what its slow level becomes
 	name      string    // of columns together; empty: the feature's
 	text      string    // what to say of columns together
 }
@@ -142,15 +144,37 @@ func (s *stepper) shift(c comparison, i int, now []int, alpha float64) (shift, b
 	}
 	out := shift{feature: i, psi: stat.PSI(now, ref)}
 	out.beyond = stat.PSITail(out.psi, len(now), n, m) <= alpha && stat.JensenShannon(now, ref) >= leastShift
+	f := s.feature(i)
+	scores, _ := f.levels()
+	var levels []float64
 	for _, k := range c.ends {
 		r := &s.Profile.Windows[k]
-		if c.season {
-			out.reference = append(out.reference, stat.PSI(r.of(i), s.sumOf(i, s.sameSeason(r.Start, r.End))))
-			continue
+		against := s.against(c, i, k, total)
+		out.reference = append(out.reference, stat.PSI(r.of(i), against))
+		if scores != nil {
+			levels = append(levels, levelOf(r.of(i), scores)-levelOf(against, scores))
 		}
-		out.reference = append(out.reference, stat.PSI(r.of(i), s.restOf(i, k, total)))
 	}
+	out.aspects = []aspect{distanceAspect: out.distance()}
+	out.level(f, now, ref, levels, alpha, s.out.State.slowOf(i))
 	return out, true
+}
+
+// against is what a reference window is held against: the same season, else all windows
+// but itself and its neighbours.
+func (s *stepper) against(c comparison, i, k int, total []int) []int {
+	if r := &s.Profile.Windows[k]; c.season {
+		return s.sumOf(i, s.sameSeason(r.Start, r.End))
+	}
+	return s.restOf(i, k, total)
+}
+
+// feature is the feature of a shift.
+func (s *stepper) feature(i int) *Feature {
+	if i == scoreFeature {
+		return s.Profile.Score
+	}
+	return &s.Profile.Features[i]
 }
 
 func (s *stepper) sumOf(i int, windows []int) []int {
@@ -170,9 +194,13 @@ func (s *stepper) judgeDrift(w *Window, c comparison, shifts []shift, d *Detecto
 		}
 		return
 	}
-	limit := s.alarmAt(2, w.End.Sub(w.Start))
+	least := s.alarmAt(2, w.End.Sub(w.Start))
+	limit := alarmLevel(least)
 	z := standardised(shifts)
-	cannot := len(c.ends) < 3 || float64(len(c.ends)+1) < limit
+	cannot := len(c.ends) < 3 || float64(len(c.ends)+1) < least
+	for _, sh := range shifts {
+		s.out.State.keep(sh)
+	}
 	p := 1.0
 	if !cannot {
 		p = rank(z, shifts)
@@ -186,7 +214,7 @@ func (s *stepper) judgeDrift(w *Window, c comparison, shifts []shift, d *Detecto
 		})
 	}
 	if cannot {
-		s.tellInstead(w, c, shifts, limit, subject)
+		s.tellInstead(w, c, shifts, least, subject)
 		return
 	}
 	s.settleDrift(w, c, shifts, z, d, p, limit, subject)
@@ -219,8 +247,7 @@ func (s *stepper) settleDrift(w *Window, c comparison, shifts []shift, z [][]flo
 	if c.season {
 		than = "the same season"
 	}
-	text := fmt.Sprintf("%s drifted: %s PSI from %s over %s, there at most %s", s.called(first),
-		psi(first.psi), than, plural(w.Rows, "row"), psi(largest(first.reference)))
+	text := s.called(first) + " drifted: " + first.words(w, than)
 	if first.text != "" {
 		text = first.text
 	}
@@ -234,16 +261,19 @@ func (s *stepper) settleDrift(w *Window, c comparison, shifts []shift, z [][]flo
 			text += fmt.Sprintf(" and %d more", more)
 		}
 	}
-	moved := map[string]float64{}
+	moved, levels := map[string]float64{}, map[string]float64{}
 	for _, j := range order[:min(len(order), 20)] {
 		moved[s.called(shifts[j])] = shifts[j].psi
+		if to := shifts[j].to; to.Windows > 0 {
+			levels[s.called(shifts[j])], _ = to.mean()
+		}
 	}
 	impact := s.byImpact(shifts, z, order)
 	if len(impact) > 0 && impact[0] != s.called(first) {
 		text += "; of most weight " + impact[0]
 	}
 	s.open(Finding{Kind: Drift, Subject: s.called(first), Severity: "warn", Trigger: true, Opened: w.End, Text: text},
-		map[string]any{"psi": moved, "impact": impact, "p": p, "evidence": d.Evidence, "alarm": limit, "windows": len(c.ends), "start": w.Start, "end": w.End})
+		map[string]any{"psi": moved, "level": levels, "impact": impact, "p": p, "evidence": d.Evidence, "alarm": limit, "windows": len(c.ends), "start": w.Start, "end": w.End})
 }
 
 // byImpact names the columns that moved in the order of their share of what is added to
@@ -306,62 +336,6 @@ func byDistance(shifts []shift, z [][]float64) []int {
 		return cmp.Compare(shifts[b].psi, shifts[a].psi)
 	})
 	return out
-}
-
-// standardised is, by feature, the log distances of the reference windows and last
-// the window's own, less their mean and over their spread. The window is one of them
-// in both, so that all are exchangeable where nothing has changed.
-func standardised(shifts []shift) [][]float64 {
-	out := make([][]float64, len(shifts))
-	for j, sh := range shifts {
-		v := make([]float64, 0, len(sh.reference)+1)
-		mean := 0.0
-		for _, d := range append(slices.Clone(sh.reference), sh.psi) {
-			v = append(v, math.Log(d+1e-4))
-			mean += v[len(v)-1]
-		}
-		mean /= float64(len(v))
-		ss := 0.0
-		for k := range v {
-			v[k] -= mean
-			ss += v[k] * v[k]
-		}
-		sd := max(0.05, math.Sqrt(ss/float64(len(v))))
-		for k := range v {
-			v[k] /= sd
-		}
-		out[j] = v
-	}
-	return out
-}
-
-// rank is the conformal p-value of the window's largest distance: the share of
-// windows, itself among them, that are as far. A feature within the floors is not
-// counted for the window, which can only make p larger.
-func rank(z [][]float64, shifts []shift) float64 {
-	now := math.Inf(-1)
-	for j := range z {
-		if shifts[j].beyond {
-			now = max(now, z[j][len(z[j])-1])
-		}
-	}
-	if math.IsInf(now, -1) {
-		return 1
-	}
-	k := len(z[0]) - 1
-	as := 1
-	for i := range k {
-		far := math.Inf(-1)
-		for j := range z {
-			if i < len(z[j])-1 {
-				far = max(far, z[j][i])
-			}
-		}
-		if far >= now {
-			as++
-		}
-	}
-	return float64(as) / float64(k+1)
 }
 
 // called is the name of what moved.

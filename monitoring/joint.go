@@ -188,14 +188,7 @@ func (p *Profile) rankScores(columns []int) [][]float64 {
 	for k, i := range columns {
 		f := &p.Features[i]
 		whole := Counts{Bins: f.Counts}
-		grouped := whole.grouped(f)
-		out[k] = make([]float64, len(grouped)+1)
-		below, n := 0.0, float64(max(1, sum(grouped)))
-		for g, rows := range grouped {
-			mid := (below + float64(rows)/2) / n
-			out[k][g] = math.Sqrt2 * math.Erfinv(2*min(max(mid, 1e-6), 1-1e-6)-1)
-			below += float64(rows)
-		}
+		out[k] = append(normalScores(whole.grouped(f)), 0)
 	}
 	return out
 }
@@ -299,11 +292,15 @@ func (s *stepper) jointShifts(c comparison, w *Window) []shift {
 	for k, v := range j.Apart {
 		reference[k] = apartDistance(v)
 	}
-	return append(out, shift{
+	out = append(out, shift{
 		feature: jointApart, name: names + " together", psi: apartDistance(auc), reference: reference,
 		beyond: auc-0.5 >= leastApart && normalTail((auc-0.5)/luck) <= floorAlpha,
 		text:   fmt.Sprintf("inputs drifted together: a classifier tells %s from training with AUC %.2f, there at most %.2f, by %s", plural(w.Rows, "row"), auc, largest(j.Apart), names),
 	})
+	for k := range out {
+		out[k].aspects = []aspect{out[k].distance()}
+	}
+	return out
 }
 
 func normalTail(z float64) float64 { return math.Erfc(z/math.Sqrt2) / 2 }

@@ -29,6 +29,9 @@ type State struct {
 	Bias        Detector `json:"bias,omitzero"`
 	Performance Detector `json:"performance,omitzero"`
 
+	Slow      []slow `json:"slow,omitempty"` // of each feature's level, over drift windows
+	SlowScore slow   `json:"slow_score,omitzero"`
+
 	Unusual Run `json:"unusual,omitzero"` // of rows that were flagged
 
 	Recent []WindowBias `json:"recent,omitempty"` // bias of the newest days, at most seven and the one under way
@@ -47,6 +50,31 @@ type Detector struct {
 	Sum      float64   `json:"sum,omitempty"`   // over the run's rows
 	Means    []float64 `json:"means,omitempty"` // of the run's newest windows
 	Suspect  Suspect   `json:"suspect,omitzero"`
+}
+
+// slowOf is the slow level of a feature.
+func (s *State) slowOf(i int) slow {
+	switch {
+	case i == scoreFeature:
+		return s.SlowScore
+	case i >= 0 && i < len(s.Slow):
+		return s.Slow[i]
+	}
+	return slow{}
+}
+
+// keep remembers what a shift's slow level became.
+func (s *State) keep(sh shift) {
+	switch {
+	case sh.to.Windows == 0: // it has none
+	case sh.feature == scoreFeature:
+		s.SlowScore = sh.to
+	case sh.feature >= 0:
+		for len(s.Slow) <= sh.feature {
+			s.Slow = append(s.Slow, slow{})
+		}
+		s.Slow[sh.feature] = sh.to
+	}
 }
 
 // WindowBias is the bias over the windows of a day, or over one longer window.

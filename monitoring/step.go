@@ -131,6 +131,7 @@ func newStepper(in Input) *stepper {
 // clone is a state that may be changed. Windows are replaced, never written to.
 func (s State) clone() State {
 	s.Open, s.Told, s.Recent = slices.Clone(s.Open), slices.Clone(s.Told), slices.Clone(s.Recent)
+	s.Slow = slices.Clone(s.Slow)
 	for _, d := range []*Detector{&s.Inputs, &s.Predictions, &s.Bias, &s.Performance} {
 		d.Means = slices.Clone(d.Means)
 	}
