@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"flyball/data/frame"
 )
@@ -75,7 +76,7 @@ type column struct {
 	from, to          int64
 	longest           int
 	bits              counts // of Number and Time
-	texts             map[string]int
+	texts             map[string]*int
 	many              bool // texts are no longer counted
 	sample            []float64
 }
@@ -89,7 +90,7 @@ func newProfiler(fields []frame.Field) *profiler {
 	for i, f := range fields {
 		p.cols[i] = column{Field: f, from: math.MaxInt64, to: math.MinInt64}
 		if f.Kind == frame.Text {
-			p.cols[i].texts = map[string]int{}
+			p.cols[i].texts = map[string]*int{}
 		}
 	}
 	return p
@@ -189,29 +190,31 @@ func (p *profiler) thin() {
 	}
 }
 
+// numbers counts in variables of its own, which stay in registers, and looks for distinct
+// values in a pass of its own, while there are few.
 func (c *column) numbers(values []float64) {
+	n, shift, low, high, sum, s1, s2 := c.n, c.shift, c.min, c.max, c.sum, c.s1, c.s2
 	for _, x := range values {
-		if x != x {
-			c.missing++
+		if x-x != 0 { // no number, or infinite
+			if x != x {
+				c.missing++
+			} else {
+				c.infinite++
+			}
 			continue
 		}
-		if !c.bits.many {
-			c.bits.add(math.Float64bits(x + 0)) // -0 is 0
+		if n == 0 {
+			shift, low, high = x, x, x
 		}
-		if math.IsInf(x, 0) {
-			c.infinite++
-			continue
-		}
-		if c.n == 0 {
-			c.shift, c.min, c.max = x, x, x
-		}
-		c.n++
-		c.min, c.max = min(c.min, x), max(c.max, x)
-		d := x - c.shift
-		c.sum += float64(x * tiny) // the conversions keep two roundings two, on every processor
-		c.s1 += d
-		c.s2 += float64(d * d)
+		n++
+		low, high = min(low, x), max(high, x)
+		d := x - shift
+		sum += float64(x * tiny) // the conversions keep two roundings two, on every processor
+		s1 += d
+		s2 += float64(d * d)
 	}
+	c.n, c.shift, c.min, c.max, c.sum, c.s1, c.s2 = n, shift, low, high, sum, s1, s2
+	c.bits.numbers(values)
 }
 
 func (c *column) moments(values []int64) {
@@ -225,7 +228,14 @@ func (c *column) moments(values []int64) {
 	}
 }
 
+// words counts the texts. The same text of a file's dictionary lies in the same place, so
+// where a text lies tells in most rows which it is, and its bytes are not looked at.
 func (c *column) words(col *frame.Column) {
+	var near [512]struct {
+		at   *byte
+		size int
+		hits *int
+	}
 	for i, s := range col.Text {
 		if col.Null != nil && col.Null[i] {
 			c.missing++
@@ -235,14 +245,22 @@ func (c *column) words(col *frame.Column) {
 		if c.many {
 			continue
 		}
-		if n, known := c.texts[s]; known {
-			c.texts[s] = n + 1
+		at := unsafe.StringData(s)
+		k := &near[mix(uint64(uintptr(unsafe.Pointer(at))), uint64(len(s)))%uint64(len(near))]
+		if k.hits != nil && k.at == at && k.size == len(s) {
+			*k.hits++
 			continue
 		}
-		if c.many = len(c.texts) == maxDistinct; c.many {
-			continue
+		hits, known := c.texts[s]
+		if !known {
+			if c.many = len(c.texts) == maxDistinct; c.many {
+				continue
+			}
+			hits = new(int)
+			c.texts[string([]byte(s))] = hits // the text may lie in a chunk that is to go
 		}
-		c.texts[string([]byte(s))] = 1 // the text may lie in a chunk that is to go
+		*hits++
+		k.at, k.size, k.hits = at, len(s), hits
 	}
 }
 
@@ -286,7 +304,7 @@ func (c *column) profile() ColumnProfile {
 		out.Distinct = len(c.texts)
 		if !c.many {
 			for s, n := range c.texts {
-				out.Top = append(out.Top, Top{s, n})
+				out.Top = append(out.Top, Top{s, *n})
 			}
 			out.Top = most(out.Top)
 		}
@@ -327,7 +345,7 @@ func most(all []Top) []Top {
 // counts are how often each of up to maxDistinct values stands: a table of open places,
 // which is small enough to stay near the processor.
 type counts struct {
-	places []place
+	places *[places]place
 	n      int
 	many   bool // more than maxDistinct: nothing is counted any more
 }
@@ -339,16 +357,36 @@ type place struct {
 
 const places = 2048 // a power of two, and about twice maxDistinct
 
+// numbers counts those that are numbers.
+func (c *counts) numbers(values []float64) {
+	for _, x := range values {
+		if c.many {
+			return
+		}
+		if x != x {
+			continue
+		}
+		b := math.Float64bits(x + 0) // -0 is 0
+		if t := c.places; t != nil {
+			if p := &t[mix(b, 0)%places]; p.key == b && p.hits > 0 { // in most rows of few values
+				p.hits++
+				continue
+			}
+		}
+		c.add(b)
+	}
+}
+
 func (c *counts) add(b uint64) {
 	if c.many {
 		return
 	}
 	if c.places == nil {
-		c.places = make([]place, places)
+		c.places = new([places]place)
 	}
-	i := mix(b, 0) & (places - 1)
+	i := mix(b, 0) % places
 	for c.places[i].hits > 0 && c.places[i].key != b {
-		i = (i + 1) & (places - 1)
+		i = (i + 1) % places
 	}
 	p := &c.places[i]
 	if p.hits == 0 {
@@ -363,6 +401,9 @@ func (c *counts) add(b uint64) {
 }
 
 func (c *counts) top(format func(uint64) string) []Top {
+	if c.places == nil {
+		return nil
+	}
 	var out []Top
 	for _, p := range c.places {
 		if p.hits > 0 {
