@@ -18,7 +18,7 @@ func (r *Reference) ready() {
 	r.tailAt, r.farAt = math.Inf(1), math.Inf(1)
 	if j := r.Joint; j != nil {
 		r.learned(j)
-		k := rank(j.Calibration) - 1
+		k := j.rank() - 1
 		r.tailAt, r.farAt = j.Tails[k], j.Distances[k]
 	}
 }

@@ -192,8 +192,9 @@ func (r *Reference) calibrate(j *Joint, rows *frame.Frame, learn, check []int) {
 		l.scores(i, scores)
 		tails[k], distances[k] = r.joint(scores)
 	}
-	j.Tails, j.Distances = largest(tails), largest(distances)
-	k := rank(j.Calibration) - 1
+	j.Tails, j.Distances = largest(slices.Clone(tails)), largest(slices.Clone(distances))
+	j.Rank = j.shared(tails, distances)
+	k := j.Rank - 1
 	r.tailAt, r.farAt = j.Tails[k], j.Distances[k]
 
 	// By stretches: rows of a day are alike, and so their flags come together.

@@ -81,11 +81,12 @@ type Column struct {
 type Joint struct {
 	Columns     []int     `json:"columns"` // places in Reference.Columns, rising
 	Mean        []float64 `json:"mean"`
-	Factor      []float64 `json:"factor"`      // lower Cholesky factor of the shrunk covariance, row by row
-	Calibration int       `json:"calibration"` // rows that had no part in all this
-	Tails       []float64 `json:"tails"`       // the largest of the calibration rows, falling
-	Distances   []float64 `json:"distances"`   // likewise, squared
-	Worst       float64   `json:"worst"`       // the highest share of improbable rows in a twentieth of the training rows
+	Factor      []float64 `json:"factor"`         // lower Cholesky factor of the shrunk covariance, row by row
+	Calibration int       `json:"calibration"`    // rows that had no part in all this
+	Tails       []float64 `json:"tails"`          // the largest of the calibration rows, falling
+	Distances   []float64 `json:"distances"`      // likewise, squared
+	Rank        int       `json:"rank,omitempty"` // place in both lists, from 1, beyond which a row is improbable; 0: half of Alpha for each list
+	Worst       float64   `json:"worst"`          // the highest share of improbable rows in a twentieth of the training rows
 }
 
 // Encode is the reference as JSON; equal references give equal bytes.
@@ -150,7 +151,7 @@ func (j *Joint) holds(columns []Column) bool {
 	d := len(j.Columns)
 	ok := d > 0 && d <= maxJoint && len(j.Mean) == d && len(j.Factor) == d*(d+1)/2 && finite(j.Mean...) && finite(j.Factor...) &&
 		j.Calibration > 0 && len(j.Tails) <= maxKept && len(j.Distances) == len(j.Tails) && len(j.Tails) <= j.Calibration &&
-		falling(j.Tails) && falling(j.Distances) && rank(j.Calibration) >= 1 && rank(j.Calibration) <= len(j.Tails) && finite(j.Worst)
+		falling(j.Tails) && falling(j.Distances) && j.rank() >= 1 && j.rank() <= len(j.Tails) && finite(j.Worst)
 	for k, at := range j.Columns {
 		ok = ok && at >= 0 && at < len(columns) && (k == 0 || at > j.Columns[k-1])
 	}
@@ -162,8 +163,36 @@ func (j *Joint) holds(columns []Column) bool {
 }
 
 // rank is the calibration row, counted from the largest, above which one of the two
-// scores makes a row improbable: each has half of Alpha.
+// scores makes a row improbable.
+func (j *Joint) rank() int {
+	if j.Rank != 0 {
+		return j.Rank
+	}
+	return rank(j.Calibration)
+}
+
+// rank is what is safe whatever the two scores are: each has half of Alpha.
 func rank(calibration int) int { return int(Alpha / 2 * float64(calibration+1)) }
+
+// shared is the last rank at which the rows that far in one of the two, and the row that is
+// judged, are not more than Alpha of all: a value far in its tail is far from the middle
+// too, so halves would flag too few. It is conformal as one score is, the better of a row's
+// two ranks.
+func (j *Joint) shared(tails, distances []float64) int {
+	k := rank(j.Calibration)
+	for ; k+1 < len(j.Tails); k++ { // k+1 is tried: its rows are beyond those after it
+		far := 1
+		for i := range tails {
+			if tails[i] > j.Tails[k+1] || distances[i] > j.Distances[k+1] {
+				far++
+			}
+		}
+		if float64(far) > Alpha*float64(j.Calibration+1) {
+			break
+		}
+	}
+	return k
+}
 
 func falling(v []float64) bool {
 	return finite(v...) && slices.IsSortedFunc(v, func(a, b float64) int {
