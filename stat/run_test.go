@@ -89,3 +89,32 @@ func TestRunsHoldTheirLevelWhereDaysDependOnEachOther(t *testing.T) {
 		t.Error("no trial")
 	}
 }
+
+// The sum of moving averages over two days has twice the variance that it would have of days
+// that stand alone, 1 and twice ½ for the neighbour. Runs of four see 1 + 2·¾·½ of that, and
+// runs of two 1 + 2·½·½.
+func TestWhatReachesFromOneRunIntoTheNextIsAdded(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	const days = 40_000
+	x, last := make([]float64, days), r.NormFloat64()
+	for i := range x {
+		next := r.NormFloat64()
+		x[i], last = (last+next)/math.Sqrt2/math.Sqrt(days), next
+	}
+	near(t, "runs of four", runs(x, 4), 1.75, 0.06)
+	near(t, "with what reaches across", longRun(x, 4), 1.75+1.5*0.25, 0.1)
+	near(t, "days alone", longRun(x, 1), 1, 0.03)
+}
+
+func TestFewDrawsThatMakeTheVarianceLeaveFewDegreesOfFreedom(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 9))
+	x := make([]float64, 20_000)
+	for i := range x {
+		x[i] = r.NormFloat64()
+	}
+	near(t, "normal draws", freedom(x)/20_000, 1, 0.05)
+	near(t, "ten of a thousand that count", freedom(append(make([]float64, 990), 1, -1, 1, -1, 1, -1, 1, -1, 1, -1)), 2*100/(10-100./1000), 1e-9)
+	if d := DrawsOf(4, nil).Linear(0, []float64{1, -1, 1, -1}); d.DF != 3 {
+		t.Errorf("draws that are alike: got %v degrees of freedom", d.DF)
+	}
+}

@@ -208,7 +208,7 @@ func (o Options) judge(p *Pair, s evaluation.Sample) {
 	var rules gate.Policy
 	all := o.metrics(s.Kind)
 	if s.Independent() > mostResampled {
-		all = slices.DeleteFunc(all, func(m string) bool { return evaluation.Resampled(m, s) })
+		all = slices.DeleteFunc(all, evaluation.Resampled)
 		p.Notes = append(p.Notes, fmt.Sprintf("more than %s draws take too long to resample: metrics that need it are left out", unit.Count(mostResampled)))
 	}
 	for _, m := range all {

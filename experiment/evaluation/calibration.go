@@ -59,7 +59,7 @@ func (s Sample) calibration(role string, d stat.Draws) statistic {
 	for i, v := range score {
 		off[i] = s.weight(i) * (v - truth[i])
 	}
-	return func(times []float64) float64 {
+	return statistic{of: func(times []float64) float64 {
 		var sum [10]float64
 		n := 0.0
 		for i, g := range d.Of {
@@ -72,7 +72,7 @@ func (s Sample) calibration(role string, d stat.Draws) statistic {
 			total += math.Abs(v)
 		}
 		return total / n
-	}
+	}}
 }
 
 // luck is what chance adds to the expected calibration error: the distance of a tenth from

@@ -4,6 +4,7 @@ package evaluation
 
 import (
 	"math"
+	"slices"
 
 	"flyball/stat"
 )
@@ -35,43 +36,60 @@ func (s Sample) ofClasses(t term, role string, d stat.Draws) statistic {
 // counted is a metric of how often each class was true, said, and both.
 func (s Sample) counted(metric string, known, said []int, d stat.Draws) statistic {
 	k := s.width()
-	truths, claims, both := make([]float64, k), make([]float64, k), make([]float64, k)
-	return func(times []float64) float64 {
-		clear(truths)
-		clear(claims)
-		clear(both)
-		rows := 0.0
+	counts := make([]float64, 3*k) // by class: true, said, both
+	count := func(times []float64) []float64 {
+		clear(counts)
 		for i, c := range known {
 			n := times[d.Of[i]] * s.weight(i)
-			rows += n
-			truths[c] += n
-			claims[said[i]] += n
+			counts[c] += n
+			counts[k+said[i]] += n
 			if c == said[i] {
-				both[c] += n
+				counts[2*k+c] += n
 			}
 		}
-		sum, among := 0.0, 0.0
-		for c := range k {
-			weight, v := 1.0, classValue(metric, truths[c], claims[c], both[c])
-			switch metric {
-			case "balanced_accuracy":
-				if truths[c] == 0 {
-					weight = 0
-				}
-			case "f1_weighted", "precision_weighted":
-				weight = truths[c]
-			default:
-				if truths[c]+claims[c] == 0 {
-					weight = 0
-				}
-			}
-			sum, among = sum+weight*v, among+weight
-		}
-		if metric == "balanced_accuracy" && among < 2 {
-			return math.NaN()
-		}
-		return sum / among
+		return counts
 	}
+	value := func(counts []float64) float64 { return ofCounts(metric, counts[:k], counts[k:2*k], counts[2*k:]) }
+	return statistic{
+		of: func(times []float64) float64 { return value(count(times)) },
+		influence: func() []float64 {
+			whole := count(once(d))
+			slope, out := slopes(whole, slices.Clone(whole), value), make([]float64, d.Count)
+			for i, c := range known {
+				change := slope[c] + slope[k+said[i]]
+				if c == said[i] {
+					change += slope[2*k+c]
+				}
+				out[d.Of[i]] += s.weight(i) * change
+			}
+			return out
+		},
+	}
+}
+
+// ofCounts is the mean over the classes of what their counts give.
+func ofCounts(metric string, truths, claims, both []float64) float64 {
+	sum, among := 0.0, 0.0
+	for c := range truths {
+		weight, v := 1.0, classValue(metric, truths[c], claims[c], both[c])
+		switch metric {
+		case "balanced_accuracy":
+			if truths[c] == 0 {
+				weight = 0
+			}
+		case "f1_weighted", "precision_weighted":
+			weight = truths[c]
+		default:
+			if truths[c]+claims[c] == 0 {
+				weight = 0
+			}
+		}
+		sum, among = sum+weight*v, among+weight
+	}
+	if metric == "balanced_accuracy" && among < 2 {
+		return math.NaN()
+	}
+	return sum / among
 }
 
 // classValue is a class's part of a metric, 0 where it has none, as in scikit-learn.
@@ -126,11 +144,24 @@ func (s Sample) scoresOf(class int, role string) []float64 {
 }
 
 func meanOf(parts []statistic) statistic {
-	return func(times []float64) float64 {
+	n := float64(len(parts))
+	return statistic{of: func(times []float64) float64 {
 		sum := 0.0
 		for _, part := range parts {
-			sum += part(times)
+			sum += part.of(times)
 		}
-		return sum / float64(len(parts))
-	}
+		return sum / n
+	}, influence: func() []float64 {
+		var mean []float64
+		for _, part := range parts {
+			x := part.influence()
+			if mean == nil {
+				mean = make([]float64, len(x))
+			}
+			for g, v := range x {
+				mean[g] += v / n
+			}
+		}
+		return mean
+	}}
 }

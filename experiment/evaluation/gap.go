@@ -96,7 +96,7 @@ func Widening(metric string, s Sample, column, candidate, other string, seed uin
 	d.Candidate, d.Other, d.Value = spread(after), spread(before), spread(before)-spread(after)
 	var over [4]stat.Spread // the same resamples
 	ok := true
-	for k, of := range []statistic{
+	for k, of := range []func(times []float64) float64{
 		func(times []float64) float64 { return q.of(times) - p.of(times) },
 		func(times []float64) float64 { return spread(less(p.means(times), q.means(times))) },
 		p.of,
@@ -108,7 +108,8 @@ func Widening(metric string, s Sample, column, candidate, other string, seed uin
 	changes, own, luck := over[1].High, over[2].High, over[3].High
 	d.Low = -min(changes, own-max(0, d.Other-luck))
 	d.High, d.SE = max(over[0].High, 2*d.Value-over[0].Low), over[0].SE
-	d.P = stat.Mean{Value: d.Value, SE: d.SE, DF: float64(d.Blocks - 1)}.Below()
+	d.freedom = float64(d.Blocks - 1)
+	d.P = d.Worse(0)
 	return d, told(metric, ok)
 }
 
@@ -249,7 +250,7 @@ func (p *gapParts) gap(role string) Gap {
 			}
 		}
 		m := stat.ClusterMean(x, block)
-		e := Estimate{Metric: name, Slice: p.column + "=" + v, Role: role, Value: m.Value, Rows: len(x), Blocks: int(m.DF) + 1}
+		e := Estimate{Metric: name, Slice: p.column + "=" + v, Role: role, Value: m.Value, Rows: len(x), Blocks: stat.Blocks(len(x), block)}
 		e.Low, e.High = m.Interval(0.95)
 		if p.sample.Kind == dataset.Binary {
 			if e.Low, e.High = max(0, e.Low), min(1, e.High); e.Blocks == e.Rows {

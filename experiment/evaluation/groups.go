@@ -39,11 +39,12 @@ type GroupTable struct {
 	Suppress  int        `json:"suppressed,omitempty"` // groups of fewer than LeastShown rows
 }
 
-// GroupRow is one group's row of a GroupTable. A rate that no row tells of is absent.
+// GroupRow is one group's row of a GroupTable. A rate of fewer than LeastShown rows is absent.
 type GroupRow struct {
 	Value       string   `json:"value"`
 	Rows        int      `json:"rows"`
 	Share       float64  `json:"share"`               // of the rows with a group
+	Known       int      `json:"known"`               // rows whose truth is known
 	Base        *float64 `json:"base,omitempty"`      // share whose truth is yes
 	Selection   Range    `json:"selection"`           // share decided yes, 95 %
 	Ratio       Range    `json:"ratio"`               // of the selection rate to the reference's, 95 %
@@ -133,6 +134,7 @@ func (s Sample) group(name string, rows []int, role string) (GroupRow, rate) {
 	part := s.Take(rows)
 	g := GroupRow{Value: name, Rows: len(rows)}
 	var yes, selected, both, known float64
+	var told []int // those of the rows whose truth is known
 	knownSelected, scored, sure := 0.0, 0.0, make([]float64, len(rows))
 	for i, y := range part.Truth {
 		score := part.Scores[role][i]
@@ -145,22 +147,23 @@ func (s Sample) group(name string, rows []int, role string) (GroupRow, rate) {
 			continue
 		}
 		known++
+		told = append(told, i)
 		yes += y
 		scored += score
 		knownSelected += sure[i]
 		both += y * sure[i]
 	}
 	share := func(a, of float64) *float64 {
-		if of == 0 {
+		if of < LeastShown {
 			return nil
 		}
 		x := a / of
 		return &x
 	}
 	g.Base, g.TPR, g.FPR, g.Precision = share(yes, known), share(both, yes), share(knownSelected-both, known-yes), share(both, knownSelected)
-	g.Calibration = share(scored-yes, known)
-	if known == float64(len(rows)) && yes > 0 && yes < known {
-		if auc, err := Value("auc", part, role); err == nil {
+	g.Calibration, g.Known = share(scored-yes, known), len(told)
+	if min(yes, known-yes) >= LeastShown {
+		if auc, err := Value("auc", part.Take(told), role); err == nil {
 			g.AUC = &auc
 		}
 	}

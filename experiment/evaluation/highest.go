@@ -33,7 +33,7 @@ func (s Sample) highest(t term, score []float64, d stat.Draws) statistic {
 			positives[g] += s.weight(i)
 		}
 	}
-	return func(times []float64) float64 {
+	return statistic{of: func(times []float64) float64 {
 		if share > 1+1e-12 {
 			return math.NaN()
 		}
@@ -48,7 +48,7 @@ func (s Sample) highest(t term, score []float64, d stat.Draws) statistic {
 			return hits / k
 		}
 		return hits / positive
-	}
+	}}
 }
 
 // hits is how many positives lie among the first k rows of the order.

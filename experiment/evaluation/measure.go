@@ -3,6 +3,7 @@
 package evaluation
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -11,33 +12,31 @@ import (
 	"flyball/stat"
 )
 
-// Measure is the metric of one role's scores with its 95 % interval: the t over
-// draws for means, DeLong for the auc of independent rows that count the same, else
-// the percentile bootstrap by draw with the seed. It fails, Invalid, where the rows cannot tell the
-// metric.
+// Measure is the metric of one role's scores with its 95 % interval: the t over draws,
+// linearised for what is no mean, with DeLong's error for the auc of independent rows that
+// count the same; else the percentile bootstrap by draw with the seed. It fails, Invalid,
+// where the rows cannot tell the metric.
 func Measure(metric string, s Sample, role string, seed uint64) (Estimate, error) {
 	e := Estimate{Metric: metric, Role: role, Rows: len(s.Truth), Blocks: s.Independent()}
 	t, err := s.check(metric, role)
 	if err != nil {
 		return e, err
 	}
+	d := s.draws()
 	if x, ok := s.losses(t, role); ok {
-		m := s.mean(x)
+		m := d.Mean(x, s.Weight)
 		e.Value = m.Value
 		e.Low, e.High = m.Interval(0.95)
 		return e, told(metric, m.DF >= 1)
 	}
-	if metric == "auc" && s.plain() {
-		u, ok := stat.DeLong(s.Truth, s.Scores[role], s.Scores[role])
-		e.Value = u.A
-		e.Low, e.High = stat.Mean{Value: u.A, SE: math.Sqrt(max(0, u.VarA)), DF: math.Inf(1)}.Interval(0.95)
-		e.Low, e.High = max(0, e.Low), min(1, e.High)
-		return e, told(metric, ok)
-	}
-	d := s.draws()
 	of := s.statistic(t, role, d)
-	e.Value = of(once(d))
-	b, ok := d.Bootstrap(seed, of)
+	e.Value = of.of(once(d))
+	if m, ok := s.linear(t, d, e.Value, of, statistic{}); ok {
+		m = s.deLong(t, role, "", m)
+		e.Low, e.High = t.within(m.Interval(0.95))
+		return e, told(metric, m.DF >= 1)
+	}
+	b, ok := d.Bootstrap(seed, of.of)
 	e.Low, e.High = b.Low, b.High
 	if t.name == "ece" {
 		luck := s.luck(role, d)
@@ -54,10 +53,10 @@ func Value(metric string, s Sample, role string) (float64, error) {
 		return 0, err
 	}
 	if x, ok := s.losses(t, role); ok {
-		return s.mean(x).Value, nil
+		return stat.DrawsOf(len(x), nil).Mean(x, s.Weight).Value, nil
 	}
 	d := stat.DrawsOf(len(s.Truth), nil)
-	v := s.statistic(t, role, d)(once(d))
+	v := s.statistic(t, role, d).of(once(d))
 	return v, told(metric, finite(v))
 }
 
@@ -76,21 +75,32 @@ func Compare(metric string, s Sample, candidate, other string, seed uint64) (Dif
 	}
 	a, okA := s.losses(t, candidate)
 	b, okB := s.losses(t, other)
-	switch {
-	case okA && okB && metric != "bias":
+	draws := s.draws()
+	if okA && okB && metric != "bias" {
 		x, sign := make([]float64, len(a)), better(metric)
 		for i := range a {
 			x[i] = sign * (a[i] - b[i])
 		}
-		d.Candidate, d.Other = s.mean(a).Value, s.mean(b).Value
-		m := s.mean(x)
+		d.Candidate, d.Other = draws.Mean(a, s.Weight).Value, draws.Mean(b, s.Weight).Value
+		m := draws.Mean(x, s.Weight)
 		return d.of(m), told(metric, m.DF >= 1)
-	case metric == "auc" && s.plain():
-		u, ok := stat.DeLong(s.Truth, s.Scores[candidate], s.Scores[other])
-		d.Candidate, d.Other = u.A, u.B
-		return d.of(stat.Mean{Value: u.A - u.B, SE: math.Sqrt(max(0, u.VarA+u.VarB-2*u.Covar)), DF: math.Inf(1)}), told(metric, ok)
 	}
-	return s.resample(t, d, candidate, seed)
+	f, g := s.statistic(t, candidate, draws), s.statistic(t, other, draws)
+	d.Candidate, d.Other = f.of(once(draws)), g.of(once(draws))
+	d.Value = gain(t, d.Candidate, d.Other)
+	if m, ok := s.linear(t, draws, d.Value, f, g); ok {
+		m = s.deLong(t, candidate, other, m)
+		return d.of(m), told(metric, m.DF >= 1)
+	}
+	return s.resample(t, d, draws, candidate, seed)
+}
+
+// gain is by how much a value is better than another.
+func gain(t term, value, other float64) float64 {
+	if t.name == "bias" {
+		value, other = math.Abs(value), math.Abs(other)
+	}
+	return better(t.name) * (value - other)
 }
 
 // Alone counts the rows that only the candidate decides rightly, and those that only the
@@ -115,14 +125,6 @@ func Alone(metric string, s Sample, candidate, other string) (onlyCandidate, onl
 	return onlyCandidate, onlyOther, okA && okB
 }
 
-// mean is over the rows as they count, with the error of its draws.
-func (s Sample) mean(x []float64) stat.Mean {
-	if s.plain() {
-		return stat.MeanOf(x)
-	}
-	return s.draws().Mean(x, s.Weight)
-}
-
 // draws says which rows are one draw, and which of these lie together.
 func (s Sample) draws() stat.Draws { return stat.RunsOf(len(s.Truth), s.Block, s.Run) }
 
@@ -134,25 +136,57 @@ func (s Sample) plain() bool { return s.Weight == nil && s.Block == nil }
 
 // of is the difference with its value and what follows from it.
 func (d Difference) of(m stat.Mean) Difference {
-	d.Value, d.SE, d.P = m.Value, m.SE, m.Below()
+	d.Value, d.SE, d.P, d.freedom = m.Value, m.SE, m.Below(), m.DF
 	d.Low, d.High = m.Interval(0.95)
 	return d
 }
 
-// resample compares by the bootstrap: both roles on the same resamples.
-func (s Sample) resample(t term, d Difference, candidate string, seed uint64) (Difference, error) {
-	draws, sign := s.draws(), better(t.name)
-	f, g := s.statistic(t, candidate, draws), s.statistic(t, d.Against, draws)
-	gain := func(times []float64) float64 {
-		p, q := f(times), g(times)
-		if t.name == "bias" {
-			p, q = math.Abs(p), math.Abs(q)
-		}
-		return sign * (p - q)
+// Worse is the one-sided p-value for "the candidate is worse by more than the margin", of
+// a difference that Compare has just made.
+func (d Difference) Worse(margin float64) float64 {
+	return stat.Mean{Value: d.Value + margin, SE: d.SE, DF: d.freedom}.Below()
+}
+
+// linear is a metric, or by how much it is better than another one, with the error of its
+// influences. false: the metric has kinks, or these rows give it no slope.
+func (s Sample) linear(t term, d stat.Draws, value float64, of, other statistic) (stat.Mean, bool) {
+	if of.influence == nil || t.name == "bias" || !finite(value) {
+		return stat.Mean{}, false
 	}
-	whole := once(draws)
-	d.Candidate, d.Other, d.Value = f(whole), g(whole), gain(whole)
-	b, ok := draws.Bootstrap(seed, gain)
+	x := of.influence()
+	if other.influence != nil {
+		sign := better(t.name)
+		for k, v := range other.influence() {
+			x[k] = sign * (x[k] - v)
+		}
+	}
+	m := d.Linear(value, x)
+	return m, finite(m.SE)
+}
+
+// deLong puts DeLong's error in the place of that of the influences where it is of the auc
+// of rows that are a draw each and count once; they differ by the last row of a class. No
+// other role: of the one area alone. Fewer than two rows of a class leave no freedom.
+func (s Sample) deLong(t term, role, other string, m stat.Mean) stat.Mean {
+	if t.name != "auc" || !s.plain() {
+		return m
+	}
+	u, ok := stat.DeLong(s.Truth, s.Scores[role], s.Scores[cmp.Or(other, role)])
+	if !ok {
+		return stat.Mean{Value: m.Value}
+	}
+	v := u.VarA
+	if other != "" {
+		v += u.VarB - 2*u.Covar
+	}
+	m.SE = math.Sqrt(max(0, v))
+	return m
+}
+
+// resample compares by the bootstrap: both roles on the same resamples.
+func (s Sample) resample(t term, d Difference, draws stat.Draws, candidate string, seed uint64) (Difference, error) {
+	f, g := s.statistic(t, candidate, draws), s.statistic(t, d.Against, draws)
+	b, ok := draws.Bootstrap(seed, func(times []float64) float64 { return gain(t, f.of(times), g.of(times)) })
 	d.Low, d.High, d.SE = b.Low, b.High, b.SE
 	if t.name == "ece" { // smaller is better: the other's less the candidate's
 		own, others := s.luck(candidate, draws), s.luck(d.Against, draws)
@@ -160,7 +194,8 @@ func (s Sample) resample(t term, d Difference, candidate string, seed uint64) (D
 		d.High = d.Value - others.least + own.most + z95*d.SE
 	}
 	if ok {
-		d.P = stat.Mean{Value: d.Value, SE: d.SE, DF: float64(d.Blocks - 1)}.Below()
+		d.freedom = float64(d.Blocks - 1)
+		d.P = d.Worse(0)
 	}
 	return d, told(d.Metric, ok && finite(d.Value))
 }

@@ -177,11 +177,28 @@ func ByClass(metric string) bool {
 }
 
 // Resampled reports whether the metric's interval comes from the bootstrap, whose time
-// grows with the rows.
-func Resampled(metric string, s Sample) bool {
-	name := Name(metric)
-	if name == "auc" {
-		return !s.plain()
+// grows with the rows: it has kinks, so that its changes are not in proportion.
+func Resampled(metric string) bool {
+	switch Name(metric) {
+	case "bias", "ece", "precision_at_k", "recall_at_k":
+		return true
 	}
-	return ByClass(metric) || slices.Contains([]string{"rmse", "r2", "bias", "ece"}, name)
+	return false
+}
+
+// IsMean reports whether the metric is a mean over rows, whose interval holds from two
+// draws on.
+func IsMean(metric string) bool {
+	return !ByClass(metric) && !Resampled(metric) && !slices.Contains([]string{"rmse", "r2"}, metric)
+}
+
+// within cuts an interval to the values that the metric can have.
+func (t term) within(low, high float64) (float64, float64) {
+	switch {
+	case t.name == "rmse":
+		return max(0, low), high
+	case t.name == "r2":
+		return low, min(1, high)
+	}
+	return max(0, low), min(1, high) // a share or an area
 }

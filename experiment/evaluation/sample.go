@@ -63,6 +63,8 @@ type Difference struct {
 	Rows      int     `json:"rows"`
 	Blocks    int     `json:"blocks"`
 	P         float64 `json:"p"` // one-sided, for "the candidate is worse"
+
+	freedom float64 // of the t distribution that Low, High and P are told by
 }
 
 // Seed is the first eight bytes of the SHA-256 over truth, weights and scores, so that a

@@ -11,9 +11,15 @@ import (
 	"flyball/stat"
 )
 
-// statistic is a metric of a resample: times is how often each draw is in it. It is
-// NaN where those rows cannot tell the metric.
-type statistic func(times []float64) float64
+// statistic is a metric as it follows from how often each draw is there.
+type statistic struct {
+	// of is the metric of a resample; NaN where those rows cannot tell it.
+	of func(times []float64) float64
+
+	// influence is by how much each draw, taken once more, would change the metric of the
+	// rows as they are; nil where the metric has kinks, such as that of the k highest rows.
+	influence func() []float64
+}
 
 // statistic is the metric of a role's scores, prepared so that a resample costs one
 // pass: over the draws for what sums tell, over the sorted rows for areas.
@@ -56,7 +62,7 @@ func (s Sample) statistic(t term, role string, d stat.Draws) statistic {
 			return math.NaN()
 		})
 	}
-	return func([]float64) float64 { return math.NaN() } // a mean that some row cannot tell
+	return statistic{of: func([]float64) float64 { return math.NaN() }} // a mean that some row cannot tell
 }
 
 // sums is a statistic of k sums over rows and their number n, as the rows count. part
@@ -72,7 +78,7 @@ func (s Sample) sums(k int, d stat.Draws, part func(i int, out []float64), value
 		row[k] += w
 	}
 	total := make([]float64, k+1)
-	return func(times []float64) float64 {
+	return statistic{of: func(times []float64) float64 {
 		clear(total)
 		for g, t := range times {
 			for j, v := range table[(k+1)*g : (k+1)*(g+1)] {
@@ -80,7 +86,38 @@ func (s Sample) sums(k int, d stat.Draws, part func(i int, out []float64), value
 			}
 		}
 		return value(total[k], total[:k])
+	}, influence: func() []float64 {
+		sum, size, out := make([]float64, k+1), make([]float64, k+1), make([]float64, d.Count)
+		for at, v := range table {
+			sum[at%(k+1)] += v
+			size[at%(k+1)] += math.Abs(v)
+		}
+		for j, slope := range slopes(sum, size, func(sum []float64) float64 { return value(sum[k], sum[:k]) }) {
+			for g := range out {
+				out[g] += slope * table[(k+1)*g+j]
+			}
+		}
+		return out
+	}}
+}
+
+// slopes are how a value changes with each of the sums that it follows from, told from a
+// step up and down that is small beside the size of what was added up. A sum of nothing
+// has none.
+func slopes(sum, size []float64, value func(sum []float64) float64) []float64 {
+	out := make([]float64, len(sum))
+	for j, x := range sum {
+		if size[j] == 0 {
+			continue
+		}
+		step := 1e-5 * size[j]
+		sum[j] = x + step
+		up := value(sum)
+		sum[j] = x - step
+		out[j] = (up - value(sum)) / (2 * step)
+		sum[j] = x
 	}
+	return out
 }
 
 // confusion is a metric of the counts of decisions, right and wrong.
@@ -140,30 +177,9 @@ func (s Sample) curve(metric string, score []float64, d stat.Draws, class func(i
 		yes[k], _ = class(i)
 		last[k] = k+1 == n || score[order[k+1]] != score[i]
 	}
-	return func(times []float64) float64 {
-		var pos, neg, p, q, area, precise float64 // so far; of the rows that tie
-		for k, g := range draw {
-			if yes[k] {
-				p += times[g] * weight[k]
-			} else {
-				q += times[g] * weight[k]
-			}
-			if !last[k] {
-				continue
-			}
-			area += q * (pos + p/2)
-			pos, neg = pos+p, neg+q
-			if p > 0 {
-				precise += p * pos / (pos + neg)
-			}
-			p, q = 0, 0
-		}
-		if pos == 0 || neg == 0 {
-			return math.NaN()
-		}
-		if metric == "pr_auc" {
-			return precise / pos
-		}
-		return area / (pos * neg)
+	c := ranked{draw: draw, yes: yes, last: last, weight: weight}
+	if metric == "pr_auc" {
+		return statistic{of: c.precision, influence: func() []float64 { return c.precisionInfluence(d.Count) }}
 	}
+	return statistic{of: c.area, influence: func() []float64 { return c.areaInfluence(d.Count) }}
 }

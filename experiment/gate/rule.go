@@ -147,7 +147,7 @@ func (j *judging) few(metric string, out *finding) bool {
 		out.short = func(int) string {
 			return fmt.Sprintf("%s not judged, %d of %d of a class", metric, least, leastOfClass)
 		}
-	case evaluation.Resampled(metric, s) && j.verdict.Blocks < leastDraws:
+	case !evaluation.IsMean(metric) && j.verdict.Blocks < leastDraws:
 		blocks := j.verdict.Blocks
 		out.Needs = int(math.Ceil(float64(n) * float64(leastDraws-blocks) / float64(max(1, blocks))))
 		out.Text = fmt.Sprintf("%s is not judged (%d blocks, of %d); about %s more rows in %d blocks would do",

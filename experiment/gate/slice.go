@@ -7,8 +7,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"flyball/data/dataset"
 	"flyball/experiment/evaluation"
 	"flyball/stat"
@@ -53,7 +51,7 @@ func (j *judging) slices() []finding {
 				d.Slice = part.Name
 				j.verdict.Differences = append(j.verdict.Differences, d)
 				f = sliceFinding(f, d)
-				at, p = append(at, len(out)), append(p, harmP(d, margin))
+				at, p = append(at, len(out)), append(p, d.Worse(margin))
 			}
 		}
 		out = append(out, f)
@@ -136,15 +134,4 @@ func (j *judging) measureSlices() {
 // 100 rows, and 10 of each class.
 func Enough(s evaluation.Sample) bool {
 	return len(s.Truth) >= leastSlice && leastClass(s) >= leastSliceClass
-}
-
-// harmP is the one-sided p-value for harm beyond the margin.
-func harmP(d evaluation.Difference, margin float64) float64 {
-	if d.SE == 0 {
-		if d.Value < -margin {
-			return 0
-		}
-		return 1
-	}
-	return distuv.StudentsT{Sigma: 1, Nu: float64(max(1, d.Blocks-1))}.CDF((d.Value + margin) / d.SE)
 }

@@ -43,7 +43,10 @@ def delong(y, a, b):
     (pa, na), (pb, nb) = placements(y, a), placements(y, b)
     va = np.cov(pa, pb) / len(pa) + np.cov(na, nb) / len(na)
     d, se = pa.mean() - pb.mean(), np.sqrt(va[0, 0] + va[1, 1] - 2 * va[0, 1])
-    return {"value": d, "low": d - 1.959963984540054 * se, "high": d + 1.959963984540054 * se, "p": stats.norm.cdf(d / se)}
+    x = np.concatenate([(pa - pb - d) / len(pa), (na - nb - d) / len(na)])  # each row's influence
+    df = 2 * (x**2).sum() ** 2 / ((x**4).sum() - (x**2).sum() ** 2 / len(x))
+    low, high = stats.t.interval(0.95, min(df, len(x) - 1), d, se)
+    return {"value": d, "low": low, "high": high, "p": stats.t.cdf(d / se, min(df, len(x) - 1))}
 
 
 def log_loss(y, p):
