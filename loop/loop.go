@@ -261,9 +261,7 @@ func outcomeEvents(m *Model, from, to State, o Observation, now time.Time) []eve
 		case o.Job.State == job.Failed:
 			tell(event.Stop, "training", "training failed: "+o.Job.Error, "flyball status "+m.Name)
 		case o.Outcome != nil && o.Outcome.Pass:
-			g := o.Outcome.Gain
-			tell(event.Off, "gate", fmt.Sprintf("v%d passes and stays out: %s better by %.3g, a release is worth %.3g", o.Outcome.Version, g.Metric, g.Value, g.Worth),
-				fmt.Sprintf("flyball gate %s@%d", m.Name, o.Outcome.Version))
+			tell(event.Off, "gate", fmt.Sprintf("v%d passes and stays out: %s", o.Outcome.Version, o.Outcome.Gain.why(o.Live)), fmt.Sprintf("flyball gate %s@%d", m.Name, o.Outcome.Version))
 		case o.Outcome != nil:
 			tell(event.Off, "gate", fmt.Sprintf("v%d %s", o.Outcome.Version, o.Outcome.Summary), fmt.Sprintf("flyball gate %s@%d", m.Name, o.Outcome.Version))
 		}
@@ -272,6 +270,18 @@ func outcomeEvents(m *Model, from, to State, o Observation, now time.Time) []eve
 		tell(event.Wait, "hold", "nothing is retrained: "+to.Hold, "flyball resume "+m.Name)
 	}
 	return out
+}
+
+// why is what keeps a version that passed out while live goes on.
+func (g *Gain) why(live int) string {
+	if g.Same {
+		return fmt.Sprintf("it was made of the rows that v%d was made of, and answers as it does; rows that neither has seen must come first", live)
+	}
+	way, by := "better", g.Value
+	if by < 0 {
+		way, by = "worse", -by
+	}
+	return fmt.Sprintf("%s %s by %.3g, a release is worth %.3g", g.Metric, way, by, g.Worth)
 }
 
 func same(a, b State) bool {

@@ -92,6 +92,7 @@ type Outcome struct {
 type Gain struct {
 	Metric       string
 	Value, Worth float64
+	Same         bool // it answered every row as the live version did: what a release would gain is not known
 }
 
 // small reports whether a release would gain too little.

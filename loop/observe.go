@@ -70,7 +70,7 @@ func gain(m *Model, v gate.Verdict) *Gain {
 	}
 	for _, d := range v.Differences {
 		if d.Metric == rule.Name && d.Against == prediction.Live && d.Slice == "" {
-			g := &Gain{Metric: rule.Name, Value: d.Value}
+			g := &Gain{Metric: rule.Name, Value: d.Value, Same: d.Value == 0 && d.Low == 0 && d.High == 0}
 			if rule.Margin != nil {
 				g.Worth = *rule.Margin
 			}

@@ -28,6 +28,11 @@ type Recipe struct {
 	Train    Settings          `json:"train"`
 	Gate     gate.Policy       `json:"gate"`
 	Watch    monitoring.Policy `json:"watch"`
+
+	// Level says when truth is due for the base rate that mean_score is held against,
+	// where a rehearsal takes rows for mature by something else, on purpose: a rate of the
+	// rows it chose would agree with itself. nil: as predict.truth says.
+	Level *dataset.Truth `json:"level,omitempty"`
 }
 
 // Kinds are the kinds that the recipe gives to columns of the source: what the

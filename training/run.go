@@ -24,7 +24,6 @@ import (
 	"flyball/serving/prediction"
 	"flyball/training/environment"
 	"flyball/training/executor"
-	"flyball/training/learner"
 )
 
 var nan = math.NaN()
@@ -35,7 +34,8 @@ type Trainer struct {
 	Log      prediction.Log // nil: the source alone
 	Sources  Sources        // nil: files alone, which came with the model file
 	Decoders model.Decoders
-	Workers  int // 0: one per CPU
+	Workers  int   // 0: one per CPU
+	Fits     *Fits // what was fitted before, to fit nothing twice; nil: nothing is remembered
 	Logger   *slog.Logger
 	Tracker  Tracker // nil: trainings leave no run
 
@@ -223,70 +223,6 @@ func (w *work) judged(ctx context.Context) (err error) {
 	return err
 }
 
-// make fits pipeline and estimator on the rows and bundles them.
-func (w *work) make(ctx context.Context, train Settings, steps pipeline.Spec, at []int, workers int, beside []model.File) (*model.Bundle, error) {
-	if train.With == Command {
-		return w.commanded(ctx, train, steps, at, beside)
-	}
-	rows := w.rows.Take(at)
-	y := make([]float64, len(at))
-	for i, r := range at {
-		y[i] = w.labels[r]
-	}
-	fitted, x, err := pipeline.FitTransform(ctx, steps, rows, pipeline.Options{
-		Workers: workers, Target: y, Classes: len(w.classes), Seed: train.Seed,
-	})
-	if err != nil {
-		return nil, err
-	}
-	l, err := learner.New(train.With, train.Settings)
-	if err != nil {
-		return nil, err
-	}
-	if err := fits(train, x.Rows, x.Cols, max(1, len(w.classes))); err != nil {
-		return nil, err
-	}
-	if limit := train.Limits.Time.D(); limit > 0 {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeoutCause(ctx, limit,
-			fault.New(fault.Exhausted, "the training took longer than train.limits.time (%s)", train.Limits.Time))
-		defer stop()
-	}
-	weights, err := w.weights(train.Weight, at)
-	if err != nil {
-		return nil, err
-	}
-	file, err := l.Fit(ctx, learner.Data{X: x, Y: y, Kind: w.recipe.Task.Kind, Classes: len(w.classes), Weights: weights, Time: w.times(at)},
-		learner.Options{Seed: train.Seed, Workers: workers, Progress: func(done, of int) {
-			w.progress(fmt.Sprintf("trained %d of %d", done, of))
-		}})
-	if err != nil {
-		return nil, cause(ctx, err)
-	}
-	return w.hold(model.Make(ctx, w.Blobs, w.Decoders, model.Parts{
-		Model: w.recipe.Model, Task: w.recipe.Task, Classes: w.classes, Pipeline: fitted, Estimator: file, Rows: rows, Beside: beside,
-		Describe: describing(beside, rows),
-	}))
-}
-
-// fits refuses a training that would need more memory than it may have.
-func fits(train Settings, rows, cols, outputs int) error {
-	limit, need := float64(train.Limits.Memory), learner.Need(train.With, train.Settings, rows, cols, outputs)
-	if limit == 0 || need <= limit {
-		return nil
-	}
-	return fault.New(fault.Refused, "%s needs about %.3g MB for %d rows of %d features, more than train.limits.memory (%s)",
-		train.With, need/1e6, rows, cols, train.Limits.Memory).Do("raise the limit, or train on fewer rows, on fewer features or with less depth")
-}
-
-// cause is why ctx ended, when it did and said so; err else.
-func cause(ctx context.Context, err error) error {
-	if c := context.Cause(ctx); c != nil {
-		return c
-	}
-	return err
-}
-
 // makeFloor makes the baseline. Its features are the columns of by, or the one column
 // whose value it repeats, or, for another learner, the candidate's pipeline. Its rows
 // weigh one each, as those of the gate do.
@@ -438,7 +374,11 @@ func (w *work) measure(ctx context.Context, test *frame.Frame) error {
 	if w.recipe.Task.Kind == dataset.Multiclass {
 		return nil
 	}
-	w.values["base_rate_mature"] = mean(w.labels, w.part.Test)
+	due, err := w.level()
+	if err != nil {
+		return err
+	}
+	w.values["base_rate_mature"] = mean(w.labels, due)
 	traffic, err := w.traffic()
 	if err != nil || len(traffic) == 0 {
 		return err
@@ -449,6 +389,18 @@ func (w *work) measure(ctx context.Context, test *frame.Frame) error {
 	}
 	w.values["mean_score_traffic"] = mean(got.Values, nil)
 	return nil
+}
+
+// level is the rows whose mean truth the scores are held against: those held out or, where
+// these were chosen by something else, the newest that are due.
+func (w *work) level() ([]int, error) {
+	if w.recipe.Level == nil {
+		return w.part.Test, nil
+	}
+	task := w.recipe.Task
+	task.Truth = *w.recipe.Level
+	part, err := task.Split(w.rows, dataset.TrainWindow{}, w.recipe.Data.Test, time.Time{}, w.request.Now)
+	return part.Test, err
 }
 
 // traffic is the rows asked in the newest test window, whether their truth is due

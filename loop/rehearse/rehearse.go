@@ -8,6 +8,7 @@
 package rehearse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -37,6 +38,7 @@ type Options struct {
 	Progress func(at time.Time, say string) // nil: nobody looks
 	Logger   *slog.Logger                   // nil: nothing is told
 	Rivals   *Rivals                        // made before, for the same stream; nil: made anew
+	Fits     *training.Fits                 // of earlier rehearsals; nil: nothing was fitted yet
 
 	// Arrived takes rows for mature when their label is there, once the first version is
 	// live: what a model file may not ask for, to see what it would cost.
@@ -45,9 +47,10 @@ type Options struct {
 
 // Sweep rehearses policies on the same stream. Rivals that come out the same are made once.
 func Sweep(ctx context.Context, s *Stream, all []Options) ([]Report, error) {
-	rivals := map[string]*Rivals{}
+	rivals, fits := map[string]*Rivals{}, &training.Fits{}
 	var out []Report
 	for _, o := range all {
+		o.Fits = cmp.Or(o.Fits, fits)
 		key, err := rivalKey(s, o)
 		if err != nil {
 			return nil, err
@@ -89,6 +92,9 @@ func Run(ctx context.Context, s *Stream, o Options) (_ Report, err error) {
 	}
 	if o.Progress == nil {
 		o.Progress = func(time.Time, string) {}
+	}
+	if o.Fits == nil {
+		o.Fits = &training.Fits{}
 	}
 	if o.Arrived {
 		s = s.arrived()
@@ -154,7 +160,7 @@ func newRun(s *Stream, o Options) *run {
 	r.Model, r.twice = rehearsed(o.Model, s), o.Model.Recipe.Gate.Reproduce != ""
 	r.answers = make([]answer, s.Rows())
 	r.trainer = &training.Trainer{
-		Blobs: r.blobs, Log: r.log, Decoders: o.Decoders, Workers: o.Workers, Logger: o.Logger,
+		Blobs: r.blobs, Log: r.log, Decoders: o.Decoders, Workers: o.Workers, Fits: o.Fits, Logger: o.Logger,
 		Sources: &sources{stream: s, grows: r.Model.Recipe.Data.Also == "none", now: r.clock.now},
 	}
 	r.serving = serving.New(serving.Options{Log: r.log, Now: r.clock.now})
@@ -173,7 +179,8 @@ func newRun(s *Stream, o Options) *run {
 func (r *run) models(context.Context) ([]loop.Model, error) {
 	m := r.Model
 	if r.Arrived && len(r.memory.releases) > 0 {
-		m.Recipe.Task.Truth.DueAt = arrivedAt
+		due := m.Recipe.Task.Truth
+		m.Recipe.Level, m.Recipe.Task.Truth.DueAt = &due, arrivedAt
 		m.Generation++ // as if somebody had applied the file again
 	}
 	return []loop.Model{m}, nil

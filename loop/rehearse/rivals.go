@@ -58,7 +58,7 @@ func MakeRivals(ctx context.Context, s *Stream, o Options) (*Rivals, error) {
 	defer memory.Close()
 	r := &retrainer{
 		stream: s, recipe: m.Recipe, every: out.Every.D(), progress: o.Progress,
-		trainer: &training.Trainer{Blobs: memory, Decoders: o.Decoders, Workers: o.Workers},
+		trainer: &training.Trainer{Blobs: memory, Decoders: o.Decoders, Workers: o.Workers, Fits: o.Fits},
 	}
 	never := &rival{name: Never, about: "the first version answers all", trained: 1, fits: 1}
 	constant := &rival{name: Constant, about: "the baseline, made anew every " + out.Every.String()}

@@ -44,7 +44,7 @@ func TestTheModelGoesThroughTheLoop(t *testing.T) {
 		"01 Jan ✓ v1 passes: ",
 		"01 Jan ✓ v1 is live",
 		"29 Jan ✓ 10761 rows trained, 1217 held out; cause: schedule",
-		"29 Jan − v2 passes and stays out: log_loss better by 0, a release is worth 0.005",
+		"29 Jan − v2 passes and stays out: it was made of the rows that v1 was made of, and answers as it does; rows that neither has seen must come first",
 		"v1 made 2016-01-01 (first), gate pass, release succeeded",
 		"v2 made 2016-01-29 (schedule), gate pass, release none",
 		"3768 rows asked, 0 not answered; the audit chain holds: ",
