@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -228,6 +229,13 @@ func (c *Client) Releases(ctx context.Context, model string) (out []release.Stat
 // live one.
 func (c *Client) Standing(ctx context.Context, model string, version int) (out monitoring.Standing, err error) {
 	return out, c.do(ctx, http.MethodGet, of(model, fmt.Sprintf("/standing?version=%d", version)), nil, &out)
+}
+
+// Groups is what a version does for each group of rows, over a window of whole days such as
+// 28d (the default); version 0 is the live one.
+func (c *Client) Groups(ctx context.Context, model string, version int, window string) (out monitoring.GroupsSeen, err error) {
+	q := url.Values{"version": {strconv.Itoa(version)}, "window": {window}}
+	return out, c.do(ctx, http.MethodGet, of(model, "/groups?"+q.Encode()), nil, &out)
 }
 
 // Findings are what monitoring found; only those that hold now when open.

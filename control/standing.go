@@ -27,17 +27,8 @@ func (s *Service) Standing(ctx context.Context, name string, version int) (monit
 	if err != nil {
 		return monitoring.Standing{}, err
 	}
-	if version == 0 {
-		rel, any, err := s.opts.Store.Release(ctx, name)
-		if err != nil {
-			return monitoring.Standing{}, err
-		}
-		if any {
-			version = rel.Aliases()["live"]
-		}
-		if version == 0 {
-			return monitoring.Standing{}, fault.New(fault.NotFound, "no version of %s is live", name).Do("promote one, or name one: see flyball versions %s", name)
-		}
+	if version, err = s.versionOf(ctx, name, version); err != nil {
+		return monitoring.Standing{}, err
 	}
 	in := monitoring.StandingInput{Policy: m.Recipe.Watch, Task: m.Recipe.Task, Model: name, Version: version, Now: s.opts.Now()}
 	if in.Profile, err = s.profile(ctx, name, version); err != nil {
@@ -52,6 +43,24 @@ func (s *Service) Standing(ctx context.Context, name string, version int) (monit
 		return monitoring.Standing{}, err
 	}
 	return monitoring.Stand(in), nil
+}
+
+// versionOf is the version, or the live one where it is 0: a NotFound fault where none is.
+func (s *Service) versionOf(ctx context.Context, name string, version int) (int, error) {
+	if version != 0 {
+		return version, nil
+	}
+	rel, any, err := s.opts.Store.Release(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	if any {
+		version = rel.Aliases()["live"]
+	}
+	if version == 0 {
+		return 0, fault.New(fault.NotFound, "no version of %s is live", name).Do("promote one, or name one: see flyball versions %s", name)
+	}
+	return version, nil
 }
 
 // profile is what the version is compared with; nil when its bundle has none.

@@ -19,6 +19,7 @@ import (
 	"flyball/model/registry"
 	"flyball/monitoring"
 	"flyball/serving/release"
+	"flyball/unit"
 )
 
 func (f *face) recordRoutes() {
@@ -58,6 +59,22 @@ func (f *face) recordRoutes() {
 	route(f, api.Read, http.MethodGet, "/v1/models/{model}/standing", "standing", "Drift and performance by the newest rows, with and without labels",
 		func(ctx context.Context, in *standing) (*body[monitoring.Standing], error) {
 			return answer(f.Control.Standing(ctx, in.Model, in.Version))
+		})
+	type groups struct {
+		OfModel
+		Version int    `query:"version" minimum:"0" doc:"default: the live one"`
+		Window  string `query:"window" doc:"whole days, such as 28d (the default)"`
+	}
+	route(f, api.Fairness, http.MethodGet, "/v1/models/{model}/groups", "groups", "What a version does for each group of rows; never of one row",
+		func(ctx context.Context, in *groups) (*body[monitoring.GroupsSeen], error) {
+			var window unit.Duration
+			if in.Window != "" {
+				var err error
+				if window, err = unit.ParseDuration(in.Window); err != nil {
+					return nil, err
+				}
+			}
+			return answer(f.Control.Groups(ctx, in.Model, in.Version, window.D()))
 		})
 	route(f, api.Read, http.MethodGet, "/v1/models/{model}/jobs", "jobs", "Background work of a model, newest first",
 		func(ctx context.Context, in *OfModel) (*body[[]job.Job], error) {
