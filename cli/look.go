@@ -317,7 +317,7 @@ func scoreCommand(e *env) *cobra.Command {
 }
 
 func alertsCommand(e *env) *cobra.Command {
-	return findings(e, "alerts", "All that monitoring found (exit 3: some)", nil, monitoring.Quality, monitoring.Drift, monitoring.Score, monitoring.Skew, monitoring.Reproduction, monitoring.Retraining)
+	return findings(e, "alerts", "All that monitoring found (exit 3: some)", nil, monitoring.Quality, monitoring.Drift, monitoring.Score, monitoring.Groups, monitoring.Skew, monitoring.Reproduction, monitoring.Retraining)
 }
 
 func auditCommand(e *env) *cobra.Command {

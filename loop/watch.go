@@ -47,7 +47,7 @@ func (l *Loop) watch(ctx context.Context, m *Model, rel release.State, now time.
 		return err
 	}
 	var rows []prediction.Joined
-	err = l.opts.Log.Scan(ctx, prediction.Query{Model: m.Name, From: st.From, AsOf: now}, func(j prediction.Joined) error {
+	err = l.opts.Log.Scan(ctx, prediction.Query{Model: m.Name, From: st.From, AsOf: now, Audit: len(m.Recipe.Task.Audit) > 0}, func(j prediction.Joined) error {
 		if j.ScoresOf(version) != nil {
 			rows = append(rows, j)
 		}
@@ -68,6 +68,7 @@ func (l *Loop) watch(ctx context.Context, m *Model, rel release.State, now time.
 	out := monitoring.Step(monitoring.Input{
 		Policy: m.Recipe.Watch, Task: m.Recipe.Task, Profile: profile, Pipeline: made, Usual: usual, Model: m.Name, Version: version, State: st,
 		Rows: rows, Now: now, MinRowsPerWindow: minRows(m),
+		Limits: monitoring.GroupLimits{Ratio: m.Recipe.GroupRatio(), TPR: m.Recipe.GroupGap("tpr_gap"), FPR: m.Recipe.GroupGap("fpr_gap")},
 	})
 	var evs []event.Event
 	for _, f := range out.Findings {

@@ -49,7 +49,7 @@ func causing(kind string) []string {
 	switch kind {
 	case Drift:
 		return []string{Quality, Skew}
-	case Score:
+	case Score, Groups:
 		return []string{Quality, Skew, Drift}
 	case Retraining:
 		return []string{Quality, Score, Drift}
@@ -66,6 +66,8 @@ func adviceOf(f Finding) Advice {
 		return driftAdvice(f)
 	case Score:
 		return scoreAdvice(f)
+	case Groups:
+		return groupAdvice(f)
 	case Skew:
 		return Advice{
 			Diagnosis: fmt.Sprintf("%s is computed otherwise when it serves than from the row that was logged.", f.Subject),

@@ -13,6 +13,7 @@ const (
 	Quality = "quality" // missing, unseen, out of range, volume: never a reason to retrain
 	Drift   = "drift"   // the inputs or the predictions are not distributed as at training
 	Score   = "score"   // bias or performance on due rows
+	Groups  = "groups"  // groups of rows are not decided alike: never a reason to retrain
 	Skew    = "skew"    // the features of a row, made again, are not those that it was scored by
 
 	// Reproduction is a version that came out less equal than expected when it was made

@@ -114,6 +114,9 @@ func (g *GroupRows) number(column int, group string) int32 {
 	return n
 }
 
+// blocked reports whether several rows may be one draw.
+func (g *GroupRows) blocked() bool { return g.task.Block.Each > 0 || len(g.task.Block.Columns) > 0 }
+
 // blockOf is the draw that the row belongs to; rows that are one each have none.
 func (g *GroupRows) blockOf(j *prediction.Joined, values map[string]any) uint64 {
 	if each := g.task.Block.Each.D(); each > 0 {
@@ -231,7 +234,7 @@ func (g *GroupRows) fill(s *evaluation.Sample, rows []int, name string) {
 	for _, i := range known[:len(known)-len(known)%lot] {
 		told[i] = true
 	}
-	blocks := g.task.Block.Each > 0 || len(g.task.Block.Columns) > 0
+	blocks := g.blocked()
 	for _, i := range rows {
 		r := &g.rows[i]
 		truth := r.truth

@@ -34,6 +34,9 @@ type State struct {
 
 	Unusual Run `json:"unusual,omitzero"` // of rows that were flagged
 
+	Groups  []GroupRun        `json:"groups,omitempty"`  // of groups that lie beyond a limit
+	Against map[string]string `json:"against,omitempty"` // the group that those of a column are held against
+
 	Recent []WindowBias `json:"recent,omitempty"` // bias of the newest days, at most seven and the one under way
 
 	Open []Episode `json:"open,omitempty"`
@@ -106,6 +109,8 @@ type Input struct {
 	// time at or after State.From, in order of event time.
 	Rows []prediction.Joined
 	Now  time.Time
+
+	Limits GroupLimits // of the groups of Task
 
 	Baseline         bool // the version is the baseline: its scores are those of that role
 	MinRowsPerWindow int  // rows that a block of Policy.Every must have; 0: not asked for

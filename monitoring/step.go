@@ -100,12 +100,13 @@ func Step(in Input) Output {
 // stepper is one call of Step.
 type stepper struct {
 	Input
-	out     Output
-	counter *counter
-	due     []int // rows in order of due date
-	dueNext int
-	rowNext int
-	class   map[string]int
+	out       Output
+	counter   *counter
+	due       []int // rows in order of due date
+	dueNext   int
+	groupNext int // of due, for the groups
+	rowNext   int
+	class     map[string]int
 }
 
 func newStepper(in Input) *stepper {
@@ -130,7 +131,7 @@ func newStepper(in Input) *stepper {
 
 // clone is a state that may be changed. Windows are replaced, never written to.
 func (s State) clone() State {
-	s.Open, s.Told, s.Recent = slices.Clone(s.Open), slices.Clone(s.Told), slices.Clone(s.Recent)
+	s.Open, s.Told, s.Recent, s.Groups = slices.Clone(s.Open), slices.Clone(s.Told), slices.Clone(s.Recent), slices.Clone(s.Groups)
 	s.Slow = slices.Clone(s.Slow)
 	for _, d := range []*Detector{&s.Inputs, &s.Predictions, &s.Bias, &s.Performance} {
 		d.Means = slices.Clone(d.Means)
@@ -148,6 +149,7 @@ func (s *stepper) close(start, end time.Time) {
 	s.volume(len(rows), start, end)
 	s.skew(rows, start, end)
 	s.unusual(rows, start, end)
+	s.groups(first, len(rows), start, end)
 	if s.Profile == nil {
 		s.out.Windows = append(s.out.Windows, Window{Model: s.Model, Version: s.Version, Start: start, End: end, Rows: len(rows)})
 		return
