@@ -6,6 +6,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -22,6 +24,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
+	"flyball/api"
 	"flyball/api/oip"
 	"flyball/blob"
 	"flyball/blob/artifact"
@@ -30,6 +33,7 @@ import (
 	"flyball/experiment"
 	"flyball/experiment/compare"
 	"flyball/fault"
+	"flyball/governance/access"
 	"flyball/governance/retention"
 	"flyball/job"
 	"flyball/loop"
@@ -48,6 +52,8 @@ type Config struct {
 	Data     string        // the folder of everything that is kept
 	Database string        // a DSN of PostgreSQL; empty: flyball.db in Data
 	Listen   string        // host:port; only of this machine while there are no users
+	Cert     string        // a file with the certificate and its chain, in PEM; with Key, HTTP and gRPC go over TLS
+	Key      string        // the file with its key
 	GRPC     string        // the same for gRPC; empty: none. GRPCAddress is the usual one
 	Every    time.Duration // between two turns of the loop; 0: 1 s
 	Version  string
@@ -117,6 +123,9 @@ type App struct {
 	sources   *remote.Sources
 	leaving   leaving
 	metrics   *prometheus.Registry
+	door      *access.Directory
+	routes    *api.Routes
+	tls       *tls.Config // nil: in the clear
 	listener  net.Listener
 	oip       *oip.Face
 	grpc      net.Listener // nil: none
@@ -144,8 +153,13 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if a.sources, err = remote.New(cfg.Sources...); err != nil {
 		return nil, err
 	}
-	if err := ofHere(cfg.Listen); err != nil {
+	if a.tls, err = certificates(cfg.Cert, cfg.Key); err != nil {
 		return nil, err
+	}
+	for _, address := range []string{cfg.Listen, cfg.GRPC} {
+		if _, _, err := net.SplitHostPort(address); address != "" && err != nil {
+			return nil, fault.Wrap(err, fault.Invalid, "%q is not an address to listen on", address)
+		}
 	}
 	if a.listener, err = listen(ctx, cfg.Listen); err != nil {
 		return nil, err
@@ -167,6 +181,15 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	}
 	if a.store, err = store.Open(ctx, dsn); err != nil {
 		return nil, err
+	}
+	if a.door, err = access.NewDirectory(ctx, access.Options{Store: a.store, Logger: cfg.Logger}); err != nil {
+		return nil, err
+	}
+	if err := a.ofHere(cfg.Listen, cfg.GRPC); err != nil {
+		return nil, err
+	}
+	if a.tls == nil && !loopback(cfg.Listen) {
+		cfg.Logger.Warn("passwords and tokens go over the network as they are: give the server a certificate (--tls-cert), or put a proxy with TLS before it")
 	}
 	if a.blobs, err = blob.OpenDir(filepath.Join(cfg.Data, "blobs")); err != nil {
 		return nil, err
@@ -196,6 +219,7 @@ func (a *App) build() {
 	a.artifacts = artifact.New(artifact.Options{Blobs: a.blobs, Store: a.store, Quota: a.cfg.Quota, Now: a.clock.now})
 	a.collector = retention.New(retention.Options{Store: a.store, Blobs: a.blobs, Now: a.clock.now})
 	a.serving = a.newServing(decoders)
+	a.routes = api.NewRoutes(a.door)
 	a.oip = a.newOIP()
 	a.tracker = experiment.NewTracker(experiment.TrackerOptions{
 		Experiments: a.store, Runs: a.store, LoggedModels: a.store, Now: a.clock.now, Locations: a.cfg.Locations,
@@ -206,6 +230,7 @@ func (a *App) build() {
 	}
 	if a.executor != nil { // an interface of a nil pointer is none
 		trainer.Executor, trainer.Tracking = a.executor, a.URL()
+		trainer.Credential = func(ctx context.Context, about string) (string, error) { return a.door.Lend(ctx, about, week) }
 		trainer.Environment = (&environment.Maker{Dir: filepath.Join(a.cfg.Data, "environments"), Logger: a.cfg.Logger}).Make
 	}
 	judge := &training.Judge{Trainer: trainer, Folder: a.folder}
@@ -237,8 +262,20 @@ func (a *App) build() {
 	a.control = control.New(options)
 }
 
-// URL is where the server answers.
-func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
+// week is how long a training may log: its own limit ends it sooner.
+const week = 7 * 24 * time.Hour
+
+// URL is where the server answers, as this machine asks it.
+func (a *App) URL() string {
+	at := a.listener.Addr().String()
+	if tcp, ok := a.listener.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		at = net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	if a.tls != nil {
+		return "https://" + at
+	}
+	return "http://" + at
+}
 
 // Run serves until ctx is done, and then stops: first it says that it is not ready and
 // goes on answering for the drain delay, then it takes nothing new and finishes what it
@@ -280,7 +317,7 @@ func (a *App) work(ctx context.Context) error {
 		ErrorLog:    slog.NewLogLogger(a.cfg.Logger.Handler(), slog.LevelWarn),
 	}
 	g.Go(func() error {
-		if err := server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(secured(a.listener, a.tls)); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil
@@ -293,6 +330,7 @@ func (a *App) work(ctx context.Context) error {
 		return server.Shutdown(grace)
 	})
 	a.serveGRPC(faces, g, 10*time.Second)
+	g.Go(func() error { return a.door.Run(ctx) })
 	g.Go(func() error { return a.again.Run(ctx) }) // on a manual clock too: it moves no model
 	if !a.cfg.Manual {
 		g.Go(func() error { return a.loop.Run(ctx) })
@@ -336,18 +374,19 @@ func (a *App) Close() error {
 	return errors.Join(errs...)
 }
 
-// ofHere refuses an address that others can reach: there are no users yet, so
+// ofHere refuses addresses that others can reach while there are no users, for then
 // whoever reaches the server may do everything.
-func ofHere(address string) error {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return fault.Wrap(err, fault.Invalid, "%q is not an address to listen on", address)
+func (a *App) ofHere(addresses ...string) error {
+	for _, address := range addresses {
+		if address == "" || a.door.Guarded() {
+			continue
+		}
+		if !loopback(address) {
+			return fault.New(fault.Invalid, "%s can be reached from other machines, and there are no users: whoever reaches it could do everything", address).
+				Do("make the first user with flyball users add NAME --role admin --data %s, or listen on 127.0.0.1", a.cfg.Data)
+		}
 	}
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
-		return nil
-	}
-	return fault.New(fault.Invalid, "%s can be reached from other machines, and this version knows no users", address).
-		Do("listen on 127.0.0.1, and put a proxy that signs people in before it")
+	return nil
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {

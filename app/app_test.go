@@ -151,7 +151,7 @@ func TestWhatCannotBeOpenedIsToldInOneSentence(t *testing.T) {
 		kind   fault.Kind
 		want   string
 	}{
-		{"an address that others reach", func(c *Config) { c.Listen = "0.0.0.0:0" }, fault.Invalid, "this version knows no users"},
+		{"an address that others reach", func(c *Config) { c.Listen = "0.0.0.0:0" }, fault.Invalid, "flyball users add NAME --role admin --data "},
 		{"an address that is none", func(c *Config) { c.Listen = "here" }, fault.Invalid, `"here" is not an address to listen on`},
 		{"a port that is taken", func(c *Config) { c.Listen = strings.TrimPrefix(a.URL(), "http://") }, fault.Conflict, "is taken"},
 		{"a folder that another server has open", func(c *Config) { c.Data = running.Data }, fault.Conflict, ""},

@@ -64,9 +64,9 @@ func (a *App) whyNotReady(ctx context.Context) error {
 	return err
 }
 
-// door turns away what comes after the server has left, and gives a request the time
+// gate turns away what comes after the server has left, and gives a request the time
 // that its caller says it has: X-Request-Timeout, in seconds or as 250ms.
-func (a *App) door(next http.Handler) http.Handler {
+func (a *App) gate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a.leaving.now.Load() {
 			w.Header().Set("Connection", "close")

@@ -19,7 +19,7 @@ func TestAServerThatStopsSaysSoBeforeItTurnsAnybodyAway(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		faces, left := a.drain(ctx)
 		defer left()
-		h := a.door(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "answer") }))
+		h := a.gate(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "answer") }))
 		ask := func() *httptest.ResponseRecorder {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
@@ -54,7 +54,7 @@ func TestHowLongACallerWaits(t *testing.T) {
 
 func TestWhoIsTurnedAwayIsToldInTheWordsOfItsProtocol(t *testing.T) {
 	a := &App{}
-	h := a.door(http.NotFoundHandler())
+	h := a.gate(http.NotFoundHandler())
 	for path, want := range map[string][2]string{
 		"/v2/models/m/infer":               {`{"error":"this server has stopped"}`, `{"error":"X-Request-Timeout is `},
 		"/models/m/invocations":            {`{"error_code":"TEMPORARILY_UNAVAILABLE","message":"this server has stopped"}`, `{"error_code":"INVALID_PARAMETER_VALUE","message":"X-`},

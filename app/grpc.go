@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 
 	"flyball/api/oip"
 	"flyball/fault"
@@ -39,9 +40,6 @@ func GRPCAddress(listen string) string {
 func listenGRPC(ctx context.Context, address string) (net.Listener, error) {
 	if address == "" {
 		return nil, nil
-	}
-	if err := ofHere(address); err != nil {
-		return nil, err
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -73,7 +71,11 @@ func (a *App) serveGRPC(ctx context.Context, g *errgroup.Group, grace time.Durat
 	if a.grpc == nil {
 		return
 	}
-	server := a.oip.GRPC()
+	var options []grpc.ServerOption
+	if a.tls != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(a.tls)))
+	}
+	server := a.oip.GRPC(a.routes, options...)
 	g.Go(func() error {
 		if err := server.Serve(a.grpc); !errors.Is(err, grpc.ErrServerStopped) {
 			return err

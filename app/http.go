@@ -14,40 +14,49 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"flyball/api"
 	"flyball/api/mlflow"
 	"flyball/api/rest"
 	"flyball/api/wire"
 	"flyball/experiment/archive"
+	"flyball/fault"
 	"flyball/web"
 )
 
 // handler is all faces on one listener.
 func (a *App) handler() http.Handler {
-	mux := http.NewServeMux()
+	routes := a.routes
 	var advance func(context.Context, time.Time, bool) error
 	if a.cfg.Manual {
 		advance = a.Advance
 	}
-	rest.New(mux, rest.Options{
+	rest.New(routes, rest.Options{
 		Control: a.control, Serving: a.serving, Store: a.store, Log: a.log, Blobs: a.blobs, Now: a.clock.now,
 		Kept: a.store, Importer: &archive.Importer{Store: a.store, Now: a.clock.now},
 		Collector: a.collector, Retention: a.retention(),
-		Compare: a.finder(), Commands: a.commands(),
+		Compare: a.finder(), Commands: a.commands(), Door: a.door,
 		Advance: advance, Version: a.cfg.Version, Logger: a.cfg.Logger,
 	})
-	if err := web.New(mux, web.Options{
+	if err := web.New(routes, web.Options{
 		Statuses: a.control.Statuses, LastEvents: a.store.LastEvents, Changed: a.store.Changed,
-		Experiments: a.tracker, Names: a.store, Finder: a.finder(), Logger: a.cfg.Logger,
+		Experiments: a.tracker, Names: a.store, Finder: a.finder(), Logger: a.cfg.Logger, Door: a.door,
 	}); err != nil {
 		a.cfg.Logger.Error("there are no pages", "error", err)
 	}
-	a.tracking(mux)
-	a.scoring(mux)
-	a.oip.Mount(mux)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	mux.HandleFunc("GET /readyz", a.ready)
-	return a.door(sameSite(mlflow.Straight(a.observe(mux)), a.cfg.Hosts))
+	a.tracking(routes)
+	a.scoring(routes)
+	a.oip.Mount(routes)
+	own := routes.Face(func(w http.ResponseWriter, _ *http.Request, err error) {
+		status := http.StatusUnauthorized
+		if fault.Is(err, fault.Denied) {
+			status = http.StatusForbidden
+		}
+		http.Error(w, err.Error(), status)
+	}, nil)
+	own.Handle(api.Read, "GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}).ServeHTTP)
+	own.Handle(api.Open, "GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	own.Handle(api.Open, "GET /readyz", a.ready)
+	return a.gate(a.sameSite(mlflow.Straight(a.observe(routes))))
 }
 
 // ready says that the server can answer, and what it is.
@@ -61,17 +70,17 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(out) // the caller may have gone
 }
 
-// sameSite refuses what a page of another site could send through a browser of this
-// machine: a foreign Host (DNS rebinding) or a foreign Origin. There are no users
-// yet, and whoever is let in may do everything. hosts are other names of this server.
-// Balancers and monitors may ask under any name whether it lives.
-func sameSite(next http.Handler, hosts []string) http.Handler {
+// sameSite refuses what a page of another site could send through a browser: a foreign
+// Origin; and, while there are no users and whoever is let in may do everything, a
+// foreign Host (DNS rebinding). Balancers and monitors may ask under any name whether
+// the server lives.
+func (a *App) sameSite(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin := r.Header.Get("Origin")
 		u, err := url.Parse(origin)
 		switch {
 		case mlflow.Exempt(r.URL.Path) || r.URL.Path == "/metrics":
-		case !loopback(r.Host) && !slices.Contains(hosts, hostname(r.Host)):
+		case !a.door.Guarded() && !loopback(r.Host) && !slices.Contains(a.cfg.Hosts, hostname(r.Host)):
 			if mlflow.Serves(r.URL.Path) {
 				mlflow.Forbid(w, "Invalid Host header - possible DNS rebinding attack detected. If this server has that name, start it with flyball serve --host and the name.")
 				return

@@ -3,15 +3,14 @@
 package app
 
 import (
-	"net/http"
-
+	"flyball/api"
 	"flyball/api/mlflow"
 	"flyball/model/registry"
 )
 
 // tracking adds MLflow's API.
-func (a *App) tracking(mux *http.ServeMux) {
-	mlflow.New(mux, mlflow.Options{
+func (a *App) tracking(routes *api.Routes) {
+	mlflow.New(routes, mlflow.Options{
 		Tracker:   a.tracker,
 		Registry:  registry.New(registry.Options{Store: a.store, Now: a.clock.now, Folder: a.versionFolder}),
 		Artifacts: a.artifacts,

@@ -3,10 +3,10 @@
 package app
 
 import (
-	"net/http"
 	"os/exec"
 	"path/filepath"
 
+	"flyball/api"
 	"flyball/api/scoring"
 	"flyball/fault"
 	"flyball/model/worker"
@@ -48,6 +48,6 @@ func python(program string) error {
 }
 
 // scoring adds MLflow's scoring server.
-func (a *App) scoring(mux *http.ServeMux) {
-	scoring.New(mux, scoring.Options{Serving: a.serving, Logger: a.cfg.Logger, Metrics: a.metrics})
+func (a *App) scoring(routes *api.Routes) {
+	scoring.New(routes, scoring.Options{Serving: a.serving, Logger: a.cfg.Logger, Metrics: a.metrics})
 }

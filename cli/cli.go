@@ -6,6 +6,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,7 @@ const (
 // env is what a command runs in.
 type env struct {
 	in       io.Reader
+	lines    *bufio.Reader // of in, where passwords are read from it; nil: not yet
 	out, err io.Writer
 	url      string
 	token    string
@@ -46,7 +48,14 @@ type env struct {
 	terminal bool // standard output is one
 }
 
-func (e *env) client() *client.Client { return client.New(e.url, e.token, nil) }
+// client asks the server in the name that FLYBALL_TOKEN says, else flyball login.
+func (e *env) client() *client.Client {
+	token := e.token
+	if token == "" {
+		token = secrets()[e.url]
+	}
+	return client.New(e.url, token, nil)
+}
 
 // say talks to whoever runs the command.
 func (e *env) say(format string, args ...any) { fmt.Fprintf(e.err, format+"\n", args...) }
@@ -149,7 +158,7 @@ func root(e *env) *cobra.Command {
 	add("use", predictCommand(e), explainCommand(e), dependenceCommand(e), labelCommand(e), reproduceCommand(e))
 	add("look", statusCommand(e), watchCommand(e), eventsCommand(e), runsCommand(e), versionsCommand(e), releasesCommand(e), driftCommand(e),
 		scoreCommand(e), groupsCommand(e), alertsCommand(e), predictionsCommand(e), pipelinesCommand(e), dataCommand(e), auditCommand(e))
-	add("run", serveCommand(e), demoCommand(e), importCommand(e), exportCommand(e), gcCommand(e), doctorCommand(e), schemaCommand(e), versionCommand(e), superviseCommand())
+	add("run", serveCommand(e), demoCommand(e), importCommand(e), exportCommand(e), gcCommand(e), doctorCommand(e), loginCommand(e), logoutCommand(e), whoamiCommand(e), usersCommand(e), tokensCommand(e), schemaCommand(e), versionCommand(e), superviseCommand())
 	c.InitDefaultCompletionCmd() // else cobra adds it later, without an example
 	for _, cmd := range c.Commands() {
 		if cmd.Name() == "completion" {

@@ -97,7 +97,9 @@ func serveCommand(e *env) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&cfg.Data, "data", dataDir(), "folder of everything that is kept (FLYBALL_DATA)")
-	c.Flags().StringVar(&cfg.Listen, "listen", "127.0.0.1:7180", "address to answer at, of this machine only")
+	c.Flags().StringVar(&cfg.Listen, "listen", "127.0.0.1:7180", "address to answer at; of this machine only, until there are users (flyball users add)")
+	c.Flags().StringVar(&cfg.Cert, "tls-cert", "", "file with the certificate and its chain, in PEM: HTTP and gRPC over TLS; a renewed one is taken within a minute")
+	c.Flags().StringVar(&cfg.Key, "tls-key", "", "file with the certificate's key")
 	c.Flags().StringVar(&cfg.GRPC, "grpc", "127.0.0.1:7181", "address to answer gRPC at (Open Inference Protocol); empty: none; else the port after that of --listen")
 	c.Flags().StringArrayVar(&cfg.Hosts, "host", nil, "another name of the server, as a proxy before it asks for (may be repeated)")
 	c.Flags().StringArrayVar(&cfg.Locations, "artifact-location", nil, "where experiments may keep their files besides here, such as s3://team/mlflow (may be repeated); clients write there with their own keys")

@@ -34,9 +34,10 @@ const maxAnswer = 256 << 20
 
 // Client speaks to one server. It may be used by many goroutines at once.
 type Client struct {
-	base  string
-	token string
-	http  *http.Client
+	base           string
+	token          string
+	user, password string // in the token's place, where there is a user
+	http           *http.Client
 }
 
 // New makes a client of the server at base, such as http://127.0.0.1:7180. token may
@@ -82,7 +83,10 @@ func (c *Client) send(ctx context.Context, method, path, kind string, body io.Re
 	if body != nil {
 		req.Header.Set("Content-Type", kind)
 	}
-	if c.token != "" {
+	switch {
+	case c.user != "":
+		req.SetBasicAuth(c.user, c.password)
+	case c.token != "":
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	res, err := c.http.Do(req)
@@ -356,7 +360,10 @@ func (c *Client) Watch(ctx context.Context, after int64, model string, visit fun
 		return fault.Wrap(err, fault.Invalid, "%q is not the address of a server", c.base)
 	}
 	req.Header.Set("Accept", "text/event-stream")
-	if c.token != "" {
+	switch {
+	case c.user != "":
+		req.SetBasicAuth(c.user, c.password)
+	case c.token != "":
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	res, err := c.http.Do(req)

@@ -17,9 +17,9 @@ import (
 
 // verbs are the commands that a user is told of.
 var verbs = []string{
-	"alerts", "apply", "audit", "compare", "completion", "data", "demo", "dependence", "diff", "doctor", "drift", "events", "explain", "export", "gate", "gc", "groups", "hold", "import", "init", "label", "pipelines",
+	"alerts", "apply", "audit", "compare", "completion", "data", "demo", "dependence", "diff", "doctor", "drift", "events", "explain", "export", "gate", "gc", "groups", "hold", "import", "init", "label", "login", "logout", "pipelines",
 	"predict", "predictions", "promote", "rehearse", "releases", "reproduce", "resume", "retrain", "rollback", "runs", "schema", "score", "serve", "status",
-	"train", "version", "versions", "watch",
+	"tokens", "train", "users", "version", "versions", "watch", "whoami",
 }
 
 func TestEveryCommandShowsAnExample(t *testing.T) {

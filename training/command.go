@@ -304,8 +304,23 @@ func (w *work) job(ctx context.Context, train Settings, tables map[string][]byte
 	j.Key = fmt.Sprintf("%s/fit/%d/%s", w.request.Key, number, blob.Sum([]byte(joined(content)))[:16])
 	if w.Tracking != "" && w.Tracker != nil {
 		j.Env["MLFLOW_TRACKING_URI"], j.Env["MLFLOW_RUN_ID"] = w.Tracking, string(fitRun(w.request, number))
+		if err := w.credential(ctx, &j); err != nil {
+			return j, err
+		}
 	}
 	return j, w.interpreter(ctx, train.Environment, &j)
+}
+
+// credential lets the command log where it must say who it is.
+func (w *work) credential(ctx context.Context, j *executor.Job) error {
+	if w.Credential == nil {
+		return nil
+	}
+	secret, err := w.Credential(ctx, j.Key)
+	if err == nil && secret != "" {
+		j.Env["MLFLOW_TRACKING_TOKEN"] = secret
+	}
+	return err
 }
 
 // begin shows the run in the experiment while it is under way. That it cannot be shown

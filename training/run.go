@@ -45,6 +45,7 @@ type Trainer struct {
 	// made. CPUs are granted to each; 0: one.
 	Executor    executor.Executor
 	Tracking    string
+	Credential  func(ctx context.Context, about string) (string, error) // a token to log with; empty: none is needed
 	Environment func(ctx context.Context, n environment.Need) (python string, err error)
 	CPUs        int
 

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/api"
 	"flyball/api/wire"
 	"flyball/data/dataset"
 	"flyball/event"
@@ -198,7 +199,7 @@ func several() compare.Report {
 // library is a server of the pages over fixed runs.
 func library(t *testing.T, s shelf) string {
 	t.Helper()
-	mux := http.NewServeMux()
+	mux := api.NewRoutes(nil)
 	err := New(mux, Options{
 		Statuses:   func(context.Context) ([]wire.Status, error) { return nil, nil },
 		LastEvents: func(context.Context, string, int) ([]event.Event, error) { return nil, nil },

@@ -14,24 +14,28 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"flyball/api"
 	"flyball/api/wire"
 	"flyball/event"
 	"flyball/fault"
+	"flyball/governance/access"
 	"flyball/unit"
 )
 
 //go:embed templates static
 var files embed.FS
 
-// Options are what the pages are built from. All are needed.
+// Options are what the pages are built from. All but Door are needed.
 type Options struct {
 	Statuses   func(ctx context.Context) ([]wire.Status, error)
 	LastEvents func(ctx context.Context, model string, n int) ([]event.Event, error)
 	Changed    func() <-chan struct{} // closed when events were written
 	Logger     *slog.Logger
+	Door       *access.Directory // who signs in; nil: nobody does, and whoever asks is the local user
 
 	Experiments Experiments
 	Names       Names
@@ -48,8 +52,8 @@ type pages struct {
 	tags      map[string]string // of the static files, by path
 }
 
-// New adds the pages to mux. It fails when a template cannot be read.
-func New(mux *http.ServeMux, opts Options) error {
+// New adds the pages to the routes of a server. It fails when a template cannot be read.
+func New(routes *api.Routes, opts Options) error {
 	t, err := template.New("").Funcs(template.FuncMap{"count": unit.Count}).ParseFS(files, "templates/*.html")
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "the pages' templates cannot be read")
@@ -58,14 +62,18 @@ func New(mux *http.ServeMux, opts Options) error {
 	if p.tags, err = tags(files); err != nil {
 		return fault.Wrap(err, fault.Internal, "the pages' files cannot be read")
 	}
-	mux.HandleFunc("GET /static/", p.static)
-	mux.HandleFunc("GET /{$}", p.loop)
-	mux.HandleFunc("GET /stream", p.stream)
-	mux.HandleFunc("GET /runs", p.runs)
-	mux.HandleFunc("GET /run", p.run)
-	mux.HandleFunc("GET /compare", p.compared)
+	door := routes.Face(p.turnedAway, nil)
+	door.Handle(api.Open, "GET /static/", p.static)
+	door.Handle(api.Open, "GET /login", p.login)
+	door.Handle(api.Open, "POST /login", p.signIn)
+	door.Handle(api.Open, "POST /logout", p.signOut)
+	door.Anywhere().Handle(api.Read, "GET /{$}", p.loop)
+	door.Anywhere().Handle(api.Read, "GET /stream", p.stream)
+	door.Handle(api.Read, "GET /runs", p.runs)
+	door.Handle(api.Read, "GET /run", p.run)
+	door.Handle(api.Read, "GET /compare", p.compared)
 	// One segment only, so that the API's own answers (404 as JSON, 405) stay its own.
-	mux.HandleFunc("GET /{page}", p.missing)
+	door.Handle(api.Open, "GET /{page}", p.missing)
 	return nil
 }
 
@@ -141,6 +149,9 @@ func (p *pages) render(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	who := access.From(ctx)
+	statuses = slices.DeleteFunc(statuses, func(s wire.Status) bool { return !who.May(access.Read, s.Model) })
+	evs = slices.DeleteFunc(evs, func(e event.Event) bool { return !who.May(access.Read, e.Model) })
 	var out bytes.Buffer
 	err = p.templates.ExecuteTemplate(&out, name, newView(statuses, evs))
 	return out.Bytes(), err

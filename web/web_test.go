@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"flyball/api"
 	"flyball/api/wire"
 	"flyball/event"
 	"flyball/monitoring"
@@ -74,7 +75,7 @@ func TestTheHeadlineSaysWhatTheTableShows(t *testing.T) {
 // site is a server of the pages over fixed records.
 func site(t *testing.T, statuses []wire.Status, evs []event.Event, changed func() <-chan struct{}) *httptest.Server {
 	t.Helper()
-	mux := http.NewServeMux()
+	mux := api.NewRoutes(nil)
 	err := New(mux, Options{
 		Statuses:   func(context.Context) ([]wire.Status, error) { return statuses, nil },
 		LastEvents: func(context.Context, string, int) ([]event.Event, error) { return evs, nil },

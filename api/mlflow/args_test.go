@@ -124,12 +124,12 @@ func TestGettersSayWhatIsWrong(t *testing.T) {
 }
 
 func TestADeleteIsReadFromItsBodyAndItsQuery(t *testing.T) {
-	f := bare(Options{})
+	mux := api.NewRoutes(nil)
+	f := bare(mux, Options{})
 	f.route(api.Track, http.MethodDelete, "things/{id}", func(_ context.Context, in *args) (any, error) {
 		return map[string]string{"id": in.path("id"), "body": in.text("body"), "query": in.text("query")}, in.err()
 	})
-	mux := http.NewServeMux()
-	f.mount(mux)
+	f.mount()
 	for _, c := range []struct {
 		name, target, kind, body string
 		status                   int
@@ -197,7 +197,8 @@ func FuzzRequest(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
-	face := bare(Options{MaxBody: 1 << 20})
+	mux := api.NewRoutes(nil)
+	face := bare(mux, Options{MaxBody: 1 << 20})
 	face.route(api.Track, http.MethodPost, "all", func(_ context.Context, in *args) (any, error) {
 		_, _, _, _ = in.runID(), in.tags(), in.params(), in.page(10)
 		_, _, _ = in.experimentID(), in.experimentIDs(), in.curves("run_ids", 5)
@@ -210,8 +211,7 @@ func FuzzRequest(f *testing.F) {
 		}
 		return nil, in.err()
 	})
-	mux := http.NewServeMux()
-	face.mount(mux)
+	face.mount()
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r := httptest.NewRequest(http.MethodPost, "/api/2.0/mlflow/all", bytes.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")

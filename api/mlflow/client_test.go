@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"flyball/api"
 	"flyball/blob"
 	"flyball/blob/artifact"
 	"flyball/experiment"
@@ -35,7 +36,7 @@ func morning() time.Time { return time.UnixMilli(1_800_000_000_000) }
 // names as $name.
 type client struct {
 	t    *testing.T
-	mux  *http.ServeMux
+	mux  *api.Routes
 	db   *store.DB
 	runs []string
 }
@@ -56,7 +57,7 @@ func newClient(t *testing.T, change ...func(*Options)) *client {
 	for _, c := range change {
 		c(&o)
 	}
-	mux := http.NewServeMux()
+	mux := api.NewRoutes(nil)
 	New(mux, o)
 	return &client{t: t, mux: mux, db: db}
 }

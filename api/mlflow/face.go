@@ -44,6 +44,7 @@ type Options struct {
 // face is the routes and what they answer from.
 type face struct {
 	Options
+	door   api.Face
 	verbs  map[string]map[string]http.HandlerFunc // path → verb → handler
 	work   *limiter                               // JSON requests
 	large  *limiter                               // of these, the ones with a body that is not small
@@ -52,15 +53,15 @@ type face struct {
 	metrics *metrics
 }
 
-// New adds the face to mux.
-func New(mux *http.ServeMux, o Options) {
-	f := bare(o)
+// New adds the face to the routes of a server.
+func New(routes *api.Routes, o Options) {
+	f := bare(routes, o)
 	f.groups()
-	f.mount(mux)
+	f.mount()
 }
 
-// bare is a face without routes.
-func bare(o Options) *face {
+// bare is a face that has added no routes yet.
+func bare(routes *api.Routes, o Options) *face {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -74,23 +75,28 @@ func bare(o Options) *face {
 		Options: o, verbs: map[string]map[string]http.HandlerFunc{},
 		work: newLimiter(o.AtWork, o.Wait), large: newLimiter(4, o.Wait), stream: newLimiter(o.AtWork, o.Wait),
 	}
+	f.door = routes.Face(f.refuse, nobodys)
 	f.metrics = newMetrics(o.Metrics, f.work, f.stream)
 	return f
 }
 
-// mount adds the routes to mux.
-func (f *face) mount(mux *http.ServeMux) {
+// nobodys says that no route is about one model: names are in bodies, which are read by
+// who may ask. So MLflow's API needs a role for all models.
+func nobodys(*http.Request) string { return "" }
+
+// mount adds the routes to the server's.
+func (f *face) mount() {
 	for _, path := range slices.Sorted(maps.Keys(f.verbs)) {
 		if underRoot(path) {
-			mux.HandleFunc(path, f.byVerb(f.verbs[path]))
+			f.door.Pass(path, f.byVerb(f.verbs[path]))
 			continue
 		}
 		for verb, do := range f.verbs[path] { // the pages of Flyball share these paths
-			mux.HandleFunc(verb+" "+path, do)
+			f.door.Pass(verb+" "+path, do)
 		}
 	}
-	mux.HandleFunc("/api/", f.unknown)
-	mux.HandleFunc("/ajax-api/", f.unknown)
+	f.door.Handle(api.Open, "/api/", f.unknown)
+	f.door.Handle(api.Open, "/ajax-api/", f.unknown)
 }
 
 // groups adds every route.
@@ -151,16 +157,13 @@ func (f *face) add(p api.Permission, verb, path string, l *limiter, do http.Hand
 }
 
 func (f *face) put(p api.Permission, verb, path string, l *limiter, do http.HandlerFunc) {
-	if p == "" {
-		panic(fmt.Sprintf("mlflow: %s %s has no permission", verb, path))
-	}
 	if f.verbs[path] == nil {
 		f.verbs[path] = map[string]http.HandlerFunc{}
 	}
 	if f.verbs[path][verb] != nil {
 		panic(fmt.Sprintf("mlflow: %s %s is there twice", verb, path))
 	}
-	f.verbs[path][verb] = func(w http.ResponseWriter, r *http.Request) {
+	f.verbs[path][verb] = f.door.Guard(p, verb+" "+path, func(w http.ResponseWriter, r *http.Request) {
 		leave, err := l.enter(r.Context())
 		if err != nil {
 			f.refuse(w, r, err)
@@ -169,7 +172,7 @@ func (f *face) put(p api.Permission, verb, path string, l *limiter, do http.Hand
 		defer leave()
 		defer f.metrics.took(path, time.Now())
 		do(w, r)
-	}
+	})
 }
 
 // byVerb chooses the handler of a path. Without its own, HEAD is a GET.

@@ -44,7 +44,7 @@ func TestHowFaultsAreAnswered(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
-			bare(Options{}).refuse(w, httptest.NewRequest(http.MethodPost, "/", nil), c.err)
+			bare(api.NewRoutes(nil), Options{}).refuse(w, httptest.NewRequest(http.MethodPost, "/", nil), c.err)
 			if w.Code != c.status || strings.TrimSpace(w.Body.String()) != c.body || w.Header().Get("Retry-After") != c.retry {
 				t.Errorf("%d %s, Retry-After %q; want %d %s, %q", w.Code, w.Body, w.Header().Get("Retry-After"), c.status, c.body, c.retry)
 			}
@@ -54,7 +54,7 @@ func TestHowFaultsAreAnswered(t *testing.T) {
 
 func TestAnAnswerThatCannotBeWrittenIsAnError(t *testing.T) {
 	w := httptest.NewRecorder()
-	bare(Options{}).answer(w, httptest.NewRequest(http.MethodGet, "/", nil), math.NaN())
+	bare(api.NewRoutes(nil), Options{}).answer(w, httptest.NewRequest(http.MethodGet, "/", nil), math.NaN())
 	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "INTERNAL_ERROR") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
@@ -79,7 +79,7 @@ func TestARouteWithoutPermissionDoesNotStart(t *testing.T) {
 					t.Errorf("%s starts", c.name)
 				}
 			}()
-			c.add(bare(Options{}))
+			c.add(bare(api.NewRoutes(nil), Options{}))
 		}()
 	}
 }
@@ -87,15 +87,15 @@ func TestARouteWithoutPermissionDoesNotStart(t *testing.T) {
 // TestOverload has requests wait that nobody answers.
 func TestOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := bare(Options{AtWork: 2, Wait: 3 * time.Second})
+		mux := api.NewRoutes(nil)
+		f := bare(mux, Options{AtWork: 2, Wait: 3 * time.Second})
 		begun, goOn := make(chan bool), make(chan bool)
 		f.route(api.Track, http.MethodPost, "slow", func(context.Context, *args) (any, error) {
 			begun <- true
 			<-goOn
 			return nil, nil
 		})
-		mux := http.NewServeMux()
-		f.mount(mux)
+		f.mount()
 		ask := func(ctx context.Context) *httptest.ResponseRecorder {
 			r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/api/2.0/mlflow/slow", strings.NewReader("{}"))
 			r.Header.Set("Content-Type", "application/json")

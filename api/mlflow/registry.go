@@ -9,13 +9,14 @@ import (
 
 	"flyball/api"
 	"flyball/fault"
+	"flyball/governance/access"
 	"flyball/model/registry"
 	"flyball/search"
 )
 
 // asker is who asks, for histories and the audit chain: the local user, while there
 // are no others.
-func asker(context.Context) string { return "local" }
+func asker(ctx context.Context) string { return access.Actor(ctx) }
 
 // registeredModel is a model as MLflow writes it.
 type registeredModel struct {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/api"
 	"flyball/blob"
 	"flyball/event"
 	"flyball/experiment"
@@ -28,7 +29,7 @@ import (
 type desk struct {
 	t   *testing.T
 	db  *store.DB
-	mux *http.ServeMux
+	mux *api.Routes
 	now atomic.Int64 // ms since 1970
 }
 
@@ -43,7 +44,7 @@ func newDesk(t *testing.T) *desk {
 			t.Error(err)
 		}
 	})
-	d := &desk{t: t, db: db, mux: http.NewServeMux()}
+	d := &desk{t: t, db: db, mux: api.NewRoutes(nil)}
 	d.now.Store(1000)
 	now := func() time.Time { return time.UnixMilli(d.now.Load()).UTC() }
 	New(d.mux, Options{

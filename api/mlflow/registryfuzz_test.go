@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/api"
 	"flyball/experiment"
 	"flyball/model/registry"
 	"flyball/store"
@@ -23,7 +24,7 @@ func FuzzRegistry(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { _ = db.Close() })
-	mux := http.NewServeMux()
+	mux := api.NewRoutes(nil)
 	New(mux, Options{
 		Tracker:  experiment.NewTracker(experiment.TrackerOptions{Experiments: db, Runs: db, LoggedModels: db}),
 		Registry: registry.New(registry.Options{Store: db, Now: time.Now}),

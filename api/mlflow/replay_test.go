@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/api"
 	"flyball/blob"
 	"flyball/blob/artifact"
 	"flyball/experiment"
@@ -87,7 +88,7 @@ func newReplay(t *testing.T) *replay {
 	now := morning()
 	tick := func() time.Time { now = now.Add(time.Millisecond); return now } // requests come one at a time
 	c := newClient(t)
-	mux := http.NewServeMux()
+	mux := api.NewRoutes(nil)
 	New(mux, Options{
 		Tracker:   experiment.NewTracker(experiment.TrackerOptions{Experiments: c.db, Runs: c.db, LoggedModels: c.db, Now: tick}),
 		Artifacts: artifact.New(artifact.Options{Blobs: blob.Memory(), Store: c.db, Now: tick}),

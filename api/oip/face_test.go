@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"flyball/api"
 	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/fault"
@@ -173,7 +174,7 @@ func made(t testing.TB) *Face {
 
 // web is the face behind HTTP.
 func web(f *Face) http.Handler {
-	mux := http.NewServeMux()
+	mux := api.NewRoutes(nil)
 	f.Mount(mux)
 	return mux
 }

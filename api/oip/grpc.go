@@ -58,19 +58,35 @@ type GRPC struct {
 // Drain has health say from now on that the server does not serve.
 func (g *GRPC) Drain() { g.health.Shutdown() }
 
-// GRPC makes the gRPC server: the protocol, grpc.health.v1 and reflection. A method
-// without a permission is a defect that shows here.
-func (f *Face) GRPC() *GRPC {
-	s := grpc.NewServer(
+// GRPC makes the gRPC server: the protocol, grpc.health.v1 and reflection. who finds out
+// who asks; options add to how it serves, such as over TLS. A method without a permission
+// is a defect that shows here.
+func (f *Face) GRPC(who *api.Routes, options ...grpc.ServerOption) *GRPC {
+	known := permissions()
+	s := grpc.NewServer(append(options,
+		grpc.UnaryInterceptor(func(ctx context.Context, in any, about *grpc.UnaryServerInfo, do grpc.UnaryHandler) (any, error) {
+			ctx, err := f.allow(ctx, who, known[about.FullMethod], in)
+			if err != nil {
+				return nil, err
+			}
+			return do(ctx, in)
+		}),
+		grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, about *grpc.StreamServerInfo, do grpc.StreamHandler) error {
+			p := known[about.FullMethod]
+			ctx, err := f.identify(s.Context(), who, p)
+			if err != nil {
+				return err
+			}
+			return do(srv, &guarded{ServerStream: s, ctx: ctx, face: f, needs: p})
+		}),
 		grpc.MaxRecvMsgSize(f.MaxBody), grpc.MaxSendMsgSize(f.MaxBody), grpc.MaxConcurrentStreams(1000),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-	)
+	)...)
 	h := health.NewServer()
 	inference.RegisterGRPCInferenceServiceServer(s, &service{f: f})
 	healthpb.RegisterHealthServer(s, h)
 	reflection.Register(s)
-	known := permissions()
 	for name, info := range s.GetServiceInfo() {
 		h.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 		for _, m := range info.Methods {

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
+	"flyball/api"
 	"flyball/api/oip/inference"
 )
 
@@ -26,7 +27,7 @@ import (
 func dial(t testing.TB, f *Face) *grpc.ClientConn {
 	t.Helper()
 	l := bufconn.Listen(1 << 20)
-	s := f.GRPC()
+	s := f.GRPC(api.NewRoutes(nil))
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 	c, err := grpc.NewClient("passthrough:///face", grpc.WithTransportCredentials(insecure.NewCredentials()),

@@ -4,7 +4,6 @@ package oip
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -19,12 +18,12 @@ import (
 // paths adds the routes of REST to a mux.
 type paths struct {
 	*Face
-	mux *http.ServeMux
+	door api.Face
 }
 
-// Mount adds the face to mux, under /v2.
-func (f *Face) Mount(mux *http.ServeMux) {
-	p := paths{f, mux}
+// Mount adds the face to the routes of a server, under /v2.
+func (f *Face) Mount(routes *api.Routes) {
+	p := paths{f, routes.Face(f.refuse, nil)}
 	p.route(api.Open, http.MethodGet, "/v2/health/live", f.live)
 	p.route(api.Open, http.MethodGet, "/v2/health/ready", f.readiness)
 	p.route(api.Open, http.MethodGet, "/v2", f.server)
@@ -49,7 +48,7 @@ func (f *Face) Mount(mux *http.ServeMux) {
 		p.missing("/v2/models/{model}" + what)
 		p.missing("/v2/models/{model}/versions/{version}" + what)
 	}
-	mux.HandleFunc("/v2/", func(w http.ResponseWriter, r *http.Request) {
+	p.door.Handle(api.Open, "/v2/", func(w http.ResponseWriter, r *http.Request) {
 		f.refuse(w, r, fault.New(fault.NotFound, "this server has no %s", clip([]byte(r.URL.Path))))
 	})
 }
@@ -62,13 +61,10 @@ func (p paths) model(permission api.Permission, verb, path string, do func(w htt
 
 // route adds a route. One without a permission is a defect that shows at the first start.
 func (p paths) route(permission api.Permission, verb, path string, do func(w http.ResponseWriter, r *http.Request) error) {
-	if permission == "" {
-		panic(fmt.Sprintf("oip: %s %s has no permission", verb, path))
-	}
 	if strings.Count(path, "/") == 1 {
 		path = "GET " + path // a single segment of any method would stand in the way of the pages
 	}
-	p.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+	p.door.Handle(permission, path, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != verb && (r.Method != http.MethodHead || verb != http.MethodGet) {
 			w.Header().Set("Allow", verb)
 			writeError(w, http.StatusMethodNotAllowed, "the path takes "+verb)
@@ -82,7 +78,7 @@ func (p paths) route(permission api.Permission, verb, path string, do func(w htt
 
 // missing adds a path of an extension that is not here.
 func (p paths) missing(path string) {
-	p.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+	p.door.Handle(api.Open, path, func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotImplemented, "this server has no "+clip([]byte(r.URL.Path)))
 	})
 }

@@ -21,10 +21,10 @@ import (
 
 // predictRoute is the one route that is asked thousands of times a second. It is served
 // beside huma, and stands in the OpenAPI document like the others.
-func (f *face) predictRoute(mux *http.ServeMux) {
+func (f *face) predictRoute(desk api.Face) {
 	const path = "/v1/models/{model}/predict"
 	pool := &sync.Pool{New: func() any { return &exchange{} }}
-	raw(mux, api.Predict, http.MethodPost+" "+path, func(w http.ResponseWriter, r *http.Request) {
+	desk.Handle(api.Predict, http.MethodPost+" "+path, func(w http.ResponseWriter, r *http.Request) {
 		x, _ := pool.Get().(*exchange)
 		defer x.back(pool)
 		if err := f.predict(w, r, x); err != nil {

@@ -11,6 +11,7 @@ import (
 	"flyball/api"
 	"flyball/api/wire"
 	"flyball/fault"
+	"flyball/governance/access"
 )
 
 // Commands are the programs that trainings run. training.Commands implements it.
@@ -23,15 +24,15 @@ type Commands interface {
 const maxLogs = 4 << 20
 
 // commandRoutes are about the commands of runs.
-func (f *face) commandRoutes(mux *http.ServeMux) {
-	raw(mux, api.Read, "GET /v1/runs/{id}/logs", f.logs)
+func (f *face) commandRoutes() {
+	f.desk.Handle(api.Read, "GET /v1/runs/{id}/logs", f.logs)
 	type cancel struct {
 		ID   string `path:"id" doc:"a run's id, the beginning of one, or a version"`
 		Body wire.Change
 	}
 	route(f, api.Operate, http.MethodPost, "/v1/runs/{id}/cancel", "run-cancel", "End the command of a run that goes on, and its training",
 		func(ctx context.Context, in *cancel) (*body[wire.Changed], error) {
-			text, err := f.Commands.Cancel(ctx, in.ID, actor(ctx), in.Body.Why)
+			text, err := f.Commands.Cancel(ctx, in.ID, access.Actor(ctx), in.Body.Why)
 			return answer(wire.Changed{Text: text}, err)
 		})
 }

@@ -13,6 +13,7 @@ import (
 
 	"flyball/api/wire"
 	"flyball/fault"
+	"flyball/governance/access"
 	"flyball/governance/retention"
 )
 
@@ -42,7 +43,7 @@ func (f *face) collect(w http.ResponseWriter, r *http.Request) {
 		_ = out.Flush()
 		told = time.Now()
 	}
-	result, err := f.Collector.Collect(r.Context(), actor(r.Context()), p, in.DryRun, func(s retention.Step) {
+	result, err := f.Collector.Collect(r.Context(), access.Actor(r.Context()), p, in.DryRun, func(s retention.Step) {
 		if time.Since(told) > 200*time.Millisecond {
 			say(wire.Collecting{Step: &s})
 		}

@@ -8,11 +8,13 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 
 	"flyball/api"
 	"flyball/api/wire"
 	"flyball/control"
 	"flyball/fault"
+	"flyball/governance/access"
 	"flyball/model/registry"
 )
 
@@ -21,20 +23,30 @@ const maxData = 8 << 30
 
 func (f *face) modelRoutes() {
 	type apply struct{ Body wire.ApplyRequest }
-	route(f, api.Apply, http.MethodPost, "/v1/apply", "apply", "Apply a model file",
+	anywhere(f, api.Apply, http.MethodPost, "/v1/apply", "apply", "Apply a model file",
 		func(ctx context.Context, in *apply) (*body[wire.ApplyResponse], error) {
-			a := in.Body
-			got, err := f.Control.Apply(ctx, actor(ctx), control.Application{
-				Name: a.Name, File: a.File, PipelineName: a.PipelineName, Pipeline: a.Pipeline, Data: a.Data, Code: a.Code, Commit: a.Commit, Repin: a.Repin,
-			}, a.DryRun)
+			b := in.Body
+			a := control.Application{
+				Name: b.Name, File: b.File, PipelineName: b.PipelineName, Pipeline: b.Pipeline, Data: b.Data, Code: b.Code, Commit: b.Commit, Repin: b.Repin,
+			}
+			m, _, err := control.Read(a)
+			if err == nil {
+				err = access.From(ctx).Allow(api.Apply, m.Name)
+			}
+			if err != nil {
+				return nil, err
+			}
+			got, err := f.Control.Apply(ctx, access.Actor(ctx), a, b.DryRun)
 			return answer(wire.ApplyResponse{
 				Model: got.Model.Name, Changed: got.Changed, Generation: got.Model.Generation, Warnings: got.Warnings,
 			}, err)
 		})
 	type none struct{}
-	route(f, api.Read, http.MethodGet, "/v1/models", "models", "How all models stand",
+	anywhere(f, api.Read, http.MethodGet, "/v1/models", "models", "How all models stand that the caller may see",
 		func(ctx context.Context, _ *none) (*body[[]wire.Status], error) {
-			return answer(f.Control.Statuses(ctx))
+			all, err := f.Control.Statuses(ctx)
+			who := access.From(ctx)
+			return answer(slices.DeleteFunc(all, func(s wire.Status) bool { return !who.May(api.Read, s.Model) }), err)
 		})
 	route(f, api.Read, http.MethodGet, "/v1/models/{model}", "model", "How a model stands",
 		func(ctx context.Context, in *OfModel) (*body[wire.Status], error) {
@@ -45,11 +57,11 @@ func (f *face) modelRoutes() {
 			m, err := f.Control.File(ctx, in.Model)
 			return answer(wire.ApplyRequest{Name: m.Name + ".yaml", File: m.File, Pipeline: m.Pipeline, Data: m.Data}, err)
 		})
-	f.change("retrain", "Train now", f.Control.Retrain)
-	f.change("promote", "Move a release on at once", f.Control.Promote)
-	f.change("rollback", "Take the newest version back at once", f.Control.Rollback)
-	f.change("hold", "Retrain no more by itself", f.Control.Hold)
-	f.change("resume", "Retrain by itself again", f.Control.Resume)
+	f.change(api.Train, "retrain", "Train now", f.Control.Retrain)
+	f.change(api.Operate, "promote", "Move a release on at once", f.Control.Promote)
+	f.change(api.Retreat, "rollback", "Take the newest version back at once", f.Control.Rollback)
+	f.change(api.Retreat, "hold", "Retrain no more by itself", f.Control.Hold)
+	f.change(api.Operate, "resume", "Retrain by itself again", f.Control.Resume)
 	f.versionRoutes()
 	route(f, api.Read, http.MethodGet, "/v1/clock", "clock", "The server's time",
 		func(context.Context, *none) (*body[wire.Clock], error) {
@@ -74,17 +86,17 @@ type OfVersion struct {
 
 // versionRoutes are what may be asked of one version.
 func (f *face) versionRoutes() {
-	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/reproduce", "reproduce", "Have a version made again and compared, in a job whose result is a Reproduced",
+	route(f, api.Train, http.MethodPost, "/v1/models/{model}/versions/{version}/reproduce", "reproduce", "Have a version made again and compared, in a job whose result is a Reproduced",
 		func(ctx context.Context, in *OfVersion) (*body[wire.Changed], error) {
-			return answer(f.Control.Reproduce(ctx, actor(ctx), in.Model, in.Version))
+			return answer(f.Control.Reproduce(ctx, access.Actor(ctx), in.Model, in.Version))
 		})
 	type cancel struct {
 		OfVersion
 		Body wire.Change
 	}
-	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/reproduce/cancel", "reproduce-cancel", "End what makes a version again",
+	route(f, api.Train, http.MethodPost, "/v1/models/{model}/versions/{version}/reproduce/cancel", "reproduce-cancel", "End what makes a version again",
 		func(ctx context.Context, in *cancel) (*body[wire.Changed], error) {
-			return answer(f.Control.CancelReproduction(ctx, actor(ctx), in.Model, in.Version, in.Body.Why))
+			return answer(f.Control.CancelReproduction(ctx, access.Actor(ctx), in.Model, in.Version, in.Body.Why))
 		})
 	route(f, api.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/reproductions", "reproductions", "The times that a version was made again, newest first",
 		func(ctx context.Context, in *OfVersion) (*body[[]registry.Reproduction], error) {
@@ -94,9 +106,9 @@ func (f *face) versionRoutes() {
 		func(ctx context.Context, in *OfVersion) (*body[wire.Dependence], error) {
 			return answer(f.Control.Dependence(ctx, in.Model, in.Version))
 		})
-	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/gate", "judge", "Have a registered version judged",
+	route(f, api.Train, http.MethodPost, "/v1/models/{model}/versions/{version}/gate", "judge", "Have a registered version judged",
 		func(ctx context.Context, in *OfVersion) (*body[wire.Changed], error) {
-			return answer(f.Control.Judge(ctx, in.Model, in.Version, actor(ctx)))
+			return answer(f.Control.Judge(ctx, in.Model, in.Version, access.Actor(ctx)))
 		})
 	route(f, api.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/promote", "foresee", "What a release of a version could find out, and how fast; it changes nothing",
 		func(ctx context.Context, in *OfVersion) (*body[wire.Foreseen], error) {
@@ -106,17 +118,17 @@ func (f *face) versionRoutes() {
 		OfVersion
 		Body wire.Change
 	}
-	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/versions/{version}/promote", "release", "Begin the release of a version that passed",
+	route(f, api.Propose, http.MethodPost, "/v1/models/{model}/versions/{version}/promote", "release", "Begin the release of a version that passed",
 		func(ctx context.Context, in *promote) (*body[wire.Changed], error) {
-			return answer(f.Control.Release(ctx, in.Model, in.Version, actor(ctx), in.Body.Why))
+			return answer(f.Control.Release(ctx, in.Model, in.Version, access.Actor(ctx), in.Body.Why))
 		})
 }
 
 // change adds a route that changes a model's course by hand.
-func (f *face) change(id, summary string, do func(ctx context.Context, model, by, why string) (wire.Changed, error)) {
-	route(f, api.Operate, http.MethodPost, "/v1/models/{model}/"+id, id, summary,
+func (f *face) change(permission api.Permission, id, summary string, do func(ctx context.Context, model, by, why string) (wire.Changed, error)) {
+	route(f, permission, http.MethodPost, "/v1/models/{model}/"+id, id, summary,
 		func(ctx context.Context, in *change) (*body[wire.Changed], error) {
-			return answer(do(ctx, in.Model, actor(ctx), in.Body.Why))
+			return answer(do(ctx, in.Model, access.Actor(ctx), in.Body.Why))
 		})
 }
 
@@ -132,20 +144,4 @@ func (f *face) upload(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(wire.Upload{Digest: string(d), Size: n}) // the caller may have gone
-}
-
-// actorKey is the context's key of who asks.
-type actorKey struct{}
-
-// WithActor says who asks.
-func WithActor(ctx context.Context, name string) context.Context {
-	return context.WithValue(ctx, actorKey{}, name)
-}
-
-// actor is who asks; "local" while there are no users.
-func actor(ctx context.Context) string {
-	if name, ok := ctx.Value(actorKey{}).(string); ok {
-		return name
-	}
-	return "local"
 }

@@ -8,6 +8,7 @@ import (
 
 	"flyball/api"
 	"flyball/api/wire"
+	"flyball/governance/access"
 )
 
 // pipelineRoutes are about pipeline files that models share.
@@ -15,7 +16,7 @@ func (f *face) pipelineRoutes() {
 	type apply struct{ Body wire.ApplyPipeline }
 	route(f, api.Apply, http.MethodPost, "/v1/pipelines", "apply-pipeline", "Apply a pipeline file to all models that name it",
 		func(ctx context.Context, in *apply) (*body[wire.PipelineChange], error) {
-			return answer(f.Control.ApplyPipeline(ctx, actor(ctx), in.Body.Name, in.Body.File, in.Body.DryRun))
+			return answer(f.Control.ApplyPipeline(ctx, access.Actor(ctx), in.Body.Name, in.Body.File, in.Body.DryRun))
 		})
 	type none struct{}
 	route(f, api.Read, http.MethodGet, "/v1/pipelines", "pipelines", "The newest version of each pipeline file, and those in use",

@@ -89,12 +89,12 @@ func (f *face) recordRoutes() {
 		After int64 `query:"after"`
 		Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	}
-	route(f, api.Read, http.MethodGet, "/v1/audit", "audit", "The audit chain",
+	route(f, api.Audit, http.MethodGet, "/v1/audit", "audit", "The audit chain",
 		func(ctx context.Context, in *chain) (*body[[]audit.Record], error) {
 			return answer(f.Store.Audit(ctx, in.After, in.Limit))
 		})
 	type none struct{}
-	route(f, api.Read, http.MethodGet, "/v1/audit/verify", "verify-audit", "Recompute the audit chain",
+	route(f, api.Audit, http.MethodGet, "/v1/audit/verify", "verify-audit", "Recompute the audit chain",
 		func(ctx context.Context, _ *none) (*body[wire.AuditVerified], error) {
 			n, err := f.Store.VerifyAudit(ctx)
 			return answer(wire.AuditVerified{Records: n}, err)

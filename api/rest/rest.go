@@ -8,7 +8,6 @@ package rest
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"path"
@@ -26,6 +25,7 @@ import (
 	"flyball/event"
 	"flyball/experiment/archive"
 	"flyball/experiment/compare"
+	"flyball/governance/access"
 	"flyball/governance/audit"
 	"flyball/governance/retention"
 	"flyball/job"
@@ -63,7 +63,8 @@ type Options struct {
 	Compare   *compare.Finder   // finds and compares runs
 	Commands  Commands          // of trainings
 	Collector *retention.Collector
-	Retention retention.Policy // what a collection keeps when its caller says nothing
+	Door      *access.Directory // who may what; nil: there are no users
+	Retention retention.Policy  // what a collection keeps when its caller says nothing
 	Now       func() time.Time
 	Advance   func(ctx context.Context, now time.Time, turn bool) error // moves a manual clock; nil: the clock is the machine's
 	Version   string
@@ -74,11 +75,12 @@ type Options struct {
 // face is the routes and what they answer from.
 type face struct {
 	Options
-	api huma.API
+	api  huma.API
+	desk *desk
 }
 
-// New adds the native API to mux.
-func New(mux *http.ServeMux, opts Options) {
+// New adds the native API to the routes of a server.
+func New(routes *api.Routes, opts Options) {
 	if opts.MaxBody == 0 {
 		opts.MaxBody = 32 << 20
 	}
@@ -87,8 +89,11 @@ func New(mux *http.ServeMux, opts Options) {
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.DocsPath = "" // the usual pages load scripts from elsewhere
 	config.Info.Description = "The loop for models that predict a number or a class from a table."
-	f := &face{Options: opts, api: humago.New(mux, config)}
-	f.predictRoute(mux)
+	f := &face{Options: opts}
+	f.desk = &desk{Face: routes.Face(f.writeProblem, nil), needs: api.Open}
+	f.api = humago.New(f.desk, config)
+	f.desk.needs = ""
+	f.predictRoute(routes.Face(f.writeProblem, func(r *http.Request) string { return named(r.PathValue("model")).Model }))
 	f.predictRoutes()
 	f.explainRoutes()
 	f.modelRoutes()
@@ -96,15 +101,16 @@ func New(mux *http.ServeMux, opts Options) {
 	f.dataRoutes()
 	f.recordRoutes()
 	f.runRoutes()
-	f.commandRoutes(mux)
-	raw(mux, api.Apply, "POST /v1/data", f.upload)
-	raw(mux, api.Read, "GET /v1/events", f.events)
-	raw(mux, api.Track, "POST /v1/import", f.bringIn)
-	raw(mux, api.Rows, "GET /v1/export", f.takeOut)
-	raw(mux, api.Rows, "GET /v1/blobs/{digest}", f.blob)
-	raw(mux, api.Rows, "GET /v1/models/{model}/versions/{version}/archive", f.exportVersion)
-	raw(mux, api.Apply, "POST /v1/versions", f.importVersion)
-	raw(mux, api.Operate, "POST /v1/gc", f.collect)
+	f.commandRoutes()
+	f.accessRoutes()
+	f.desk.Handle(api.Apply, "POST /v1/data", f.upload)
+	f.desk.Handle(api.Read, "GET /v1/events", f.events)
+	f.desk.Handle(api.Track, "POST /v1/import", f.bringIn)
+	f.desk.Handle(api.Rows, "GET /v1/export", f.takeOut)
+	f.desk.Handle(api.Rows, "GET /v1/blobs/{digest}", f.blob)
+	f.desk.Handle(api.Rows, "GET /v1/models/{model}/versions/{version}/archive", f.exportVersion)
+	f.desk.Handle(api.Apply, "POST /v1/versions", f.importVersion)
+	f.desk.Handle(api.Keep, "POST /v1/gc", f.collect)
 }
 
 // schemaName names a type in the OpenAPI document: by itself when it is the API's own,
@@ -124,9 +130,8 @@ func schemaName(t reflect.Type, hint string) string {
 // route adds one operation. A route without a permission is a defect that shows at
 // the first start.
 func route[In, Out any](f *face, permission api.Permission, method, path, id, summary string, do func(context.Context, *In) (*Out, error)) {
-	if permission == "" {
-		panic(fmt.Sprintf("rest: %s %s has no permission", method, path))
-	}
+	f.desk.needs = permission
+	defer func() { f.desk.needs = "" }() // the next says its own
 	huma.Register(f.api, huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, MaxBodyBytes: f.MaxBody,
 		Metadata: map[string]any{"permission": permission}, Extensions: map[string]any{"x-permission": permission},
@@ -139,14 +144,32 @@ func route[In, Out any](f *face, permission api.Permission, method, path, id, su
 	})
 }
 
-// raw adds a route whose body is not one JSON value; like the others it needs a
-// permission to start.
-func raw(mux *http.ServeMux, permission api.Permission, pattern string, do http.HandlerFunc) {
-	if permission == "" {
-		panic("rest: " + pattern + " has no permission")
-	}
-	mux.HandleFunc(pattern, do)
+// anywhere adds an operation that a role for any one model is enough for: do leaves out,
+// or refuses, what concerns the others.
+func anywhere[In, Out any](f *face, permission api.Permission, method, path, id, summary string, do func(context.Context, *In) (*Out, error)) {
+	f.desk.anywhere = true
+	defer func() { f.desk.anywhere = false }()
+	route(f, permission, method, path, id, summary, do)
 }
+
+// desk is where huma adds its routes: each behind the permission that was said last.
+type desk struct {
+	api.Face
+	needs    api.Permission
+	anywhere bool
+}
+
+// HandleFunc adds a route of huma's.
+func (d *desk) HandleFunc(pattern string, do func(http.ResponseWriter, *http.Request)) {
+	face := d.Face
+	if d.anywhere {
+		face = face.Anywhere()
+	}
+	face.Handle(d.needs, pattern, do)
+}
+
+// ServeHTTP is for huma's own tests, which nobody runs here.
+func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
 
 // body wraps what a route answers with.
 type body[T any] struct{ Body T }

@@ -9,6 +9,8 @@ import (
 	"iter"
 	"net/http"
 
+	"flyball/governance/access"
+
 	"flyball/blob"
 	"flyball/experiment/archive"
 )
@@ -20,7 +22,7 @@ const maxImport = 1 << 30
 // archive.Report. With ?dry_run=true it only compares.
 func (f *face) bringIn(w http.ResponseWriter, r *http.Request) {
 	body := http.MaxBytesReader(w, r.Body, maxImport)
-	report, err := f.Importer.Import(r.Context(), actor(r.Context()), r.URL.Query().Get("dry_run") == "true", records(body))
+	report, err := f.Importer.Import(r.Context(), access.Actor(r.Context()), r.URL.Query().Get("dry_run") == "true", records(body))
 	if err != nil {
 		f.writeProblem(w, r, err)
 		return

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"flyball/fault"
+	"flyball/governance/access"
 )
 
 // exportVersion answers with a version as one archive. Its first byte comes when all that
@@ -57,7 +58,7 @@ func (l *late) Write(b []byte) (int, error) {
 // importVersion takes an archive of a version and answers with a wire.Brought. It asks for
 // the same as an apply: the program of a command may be among what it brings.
 func (f *face) importVersion(w http.ResponseWriter, r *http.Request) {
-	got, err := f.Control.ImportVersion(r.Context(), actor(r.Context()), http.MaxBytesReader(w, r.Body, maxData))
+	got, err := f.Control.ImportVersion(r.Context(), access.Actor(r.Context()), http.MaxBytesReader(w, r.Body, maxData))
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fault.Wrap(err, fault.Invalid, "the archive broke off; nothing was brought in")
 	}

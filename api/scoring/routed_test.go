@@ -4,12 +4,12 @@ package scoring
 
 import (
 	"context"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"flyball/api"
 	"flyball/blob"
 	"flyball/data/dataset"
 	"flyball/data/frame"
@@ -57,7 +57,7 @@ func TestAModelWithARouteAnswersByItAndIsLogged(t *testing.T) {
 	if err := s.Publish("m", serving.Entry{Task: task, Route: release.Route{Live: 1, Generation: 1}, Versions: map[int]*model.Bundle{1: b}}); err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
+	mux := api.NewRoutes(nil)
 	New(mux, Options{Serving: s})
 	srv := httptest.NewServer(mux)
 	defer srv.Close()

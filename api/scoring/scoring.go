@@ -46,8 +46,8 @@ type face struct {
 	seconds *prometheus.HistogramVec
 }
 
-// New adds the face to mux.
-func New(mux *http.ServeMux, o Options) {
+// New adds the face to the routes of a server.
+func New(routes *api.Routes, o Options) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -61,23 +61,23 @@ func New(mux *http.ServeMux, o Options) {
 	if o.Metrics != nil {
 		o.Metrics.MustRegister(f.seconds)
 	}
+	door := routes.Face(f.refuse, func(r *http.Request) string {
+		n, _ := named(r) // what is none is refused later
+		return n.Model
+	})
 	for _, root := range []string{"/models/{model}/", "/models/{model}/versions/{version}/"} {
-		f.route(mux, api.Predict, root+"invocations", http.MethodPost, f.invocations)
-		f.route(mux, api.Open, root+"ping", http.MethodGet, f.ping)
-		f.route(mux, api.Open, root+"health", http.MethodGet, f.ping)
-		f.route(mux, api.Open, root+"version", http.MethodGet, func(w http.ResponseWriter, _ *http.Request) {
+		f.route(door, api.Predict, root+"invocations", http.MethodPost, f.invocations)
+		f.route(door, api.Open, root+"ping", http.MethodGet, f.ping)
+		f.route(door, api.Open, root+"health", http.MethodGet, f.ping)
+		f.route(door, api.Open, root+"version", http.MethodGet, func(w http.ResponseWriter, _ *http.Request) {
 			write(w, http.StatusOK, "application/json", []byte(MLflowVersion))
 		})
 	}
 }
 
-// route adds a path. Who may ask is not looked at while there are no users; a route
-// without a permission is a defect that shows at the first start.
-func (f *face) route(mux *http.ServeMux, p api.Permission, path, verb string, do http.HandlerFunc) {
-	if p == "" {
-		panic("scoring: " + path + " has no permission")
-	}
-	mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+// route adds a path.
+func (f *face) route(door api.Face, p api.Permission, path, verb string, do http.HandlerFunc) {
+	door.Handle(p, path, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != verb && !(r.Method == http.MethodHead && verb == http.MethodGet) {
 			w.Header().Set("Allow", verb)
 			write(w, http.StatusMethodNotAllowed, "application/json", []byte(`{"detail":"Method Not Allowed"}`))

@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"flyball/api"
 	"flyball/fault"
 	"flyball/ident"
 	"flyball/model"
@@ -102,7 +103,7 @@ func served(t *testing.T, folders map[string]string, interpreter string) *httpte
 	}
 	shelf := serving.NewShelf(serving.ShelfOptions{Source: library{folders, formats.Decoders(host)}, Wait: 2 * time.Minute})
 	s := serving.New(serving.Options{Log: noLog{}, Now: time.Now, Shelf: shelf})
-	mux := http.NewServeMux()
+	mux := api.NewRoutes(nil)
 	New(mux, Options{Serving: s})
 	out := httptest.NewServer(mux)
 	var once sync.Once

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"flyball/api"
 	"flyball/api/rest"
 	"flyball/blob"
 	"flyball/data/dataset"
@@ -42,7 +43,7 @@ func alone(ctx context.Context, folder string, bundle blob.Digest, address, dir 
 	if err := s.Publish("m", serving.Entry{Task: task, Route: release.Route{Model: "m", Live: 1}, Versions: map[int]*model.Bundle{1: b}}); err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
+	mux := api.NewRoutes(nil)
 	rest.New(mux, rest.Options{Serving: s, Log: log, Now: time.Now, Logger: slog.Default()})
 	return (&http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: time.Minute}).ListenAndServe()
 }

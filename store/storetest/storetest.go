@@ -64,6 +64,8 @@ func Run(t *testing.T, open Open) {
 		{"events written at once are all read by one that follows", eventsAtOnce},
 		{"the audit chain holds, also when written at once", auditAtOnce},
 		{"an audit chain that was touched is found", auditTouched},
+		{"users are changed one after the other, each with its record", users},
+		{"tokens and sessions end once", tokens},
 		{"what no engine keeps is said, or kept as near as can be", odd},
 		{"files are kept under their paths, in their folders", artifacts},
 		{"a tree of files is removed without its neighbours", artifactsRemoved},

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package access
+
+// Permission is what a caller must be allowed for a route.
+type Permission string
+
+// The permissions.
+const (
+	Open     Permission = "open"     // everybody who reaches the server: is it there, and what is it?
+	Known    Permission = "known"    // whoever signed in, whatever their roles: themselves and their tokens
+	Read     Permission = "read"     // see how things stand
+	Rows     Permission = "rows"     // see the rows of predictions and the files of models
+	Fairness Permission = "fairness" // see what a model does for groups of people, never of a row
+	Predict  Permission = "predict"  // ask for predictions and tell truths
+	Track    Permission = "track"    // log runs, artifacts and models; register versions
+	Apply    Permission = "apply"    // change a model's file and data
+	Train    Permission = "train"    // have a version trained, judged or made again
+	Propose  Permission = "propose"  // begin a release
+	Operate  Permission = "operate"  // resume, load and unload, end what runs
+	Retreat  Permission = "retreat"  // roll back and hold: whoever may do that needs nobody's leave
+	Audit    Permission = "audit"    // read who changed what
+	Users    Permission = "users"    // say who may what
+	Keep     Permission = "keep"     // remove for good what was deleted
+	Clock    Permission = "clock"    // move a manual clock
+)
+
+// Permissions are all permissions but Open and Known, in the order in which they are shown.
+func Permissions() []Permission {
+	return []Permission{Read, Rows, Fairness, Predict, Track, Apply, Train, Propose, Operate, Retreat, Audit, Users, Keep, Clock}
+}
