@@ -70,12 +70,8 @@ func Sees(policy Policy, p *Profile) Sight {
 			inputs.add(i)
 		}
 	}
-	if j := p.Joint; j != nil && !c.season && len(inputs.features) > 0 {
-		inputs.further(j.Pairs)
-		apart := make([]float64, len(j.Apart))
-		for k, v := range j.Apart {
-			apart[k] = apartDistance(v)
-		}
+	if pairs, apart, ok := s.jointReference(c); ok && len(inputs.features) > 0 {
+		inputs.further(pairs)
 		inputs.further(apart)
 	}
 	for n, i := range inputs.features {

@@ -81,7 +81,7 @@ func (s *stepper) drift(w *Window) {
 // comparison picks the reference windows: with a season those that have a
 // counterpart one season before, else all.
 func (s *stepper) comparison(w *Window) comparison {
-	c := comparison{season: s.Policy.Season > 0 && !s.Profile.From.IsZero(), start: w.Start, end: w.End}
+	c := comparison{season: s.season() > 0, start: w.Start, end: w.End}
 	for k := range s.Profile.Windows {
 		r := &s.Profile.Windows[k]
 		if !c.season || len(s.sameSeason(r.Start, r.End)) > 0 {

@@ -14,6 +14,7 @@ import (
 	"flyball/data/frame"
 	"flyball/fault"
 	"flyball/serving/prediction"
+	"flyball/unit"
 )
 
 const (
@@ -34,13 +35,19 @@ type Joint struct {
 	Rows    int       `json:"rows"`
 	Codes   []byte    `json:"codes"` // of column after column: a row's group, or the number of groups where it is missing
 	Pairs   []float64 `json:"pairs"` // by window
-	Apart   []float64 `json:"apart"`
+	Apart   []float64 `json:"apart"` // by window; 0: there was nothing to hold it against
+
+	Season unit.Duration `json:"season,omitempty"` // that windows are held against; zero: against all
+	Held   []int         `json:"held,omitempty"`   // with a season: rows of the sample by window
 }
 
 // newJoint samples the windows and measures each against the sample without it and its
-// neighbours; nil where there is nothing that could go together.
-func (p *Profile) newJoint(windows []stretch, cols []*frame.Column) *Joint {
+// neighbours, or with a season against the same season; nil where there is nothing that could go together.
+func (p *Profile) newJoint(windows []stretch, cols []*frame.Column, season unit.Duration) *Joint {
 	j := &Joint{}
+	if !p.From.IsZero() { // else there are no seasons
+		j.Season = max(0, season)
+	}
 	for i := range p.Features {
 		if f := &p.Features[i]; f.Fixed == "" && f.groups() > 1 && len(j.Columns) < jointColumns {
 			j.Columns = append(j.Columns, i)
@@ -54,7 +61,7 @@ func (p *Profile) newJoint(windows []stretch, cols []*frame.Column) *Joint {
 		total += len(w.rows)
 	}
 	coder := newCounter(p)
-	keep := min(jointKept, jointBytes/len(j.Columns))
+	keep := j.kept()
 	kept, of := make([][]uint8, len(j.Columns)), []int{}
 	samples := make([][][]uint8, len(windows))
 	passed := 0
@@ -71,6 +78,9 @@ func (p *Profile) newJoint(windows []stretch, cols []*frame.Column) *Joint {
 			kept[c] = append(kept[c], codes...)
 		}
 		of = append(of, slices.Repeat([]int{w}, len(part))...)
+		if j.Season > 0 {
+			j.Held = append(j.Held, len(part))
+		}
 	}
 	j.Rows = len(of)
 	for _, c := range kept {
@@ -78,7 +88,13 @@ func (p *Profile) newJoint(windows []stretch, cols []*frame.Column) *Joint {
 	}
 	ranks := p.rankScores(j.Columns)
 	for w := range windows {
-		rest := without(kept, of, w)
+		rest := [][]uint8(nil)
+		if j.Season == 0 {
+			rest = without(kept, of, w)
+		} else if rest = j.against(p, windows[w].start, windows[w].end); rest == nil {
+			j.Pairs, j.Apart = append(j.Pairs, 0), append(j.Apart, 0)
+			continue
+		}
 		j.Pairs = append(j.Pairs, widest(ranks, samples[w], rest).change)
 		auc, _ := tellApart(samples[w], rest)
 		j.Apart = append(j.Apart, auc)
@@ -262,11 +278,16 @@ func (j *Joint) columns() [][]uint8 {
 }
 
 // jointShifts are how far the window's rows are from the reference, each with the same of
-// the reference's windows, so that both are ranked as columns are. None with a season,
-// whose rows are not kept apart, or where the rows are not at hand.
+// the reference's windows, so that both are ranked as columns are. None where the rows are
+// not at hand, or the reference does not hold the season.
 func (s *stepper) jointShifts(c comparison, w *Window) []shift {
 	j := s.Profile.Joint
-	if j == nil || c.season {
+	pairsThere, apartThere, ok := s.jointReference(c)
+	if !ok {
+		return nil
+	}
+	kept := j.against(s.Profile, w.Start, w.End)
+	if kept == nil {
 		return nil
 	}
 	now := s.counter.codesOf(j.Columns, s.rowsOf(w))
@@ -274,28 +295,24 @@ func (s *stepper) jointShifts(c comparison, w *Window) []shift {
 	if n*2 < min(w.Rows, jointRows) || n < 4 {
 		return nil
 	}
-	kept := j.columns()
+	m := len(kept[0])
 	p := widest(s.Profile.rankScores(j.Columns), now, kept)
-	scale := math.Sqrt(1/float64(n) + 1/float64(j.Rows))
+	scale := math.Sqrt(1/float64(n) + 1/float64(m))
 	pairs := len(j.Columns) * (len(j.Columns) - 1) / 2
 	a, b := s.nameOf(j.Columns[p.a]), s.nameOf(j.Columns[p.b])
 	out := []shift{{
-		feature: jointPairs, name: a + " with " + b, psi: p.change, reference: j.Pairs,
+		feature: jointPairs, name: a + " with " + b, psi: p.change, reference: pairsThere,
 		beyond: math.Abs(p.now-p.was) >= leastPair && 2*normalTail(p.change/scale)*float64(pairs) <= floorAlpha,
 		text:   fmt.Sprintf("%s and %s no longer go together as at training: rank correlation %.2f over %s, %.2f there", a, b, p.now, plural(w.Rows, "row"), p.was),
 	}}
 	auc, gain := tellApart(now, kept)
-	least := float64(min(n, j.Rows, treeRows))
+	least := float64(min(n, m, treeRows))
 	luck := math.Sqrt((2*least + 1) / (12 * least * least))
 	names := s.most(j.Columns, gain)
-	reference := make([]float64, len(j.Apart))
-	for k, v := range j.Apart {
-		reference[k] = apartDistance(v)
-	}
 	out = append(out, shift{
-		feature: jointApart, name: names + " together", psi: apartDistance(auc), reference: reference,
+		feature: jointApart, name: names + " together", psi: apartDistance(auc), reference: apartThere,
 		beyond: auc-0.5 >= leastApart && normalTail((auc-0.5)/luck) <= floorAlpha,
-		text:   fmt.Sprintf("inputs drifted together: a classifier tells %s from training with AUC %.2f, there at most %.2f, by %s", plural(w.Rows, "row"), auc, largest(j.Apart), names),
+		text:   fmt.Sprintf("inputs drifted together: a classifier tells %s from training with AUC %.2f, there at most %.2f, by %s", plural(w.Rows, "row"), auc, apartOf(largest(apartThere)), names),
 	})
 	for k := range out {
 		out[k].aspects = []aspect{out[k].distance()}
@@ -308,6 +325,9 @@ func normalTail(z float64) float64 { return math.Erfc(z/math.Sqrt2) / 2 }
 // apartDistance is a distance whose logarithm, which is what is ranked, is straight in
 // the area.
 func apartDistance(auc float64) float64 { return math.Exp(4 * (auc - 0.5)) }
+
+// apartOf is the area of a distance.
+func apartOf(distance float64) float64 { return 0.5 + math.Log(distance)/4 }
 
 // rowsOf is the window's rows that are at hand.
 func (s *stepper) rowsOf(w *Window) []prediction.Joined {
@@ -337,9 +357,12 @@ func (j *Joint) check(p *Profile) error {
 	if j == nil {
 		return nil
 	}
-	ok := len(j.Columns) >= 2 && len(j.Columns) <= jointColumns && j.Rows > 0 && j.Rows <= jointKept &&
+	ok := len(j.Columns) >= 2 && len(j.Columns) <= jointColumns && j.Rows > 0 && j.Rows <= j.kept() &&
 		len(j.Codes) == j.Rows*len(j.Columns) && len(j.Pairs) == len(p.Windows) && len(j.Apart) == len(p.Windows) &&
 		finite(j.Pairs...) && finite(j.Apart...) && slices.IsSorted(j.Columns) && len(slices.Compact(slices.Clone(j.Columns))) == len(j.Columns)
+	if ok && (j.Season != 0 || j.Held != nil) {
+		ok = j.Season > 0 && len(j.Held) == len(p.Windows) && counts(j.Held) && sum(j.Held) == j.Rows
+	}
 	for c := 0; ok && c < len(j.Columns); c++ {
 		i := j.Columns[c]
 		if ok = i >= 0 && i < len(p.Features) && p.Features[i].Kind != frame.Time; !ok {

@@ -14,6 +14,7 @@ import (
 	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/serving/prediction"
+	"flyball/unit"
 )
 
 // together is rows of which a and b go together, by a correlation, and c by itself.
@@ -37,7 +38,11 @@ var togetherInputs = []frame.Field{{Name: "a", Kind: frame.Number}, {Name: "b", 
 
 func togetherProfile(t *testing.T, seed uint64, start time.Time, correlation float64) *Profile {
 	t.Helper()
-	rows := together(seed, start, 280, correlation)
+	return togetherOf(t, Policy{AtLeast: 100}, together(seed, start, 280, correlation))
+}
+
+func togetherOf(t *testing.T, policy Policy, rows []prediction.Joined) *Profile {
+	t.Helper()
 	var at []int64
 	cols := make([][]float64, 3)
 	for _, j := range rows {
@@ -50,7 +55,7 @@ func togetherProfile(t *testing.T, seed uint64, start time.Time, correlation flo
 			cols[c] = append(cols[c], v[c])
 		}
 	}
-	p, err := NewProfile(Policy{AtLeast: 100}, dataset.Task{Kind: dataset.Regression, Time: "at"}, togetherInputs,
+	p, err := NewProfile(policy, dataset.Task{Kind: dataset.Regression, Time: "at"}, togetherInputs,
 		frame.New(frame.TimeColumn("at", at), frame.NumberColumn("a", cols[0]), frame.NumberColumn("b", cols[1]), frame.NumberColumn("c", cols[2])), nil, Residuals{})
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +91,72 @@ func TestColumnsThatNoLongerGoTogetherAreFoundThoughEachIsAsItWas(t *testing.T) 
 		if f := drift[0]; !strings.Contains(f.Subject, "a") || !strings.Contains(f.Subject, "b") || strings.Contains(f.Subject, "c ") || f.Opened.After(start.AddDate(0, 0, 42)) {
 			t.Errorf("%s: got %q at %v of %q, want a with b within six weeks", c.name, f.Text, f.Opened, f.Subject)
 		}
+	}
+}
+
+// In the first half of each year a and b go together, in the second they do not.
+func TestWithASeasonColumnsAreHeldAgainstTheSameSeason(t *testing.T) {
+	const half = 182
+	policy := Policy{AtLeast: 100, Season: unit.Duration(365 * 24 * time.Hour)}
+	var past []prediction.Joined
+	for year := range 2 {
+		start := date(2020, 1, 1).AddDate(0, 0, 365*year)
+		past = append(past, together(uint64(10+year), start, half, 0.6)...)
+		past = append(past, together(uint64(20+year), start.AddDate(0, 0, half), 365-half, 0)...)
+	}
+	p := togetherOf(t, policy, past)
+	if p.Joint == nil || p.Joint.Season != policy.Season || len(p.Joint.Held) != len(p.Windows) || p.Joint.Rows < 7000 {
+		t.Fatalf("got %+v, want a sample of each window", p.Joint)
+	}
+	raw, err := p.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = DecodeProfile(raw); err != nil {
+		t.Fatal(err)
+	}
+	p.Joint.Held[0]++
+	if raw, err = p.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := DecodeProfile(raw); err == nil {
+		t.Error("a sample whose windows do not add up was read")
+	}
+	p.Joint.Held[0]--
+	start := date(2020, 1, 1).AddDate(0, 0, 365*2)
+	in := Input{Policy: policy, Task: dataset.Task{Kind: dataset.Regression}, Profile: p, Model: "m", Version: 3}
+	for _, c := range []struct {
+		name        string
+		after       int // days of the year
+		correlation float64
+		want        bool
+	}{
+		{"spring as it ever was", 40, 0.6, false},
+		{"autumn as it ever was", 220, 0, false},
+		{"a spring like an autumn", 40, 0, true},
+		{"an autumn like a spring", 220, 0.6, true},
+	} {
+		from := start.AddDate(0, 0, c.after)
+		rows := together(30, from, 42, c.correlation)
+		_, findings, _ := run(t, in, rows, from, from.AddDate(0, 0, 42), 24*time.Hour)
+		found := slices.ContainsFunc(findings, func(f Finding) bool {
+			return f.Kind == Drift && strings.Contains(f.Text, "a and b no longer go together")
+		})
+		if found != c.want {
+			t.Errorf("%s: found %v, want %v; %v", c.name, found, c.want, opened(findings))
+		}
+	}
+	stand := func(policy Policy, from time.Time) Standing {
+		return Stand(StandingInput{Policy: policy, Task: in.Task, Profile: p, Model: "m", Version: 3, Newest: together(31, from, 8, 0), Now: from.AddDate(0, 0, 9)})
+	}
+	if got := stand(policy, start.AddDate(0, 0, 40)); got.Together == nil || got.Together.Was < 0.5 || got.Together.Usual < 0.5 {
+		t.Errorf("got %+v, %v, want the spring before beside it", got.Together, got.Unknown)
+	}
+	if got := stand(Policy{AtLeast: 100}, start); got.Together != nil || !slices.ContainsFunc(got.Unknown, func(s string) bool { return strings.Contains(s, "another season") }) {
+		t.Errorf("got %+v, %v, want that it is said", got.Together, got.Unknown)
+	}
+	if got := stand(policy, date(2020, 3, 1)); got.Together != nil || !slices.ContainsFunc(got.Unknown, func(s string) bool { return strings.Contains(s, "too few rows of this season") }) {
+		t.Errorf("got %+v, %v, want that the reference holds no season before", got.Together, got.Unknown)
 	}
 }
 

@@ -69,9 +69,7 @@ func NewProfile(policy Policy, task dataset.Task, inputs []frame.Field, rows *fr
 	}
 	windows := stretchesOf(p, times, rows.Rows())
 	p.stretches(windows, cols, score)
-	if policy.Season == 0 { // the rows of a season are not kept apart
-		p.Joint = p.newJoint(windows, cols)
-	}
+	p.Joint = p.newJoint(windows, cols, policy.Season)
 	p.HeldOut = newHeldOut(policy, task.Kind, heldOut)
 	p.heldGroups(heldOut)
 	p.Attribution = attributed(heldOut.Added)

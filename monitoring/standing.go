@@ -119,20 +119,17 @@ func (s *stepper) shiftsNow(out *Standing, newest []prediction.Joined) {
 			out.Features = append(out.Features, ShiftSeen{Shift: sh, Blind: sight.Score, Odd: s.odd(scoreFeature, w.Score.grouped(p.Score))})
 		}
 	}
+	start, end := rows[0].Time, rows[len(rows)-1].Time
+	if why := s.jointUnknown(start, end); why != "" {
+		out.Unknown = append(out.Unknown, why)
+		return
+	}
 	j := p.Joint
-	if j == nil && s.Policy.Season > 0 {
-		out.Unknown = append(out.Unknown, "columns together: with a season they are only watched one by one")
-		return
-	}
-	if j == nil {
-		out.Unknown = append(out.Unknown, "columns together: the profile keeps no rows to compare with")
-		return
-	}
 	now := s.counter.codesOf(j.Columns, rows)
 	if len(now[0]) < 4 {
 		return
 	}
-	kept := j.columns()
+	kept := j.against(p, start, end)
 	pair := widest(p.rankScores(j.Columns), now, kept)
 	auc, gain := tellApart(now, kept)
 	out.Together = &Together{
