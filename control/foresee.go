@@ -64,7 +64,7 @@ func (s *Service) Foresee(ctx context.Context, name string, version int) (Forese
 // lossAhead fills in how the paired losses of the version and the live one spread at the
 // gate.
 func lossAhead(a *online.Ahead, m *loop.Model, v registry.Version) {
-	rule, ok := m.Recipe.LossRule()
+	rule, ok := m.Recipe.PairedRule()
 	var verdict gate.Verdict
 	if !ok || json.Unmarshal(v.Report, &verdict) != nil {
 		return

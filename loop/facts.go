@@ -96,7 +96,7 @@ func (l *Loop) facts(ctx context.Context, m *Model, s release.State, now time.Ti
 		return f, nil
 	}
 	t := &tally{state: s, task: m.Recipe.Task, now: now, split: split{task: &m.Recipe.Task, state: &s}}
-	t.rule, t.judged = m.Recipe.LossRule()
+	t.rule, t.judged = m.Recipe.PairedRule()
 	t.costMargin = costMargin(m.Recipe.Gate.Metrics)
 	if b := l.hold(m.Name).versions[s.Candidate]; b != nil {
 		t.classes = b.Manifest.Classes
@@ -169,17 +169,21 @@ func (t *tally) add(j prediction.Joined) error {
 	if !ok {
 		return nil
 	}
-	a, okA := evaluation.Loss(t.rule.Name, t.task.Kind, truth, live)
-	b, okB := evaluation.Loss(t.rule.Name, t.task.Kind, truth, cand)
-	if okA && okB {
-		t.pair(j.Key, online.Pair{Live: a, Candidate: b, Block: t.block(j)})
-	}
+	t.pair(&j, truth, live, cand)
 	return nil
 }
 
-// pair keeps a pair of losses. A caller that did not get its answer asks again with
-// the same key: the truth is one, and so is the pair; the newest answer stands.
-func (t *tally) pair(key string, p online.Pair) {
+// pair keeps the losses of two scores of a row by the rule, where it has them. A caller
+// that did not get its answer asks again with the same key: the truth is one, and so is the
+// pair; the newest answer stands.
+func (t *tally) pair(j *prediction.Joined, truth float64, live, candidate []float64) {
+	row := evaluation.Sample{Kind: t.task.Kind, Classes: t.classes, Decide: t.task.Decide, Costs: t.task.Cost}
+	a, okA := row.Loss(t.rule.Name, truth, live)
+	b, okB := row.Loss(t.rule.Name, truth, candidate)
+	if !okA || !okB {
+		return
+	}
+	key, p := j.Key, online.Pair{Live: a, Candidate: b, Block: t.block(*j)}
 	if i, again := t.byKey[key]; again {
 		t.pairs[i] = p
 		return

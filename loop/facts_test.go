@@ -52,3 +52,31 @@ func TestARowThatIsAskedForAgainIsOnePair(t *testing.T) {
 		t.Errorf("got %d requests, want all 5", y.requests)
 	}
 }
+
+func TestPairsAreLossesOfTheRuleWhateverItIs(t *testing.T) {
+	t.Parallel()
+	binary := dataset.Task{Kind: dataset.Binary, Decide: &dataset.Decision{Above: 0.3}, Cost: dataset.Costs{"1": {"0": 5}, "0": {"1": 1}}}
+	several := dataset.Task{Kind: dataset.Multiclass, Cost: dataset.Costs{"b": {"a": 7}}}
+	for _, c := range []struct {
+		name, metric, truth string
+		task                dataset.Task
+		live, candidate     []float64
+		want                online.Pair
+	}{
+		{"what a decision costs", "cost", "1", binary, []float64{0.2}, []float64{0.4}, online.Pair{Live: 5, Candidate: 0}},
+		{"what a decision costs where no is right", "cost", "0", binary, []float64{0.2}, []float64{0.4}, online.Pair{Live: 0, Candidate: 1}},
+		{"a right decision is less loss", "accuracy", "1", binary, []float64{0.2}, []float64{0.4}, online.Pair{Live: 0, Candidate: -1}},
+		{"the costs of several classes", "cost", "b", several, []float64{0.1, 0.9}, []float64{0.6, 0.4}, online.Pair{Live: 0, Candidate: 7}},
+	} {
+		y := &tally{state: release.State{Live: 1, Candidate: 2}, task: c.task, classes: []string{"a", "b"}, rule: gate.Rule{Name: c.metric}, judged: true, split: split{state: &release.State{}, task: &c.task}}
+		j := answered("x", 0, 0, c.truth)
+		j.Scores, j.Others[0].Scores = c.live, c.candidate
+		if err := y.add(j); err != nil {
+			t.Fatal(err)
+		}
+		c.want.Block = y.block(j)
+		if !slices.Equal(y.pairs, []online.Pair{c.want}) {
+			t.Errorf("%s: got %v, want %v", c.name, y.pairs, c.want)
+		}
+	}
+}

@@ -38,6 +38,7 @@ type drawn struct {
 	step                int
 	candidate, control  bool
 	then, due, labelled bool
+	again               bool // it was drawn in an earlier step, too
 	cost                float64
 }
 
@@ -120,8 +121,11 @@ func (s *split) cost(then bool, label *prediction.Label) float64 {
 	return s.task.Cost[truth][map[bool]string{true: "1", false: "0"}[then]]
 }
 
-// sums are the steps of the release with all that is known of their arms.
+// sums are the steps of the release with all that is known of their arms. A unit that comes
+// again in a later step is the same draw: its truth and what came of it count in the step in
+// which it came first.
 func (s *split) sums() []online.Step {
+	s.mark()
 	hangs := s.task.LabelDependsOnDecision
 	for _, u := range s.units {
 		step := &s.steps[u.step]
@@ -130,7 +134,7 @@ func (s *split) sums() []online.Step {
 			arm = &step.Candidate
 		}
 		arm.Units++
-		if !u.due {
+		if !u.due || u.again {
 			continue
 		}
 		stratum := &arm.Strata[0]
@@ -149,6 +153,19 @@ func (s *split) sums() []online.Step {
 	}
 	s.units, s.byKey = nil, nil
 	return s.steps
+}
+
+// mark finds the units that were drawn in an earlier step, too.
+func (s *split) mark() {
+	first := map[string]int{}
+	for at := range s.byKey {
+		if step, seen := first[at.key]; !seen || at.step < step {
+			first[at.key] = at.step
+		}
+	}
+	for at, i := range s.byKey {
+		s.units[i].again = at.step > first[at.key]
+	}
 }
 
 // into says what the split tells: that it is broken, or, where labels hang on decisions,

@@ -10,6 +10,7 @@ import (
 
 	"flyball/data/dataset"
 	"flyball/experiment/gate"
+	"flyball/experiment/online"
 	"flyball/serving"
 	"flyball/serving/prediction"
 	"flyball/serving/release"
@@ -158,6 +159,30 @@ func TestWhereLabelsHangOnDecisionsWhatCameOfThemIsCompared(t *testing.T) {
 				t.Errorf("got %q: %s", f.Online, f.OnlineText)
 			}
 		})
+	}
+}
+
+func TestAUnitThatComesAgainInALaterStepIsTheSameDraw(t *testing.T) {
+	y := tallyOf(loan())
+	for _, at := range []struct {
+		generation int64
+		key        string
+	}{{5, "a"}, {9, "a"}, {9, "b"}, {9, "b"}, {9, ""}, {9, ""}} {
+		j := routed(canary, at.generation, at.key)
+		j.Label = &prediction.Label{Value: "0"}
+		if err := y.add(j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var units, due [2]int
+	for i, s := range y.split.sums() {
+		for _, a := range []online.Arm{s.Candidate, s.Rest} {
+			units[i] += a.Units
+			due[i] += a.Strata[0].Due + a.Strata[1].Due
+		}
+	}
+	if units != [2]int{1, 4} || due != [2]int{1, 3} {
+		t.Errorf("got %v units and %v with their truth due", units, due)
 	}
 }
 

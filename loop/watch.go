@@ -13,7 +13,6 @@ import (
 
 	"flyball/data/pipeline"
 	"flyball/event"
-	"flyball/experiment/evaluation"
 	"flyball/experiment/online"
 	"flyball/fault"
 	"flyball/ident"
@@ -177,7 +176,7 @@ func (l *Loop) rows(ctx context.Context, m *Model, version int) (*pipeline.Fitte
 // due rows, and the live version again when it no longer is. A release under way is
 // left alone, and so are labels that only the live version's decisions let be seen.
 func (l *Loop) floor(ctx context.Context, m *Model, rel release.State, now time.Time) error {
-	rule, ok := m.Recipe.LossRule()
+	rule, ok := m.Recipe.PairedRule()
 	if !ok || !rel.Done() || rel.Baseline == 0 || m.Recipe.Task.LabelDependsOnDecision {
 		return nil
 	}
@@ -186,7 +185,7 @@ func (l *Loop) floor(ctx context.Context, m *Model, rel release.State, now time.
 	if b := l.hold(m.Name).versions[live]; b != nil {
 		classes = b.Manifest.Classes
 	}
-	t := &tally{task: m.Recipe.Task}
+	t := &tally{task: m.Recipe.Task, classes: classes, rule: rule}
 	err := l.opts.Log.Scan(ctx, prediction.Query{Model: m.Name, From: rel.StartedAt, DueBy: now, AsOf: now}, func(j prediction.Joined) error {
 		base, scores := j.BaselineScores(), j.ScoresOf(live)
 		if j.Label == nil || base == nil || scores == nil {
@@ -196,11 +195,7 @@ func (l *Loop) floor(ctx context.Context, m *Model, rel release.State, now time.
 		if !ok {
 			return nil
 		}
-		a, okA := evaluation.Loss(rule.Name, m.Recipe.Task.Kind, truth, base)
-		b, okB := evaluation.Loss(rule.Name, m.Recipe.Task.Kind, truth, scores)
-		if okA && okB {
-			t.pair(j.Key, online.Pair{Live: a, Candidate: b, Block: t.block(j)})
-		}
+		t.pair(&j, truth, base, scores)
 		return nil
 	})
 	if err != nil {

@@ -69,6 +69,21 @@ func (r Recipe) LossRule() (gate.Rule, bool) {
 	return gate.Rule{}, false
 }
 
+// PairedRule is the gate's first rule against the live version that two versions can be
+// compared by row by row while both score: a loss, or what decisions cost by predict.cost;
+// false when there is none.
+func (r Recipe) PairedRule() (gate.Rule, bool) {
+	for _, rule := range r.Gate.Metrics {
+		judged := rule.Require.Word == "superior" || rule.Require.Word == "noninferior"
+		name := evaluation.Name(rule.Name)
+		paired := evaluation.IsMean(rule.Name) && name != "mean_score" && evaluation.Check(rule.Name, r.Task.Kind) == nil && (name != "cost" || len(r.Task.Cost) > 0)
+		if judged && paired && rule.Against != "baseline" {
+			return rule, true
+		}
+	}
+	return gate.Rule{}, false
+}
+
 // Request is one training: the input of its job.
 type Request struct {
 	Recipe   Recipe                       `json:"recipe"`

@@ -24,6 +24,19 @@ func Loss(metric string, kind dataset.Kind, truth float64, scores []float64) (lo
 	return Sample{Kind: kind}.rowLoss(t, truth, scores)
 }
 
+// Loss is what a row of such a sample adds to a metric that is a mean, turned so that less
+// is better: of accuracy −1 where the decision is right. It knows the sample's decision and
+// costs. ok is false where the package's Loss has no answer, and for bias and mean_score, of
+// which less is not better.
+func (s Sample) Loss(metric string, truth float64, scores []float64) (loss float64, ok bool) {
+	t, err := parse(metric, s.Kind)
+	if err != nil || t.name == "bias" || t.name == "mean_score" {
+		return 0, false
+	}
+	v, ok := s.rowLoss(t, truth, scores)
+	return -better(t.name) * v, ok
+}
+
 // losses are the rows' parts of a mean-type metric; false for another one.
 func (s Sample) losses(t term, role string) ([]float64, bool) {
 	width := s.width()
