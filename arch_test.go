@@ -51,7 +51,7 @@ var floors = [][]string{
 var below = []string{"fault"}
 
 // forTests are packages that only tests import; they, bench/ and e2e/ may import anything.
-var forTests = []string{"blob/blobtest", "store/storetest", "store/pgtest", "serving/release/releasetest", "internal/fuzzcheck", "training/executor/executortest", "training/learner/learnertest", "examples/hotel-cancel/replay"}
+var forTests = []string{"blob/blobtest", "store/storetest", "store/pgtest", "serving/release/releasetest", "internal/fuzzcheck", "training/executor/executortest", "training/learner/learnertest", "examples/hotel-cancel/replay", "loop/rehearse/histories"}
 
 // sql are the packages that may speak SQL.
 var sql = []string{"store", "serving/predictionlog", "experiment/mlflowimport"}

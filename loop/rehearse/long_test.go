@@ -3,20 +3,16 @@
 package rehearse
 
 import (
-	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
-	"flyball/control"
 	"flyball/data/frame"
 	"flyball/event"
 	"flyball/experiment/gate"
 	"flyball/loop"
+	"flyball/loop/rehearse/histories"
 	"flyball/monitoring"
 )
 
@@ -66,24 +62,15 @@ func TestAYearOfBikes(t *testing.T) {
 	}
 }
 
-// hotel is the bookings, each with its row number as key.
+// hotel is the bookings.
 func hotel(t *testing.T, changes ...string) (loop.Model, *frame.Frame) {
 	t.Helper()
 	m := read(t, "hotel-cancel/model.yaml", "hotel-cancel/hotel-features.yaml", changes...)
-	raw, err := os.ReadFile("../../examples/hotel-cancel/demo_hotel_bookings.csv.gz")
+	f, err := histories.Bookings("../../examples", m.Recipe.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := table(t, "demo_hotel_bookings.csv.gz", raw, m.Recipe.Kinds())
-	return m, frame.New(append([]frame.Column{numbered("booking_id", f.Rows())}, f.Columns()...)...)
-}
-
-func numbered(name string, n int) frame.Column {
-	out := make([]string, n)
-	for i := range out {
-		out[i] = strconv.Itoa(i + 1)
-	}
-	return frame.TextColumn(name, out, nil)
+	return m, f
 }
 
 // One draw of 371 bookings (an agency, on 25 May 2016, for the summer of 2017) is .009
@@ -100,11 +87,7 @@ func TestAYearOfBookings(t *testing.T) {
 func TestLabelsThatArrivedAreStoppedAndWouldHaveCostMuch(t *testing.T) {
 	long(t)
 	m, rows := hotel(t)
-	var fourth []int
-	for i := 3; i < rows.Rows(); i += 4 {
-		fourth = append(fourth, i)
-	}
-	s := stream(t, m, rows.Take(fourth), "2016-01-01", "")
+	s := stream(t, m, histories.Every(rows, 4), "2016-01-01", "")
 	o := options(m)
 	o.Arrived = true
 	rivals, err := MakeRivals(t.Context(), s, o)
@@ -131,96 +114,21 @@ func TestLabelsThatArrivedAreStoppedAndWouldHaveCostMuch(t *testing.T) {
 	}
 }
 
-// employment is the American Community Survey's, in the years' order: within a year the
-// rows are spread over its days as they stand.
-func employment(t *testing.T, dir string, kinds map[string]frame.Kind) *frame.Frame {
-	t.Helper()
-	read := func(name string) *frame.Frame {
-		r, err := frame.OpenFile(filepath.Join(dir, name), frame.CSVOptions{Kinds: kinds})
-		if err != nil {
-			t.Fatal(err)
-		}
-		f, err := frame.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return f
-	}
-	before, after, truth := read("employment_MA_reference.pq"), read("employment_MA_analysis.pq"), read("employment_MA_analysis_target.pq")
-	employed := map[string]float64{}
-	for i := range truth.Rows() {
-		employed[truth.Column("id").Format(i)] = truth.Column("employed").Num[i]
-	}
-	y := make([]float64, after.Rows())
-	for i := range y {
-		y[i] = employed[after.Column("id").Format(i)]
-	}
-	after = frame.New(append(slices.Clone(after.Columns()), frame.NumberColumn("employed", y))...)
-	names := append([]string{"id", "year", "employed", "AGEP"}, employmentCodes...)
-	var parts []*frame.Frame
-	for _, f := range []*frame.Frame{before, after} {
-		f, err := f.Select(names...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		parts = append(parts, f)
-	}
-	all, err := frame.Concat(parts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A quarter of the rows, which is enough to see that nothing moves. Those of a household
-	// stand together in the files, so they are shuffled before they are spread over a year.
-	draw := rand.New(rand.NewPCG(4, 2015)).Perm(all.Rows())
-	all = all.Take(draw[:len(draw)/4])
-	year := all.Column("year").Num
-	count, seen, at := map[float64]float64{}, map[float64]float64{}, make([]int64, all.Rows())
-	for _, y := range year {
-		count[y]++
-	}
-	for i, y := range year {
-		from := time.Date(int(y), 1, 1, 0, 0, 0, 0, time.UTC)
-		long := from.AddDate(1, 0, 0).Sub(from)
-		at[i] = from.Add(time.Duration(seen[y] / count[y] * float64(long))).UnixMicro()
-		seen[y]++
-	}
-	return frame.New(append(slices.Clone(all.Columns()), frame.TimeColumn("asked", at))...)
-}
-
-var employmentCodes = strings.Fields("SCHL MAR RELP DIS ESP CIT MIG MIL ANC NATIVITY DEAR DEYE DREM SEX RAC1P")
-
-// The files are not kept here, for nobody says under which licence they may be: they are
-// those of NannyML's datasets (us_census_ma_employment), as Parquet.
 func TestThreeYearsOfEmploymentNeedNothing(t *testing.T) {
 	long(t)
 	dir := os.Getenv("FLYBALL_EMPLOYMENT")
 	if dir == "" {
 		t.Skip("set FLYBALL_EMPLOYMENT to the folder of employment_MA_*.pq")
 	}
-	m, _, err := control.Read(control.Application{Name: "employment.yaml", File: `apiVersion: flyball/v1
-kind: Model
-name: employment
-predict: {column: employed, kind: binary, id: id, time: asked, truth: {within: 1d}}
-data: {source: employment.pq}
-pipeline:
-  inputs: {AGEP: number, ` + strings.Join(employmentCodes, ": text, ") + `: text}
-  steps: [{op: ordinal, in: [` + strings.Join(employmentCodes, ", ") + `], by: value}]
-train: {seed: 7}
-gate:
-  metrics:
-    - {name: log_loss, require: noninferior, margin: 0.005}
-    - {name: log_loss, against: baseline, require: superior}
-    - {name: mean_score, require: {within: 0.10}}
-duties:
-  feed:    {owner: a, backup: b, within: 4h}
-  monitor: {owner: a, backup: b, within: 4h}
-  retrain: {owner: a, backup: b, within: 4h}
-  fix:     {owner: a, backup: b, within: 4h}
-`})
+	m, err := histories.EmploymentModel()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, rivals := holds(t, stream(t, m, employment(t, dir, m.Recipe.Kinds()), "2016-01-01", ""), options(m))
+	rows, err := histories.Employment(dir, m.Recipe.Kinds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, rivals := holds(t, stream(t, m, rows, "2016-01-01", ""), options(m))
 	for _, e := range r.Events {
 		if e.Kind != "note" {
 			t.Log(e.At.Format(time.DateOnly), e.Kind, e.Mark, e.Text)

@@ -50,25 +50,16 @@ func Sweep(ctx context.Context, s *Stream, all []Options) ([]Report, error) {
 	rivals, fits := map[string]*Rivals{}, &training.Fits{}
 	var out []Report
 	for _, o := range all {
-		o.Fits = cmp.Or(o.Fits, fits)
 		key, err := rivalKey(s, o)
 		if err != nil {
 			return nil, err
 		}
-		if rivals[key] == nil {
-			if err := o.check(); err != nil {
-				return nil, err
-			}
-			if rivals[key], err = MakeRivals(ctx, s, o); err != nil {
-				return nil, err
-			}
-		}
-		o.Rivals = rivals[key]
-		r, err := Run(ctx, s, o)
+		o.Fits, o.Rivals = cmp.Or(o.Fits, fits), cmp.Or(o.Rivals, rivals[key])
+		r, made, err := rehearse(ctx, s, o)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, r)
+		out, rivals[key] = append(out, r), made
 	}
 	return out, nil
 }
@@ -83,9 +74,16 @@ func (o Options) check() error {
 }
 
 // Run rehearses the policy on the stream.
-func Run(ctx context.Context, s *Stream, o Options) (_ Report, err error) {
+func Run(ctx context.Context, s *Stream, o Options) (Report, error) {
+	r, _, err := rehearse(ctx, s, o)
+	return r, err
+}
+
+// rehearse is Run, with the rivals that were made. They are made beside the loop: both are
+// mostly fits, and what one has fitted the other finds.
+func rehearse(ctx context.Context, s *Stream, o Options) (_ Report, _ *Rivals, err error) {
 	if err := o.check(); err != nil {
-		return Report{}, err
+		return Report{}, nil, err
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -96,15 +94,48 @@ func Run(ctx context.Context, s *Stream, o Options) (_ Report, err error) {
 	if o.Fits == nil {
 		o.Fits = &training.Fits{}
 	}
+	ctx, stop := context.WithCancel(ctx)
+	rivals := o.rivals(ctx, s)
+	defer func() {
+		stop()
+		<-rivals.done // nothing is left running
+	}()
 	if o.Arrived {
 		s = s.arrived()
 	}
 	r := newRun(s, o)
 	defer func() { err = errors.Join(err, r.close()) }()
 	if err := r.drive(ctx); err != nil {
-		return Report{}, err
+		return Report{}, nil, err
 	}
-	return r.report(ctx)
+	if <-rivals.done; rivals.err != nil {
+		return Report{}, nil, rivals.err
+	}
+	r.Rivals = rivals.made
+	out, err := r.report(ctx)
+	return out, r.Rivals, err
+}
+
+// making is rivals that are made; made and err are there when it is done.
+type making struct {
+	done chan struct{}
+	made *Rivals
+	err  error
+}
+
+// rivals begins to make the rivals, where they were not made before.
+func (o Options) rivals(ctx context.Context, s *Stream) *making {
+	m := &making{done: make(chan struct{}), made: o.Rivals}
+	if m.made != nil {
+		close(m.done)
+		return m
+	}
+	o.Progress = nil // the loop's days are told
+	go func() {
+		defer close(m.done)
+		m.made, m.err = MakeRivals(ctx, s, o)
+	}()
+	return m
 }
 
 // clock is the time of the rehearsal.

@@ -5,23 +5,18 @@ package rehearse
 import (
 	"context"
 	"encoding/json"
-	"math"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
-	"flyball/control"
 	"flyball/data/dataset"
 	"flyball/data/frame"
-	"flyball/examples"
 	"flyball/fault"
 	"flyball/loop"
+	"flyball/loop/rehearse/histories"
 	"flyball/serving/release"
 	"flyball/training/learner"
 	"flyball/unit"
@@ -32,69 +27,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // read is a model file of the examples, with changes to its text.
 func read(t *testing.T, file, pipeline string, changes ...string) loop.Model {
 	t.Helper()
-	a := control.Application{Name: file}
-	for path, to := range map[string]*string{file: &a.File, pipeline: &a.Pipeline} {
-		if path == "" {
-			continue
-		}
-		raw, err := os.ReadFile(filepath.Join("../../examples", path))
-		if err != nil {
-			t.Fatal(err)
-		}
-		*to = string(raw)
-	}
-	a.PipelineName = pipeline
-	for i := 0; i < len(changes); i += 2 {
-		if !strings.Contains(a.File, changes[i]) {
-			t.Fatalf("%s has no %q", file, changes[i])
-		}
-		a.File = strings.ReplaceAll(a.File, changes[i], changes[i+1])
-	}
-	m, _, err := control.Read(a)
+	m, err := histories.Read("../../examples", file, pipeline, changes...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m
 }
 
-// bikes is the history of the demo, with the counts a day and a week before.
+// bikes is the history of the demo.
 func bikes(t *testing.T, kinds map[string]frame.Kind) *frame.Frame {
 	t.Helper()
-	raw, err := examples.Bike.ReadFile("bike-demand/demo_bike_hourly.csv.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := table(t, "demo_bike_hourly.csv.gz", raw, kinds)
-	at, err := dataset.Times(f, "ts")
-	if err != nil {
-		t.Fatal(err)
-	}
-	counts := map[int64]float64{}
-	for i, us := range at {
-		counts[us] = f.Column("cnt").Num[i]
-	}
-	cols := slices.Clone(f.Columns())
-	for _, hours := range []int{24, 168} {
-		lag := make([]float64, len(at))
-		for i, us := range at {
-			if n, ok := counts[us-int64(hours)*time.Hour.Microseconds()]; ok {
-				lag[i] = n
-			} else {
-				lag[i] = math.NaN()
-			}
-		}
-		cols = append(cols, frame.NumberColumn("lag"+strconv.Itoa(hours), lag))
-	}
-	return frame.New(cols...)
-}
-
-func table(t *testing.T, name string, raw []byte, kinds map[string]frame.Kind) *frame.Frame {
-	t.Helper()
-	r, err := frame.OpenBytes(name, raw, frame.CSVOptions{Kinds: kinds})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := frame.ReadAll(r)
+	f, err := histories.Bikes(kinds)
 	if err != nil {
 		t.Fatal(err)
 	}

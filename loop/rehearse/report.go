@@ -109,12 +109,6 @@ type Share struct {
 
 // report adds up what happened and holds it against the rivals.
 func (r *run) report(ctx context.Context) (Report, error) {
-	if r.Rivals == nil {
-		var err error
-		if r.Rivals, err = MakeRivals(ctx, r.stream, r.Options); err != nil {
-			return Report{}, err
-		}
-	}
 	out := Report{
 		Model: r.Model.Name, Policy: r.Policy, From: r.stream.From, To: r.stream.To, Rows: r.stream.Rows(), Unanswered: r.unanswered,
 		Problem: r.refusal, Events: r.memory.events, Shares: r.shares(), Cost: r.spent.cost,

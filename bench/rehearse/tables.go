@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"flyball/loop/rehearse"
+)
+
+// tables are what came out, in Markdown: each history by its own policy against those that
+// need no judgement, and then other policies on the same rows.
+func tables(w io.Writer, all []rehearsed) {
+	fmt.Fprintln(w, "| history | metric | served (95 %) | never | always | always, window | baseline | best at each moment | releases | of always |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|")
+	for _, h := range all {
+		r := h.reports[0]
+		window, _ := found(r, func(name string) bool { return strings.HasPrefix(name, rehearse.Always+", ") })
+		fmt.Fprintf(w, "| %s | `%s` | %s (%s…%s) | %s | %s | %s | %s | %s | %d | %d |\n", h.name, r.Metric,
+			three(r.Served.Value), three(r.Served.Low), three(r.Served.High), value(r, rehearse.Never), value(r, rehearse.Always), three(window.Value),
+			value(r, rehearse.Constant), value(r, rehearse.Best), r.Did.Releases, of(r, rehearse.Always).Releases)
+	}
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, "| history | policy | served (95 %) | better than never (95 %) | better than its always (95 %) | trainings | refused | stayed out | releases | back | findings |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|")
+	for _, h := range all {
+		for _, r := range h.reports {
+			d := r.Did
+			fmt.Fprintf(w, "| %s | %s | %s (%s…%s) | %s | %s | %d | %d | %d | %d | %d | %d |\n", h.name, r.Policy,
+				three(r.Served.Value), three(r.Served.Low), three(r.Served.High), gain(of(r, rehearse.Never)), gain(of(r, rehearse.Always)),
+				d.Trainings, d.Refused, d.Kept, d.Releases, d.Back, d.Findings)
+		}
+	}
+}
+
+func of(r rehearse.Report, name string) rehearse.Score {
+	s, _ := found(r, func(n string) bool { return n == name })
+	return s
+}
+
+func found(r rehearse.Report, is func(string) bool) (rehearse.Score, bool) {
+	for _, s := range r.Rivals {
+		if is(s.Name) {
+			return s, true
+		}
+	}
+	return rehearse.Score{}, false
+}
+
+func value(r rehearse.Report, name string) string {
+	s, ok := found(r, func(n string) bool { return n == name })
+	if !ok {
+		return "–"
+	}
+	return three(s.Value)
+}
+
+func gain(s rehearse.Score) string {
+	return fmt.Sprintf("%s (%s…%s)", signed(s.Gain), signed(s.GainLow), signed(s.GainHigh))
+}
+
+// three is a number with as many digits as tell.
+func three(x float64) string {
+	if x >= 10 || x <= -10 {
+		return fmt.Sprintf("%.1f", x)
+	}
+	return fmt.Sprintf("%.4f", x)
+}
+
+func signed(x float64) string {
+	if x < 0 {
+		return "−" + three(-x)
+	}
+	return "+" + three(x)
+}
+
+// The marks between which a document holds the tables.
+const begins, ends = "<!-- made by: go run ./bench/rehearse -write docs/rehearsals.md -employment FOLDER -->\n", "<!-- end -->\n"
+
+// into writes the tables into a document.
+func into(path string, all []rehearsed) error {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	before, rest, found := strings.Cut(string(raw), begins)
+	_, after, closed := strings.Cut(rest, ends)
+	if !found || !closed {
+		return fmt.Errorf("%s has no place for the tables, between %q and %q", path, strings.TrimSpace(begins), strings.TrimSpace(ends))
+	}
+	var b strings.Builder
+	b.WriteString(before + begins)
+	tables(&b, all)
+	b.WriteString(ends + after)
+	return os.WriteFile(path, []byte(b.String()), 0o644) //nolint:gosec // a document
+}
