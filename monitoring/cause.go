@@ -4,7 +4,6 @@ package monitoring
 
 import (
 	"cmp"
-	"encoding/json"
 	"math"
 	"slices"
 	"strconv"
@@ -148,12 +147,15 @@ func (s *stepper) dueLosses(due []prediction.Joined, now time.Time) [][]Loss {
 			continue
 		}
 		loss, ok := evaluation.Loss(p.HeldOut.Metric, s.Task.Kind, truth, scores)
-		var values map[string]any
-		if !ok || !(loss < 1e100) || json.Unmarshal(j.Row, &values) != nil {
+		if !ok || !(loss < 1e100) {
+			continue
+		}
+		values, ok := s.counter.rows.read(j.Row)
+		if !ok {
 			continue
 		}
 		for i := range p.Features {
-			l := &out[i][s.counter.code(i, values[p.Features[i].Name])]
+			l := &out[i][s.counter.code(i, values[i])]
 			l.Rows++
 			l.Sum += loss
 		}

@@ -4,7 +4,6 @@ package monitoring
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -186,12 +185,12 @@ func (c *counter) codesOf(columns []int, rows []prediction.Joined) [][]uint8 {
 	out := make([][]uint8, len(columns))
 	n := min(len(rows), jointRows)
 	for r := range n {
-		var values map[string]any
-		if json.Unmarshal(rows[r*len(rows)/n].Row, &values) != nil {
+		values, ok := c.rows.read(rows[r*len(rows)/n].Row)
+		if !ok {
 			continue
 		}
 		for k, i := range columns {
-			out[k] = append(out[k], c.code(i, values[c.profile.Features[i].Name]))
+			out[k] = append(out[k], c.code(i, values[i]))
 		}
 	}
 	return out

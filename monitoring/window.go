@@ -56,10 +56,11 @@ func (c *Counts) grouped(f *Feature) []int {
 type counter struct {
 	profile *Profile
 	words   []map[string]int
+	rows    rowReader
 }
 
 func newCounter(p *Profile) *counter {
-	c := &counter{profile: p, words: make([]map[string]int, len(p.Features))}
+	c := &counter{profile: p, words: make([]map[string]int, len(p.Features)), rows: newRowReader(p)}
 	for i := range p.Features {
 		if p.Features[i].Kind == frame.Text {
 			c.words[i] = make(map[string]int, len(p.Features[i].Words))
@@ -87,10 +88,9 @@ func (c *counter) count(rows []prediction.Joined, score func(*prediction.Joined)
 		w.Score = &Counts{Name: p.Score.Name, Bins: make([]int, len(p.Score.Counts))}
 	}
 	for r := range rows {
-		var values map[string]any
-		if json.Unmarshal(rows[r].Row, &values) == nil {
+		if values, ok := c.rows.read(rows[r].Row); ok {
 			for i := range p.Features {
-				c.value(&w.Features[i], i, values[p.Features[i].Name])
+				c.value(&w.Features[i], i, values[i])
 			}
 		}
 		if w.Score != nil && score != nil {
