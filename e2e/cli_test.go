@@ -244,7 +244,7 @@ func TestCommandsThatNeedNoServerWorkWithoutOne(t *testing.T) {
 		c.check(t, none)
 	}
 	for _, args := range []string{
-		"status", "versions m", "releases m", "gate m@1", "compare m 1 2", "drift m", "score m", "groups m", "alerts m", "predictions m", "audit", "audit --verify",
+		"users", "tokens", "whoami", "status", "versions m", "releases m", "gate m@1", "compare m 1 2", "drift m", "score m", "groups m", "alerts m", "predictions m", "audit", "audit --verify",
 		"events", "explain k -m m", "dependence m@1", "watch", "promote m", "rollback m --why x", "retrain m", "hold m --why x", "resume m", "label m k 1", "reproduce m@1",
 		"apply " + filepath.Join(dir, "model.yaml"), "diff " + filepath.Join(dir, "model.yaml"), "train m",
 	} {
