@@ -62,6 +62,7 @@ if python3 -c 'import ensurepip, venv' 2>/dev/null; then
 	environment mlflow3 requirements/mlflow3.txt "${mlflow[@]}" mlflow.{server,store.tracking.sqlalchemy_store}
 	environment onnx requirements/onnx.txt onnx.reference onnxruntime onnxmltools skl2onnx "${sklearn[@]}"
 	environment data requirements/data.txt duckdb pandas pyarrow.parquet
+	environment fairness requirements/fairness.txt fairlearn.metrics
 	environment oip requirements/oip.txt # each client is started once
 fi
 
