@@ -72,7 +72,7 @@ func (e *env) showGroups(tables []evaluation.GroupTable) error {
 			return err
 		}
 		if g.Suppress > 0 && words {
-			fmt.Fprintf(e.out, "and %d groups of fewer than %d rows, of which nothing is told\n", g.Suppress, evaluation.LeastShown)
+			fmt.Fprintf(e.out, "groups of which nothing is told, for having fewer than %d rows or being what is left beside one: %d\n", evaluation.LeastShown, g.Suppress)
 		}
 	}
 	return nil

@@ -92,6 +92,7 @@ func takeApart(req *wire.PredictRequest, columns []string) error {
 		return fault.New(fault.Invalid, "the rows come with their audit, and --audit names columns besides").Do("leave one of them out")
 	}
 	req.Audit = make([]json.RawMessage, len(req.Rows))
+	found := map[string]bool{}
 	for i, raw := range req.Rows {
 		var row map[string]json.RawMessage
 		if err := json.Unmarshal(raw, &row); err != nil {
@@ -100,7 +101,7 @@ func takeApart(req *wire.PredictRequest, columns []string) error {
 		groups := map[string]json.RawMessage{}
 		for _, c := range columns {
 			if v, ok := row[c]; ok {
-				groups[c] = v
+				groups[c], found[c] = v, true
 				delete(row, c)
 			}
 		}
@@ -110,6 +111,11 @@ func takeApart(req *wire.PredictRequest, columns []string) error {
 		}
 		if req.Audit[i], err = json.Marshal(groups); err != nil {
 			return fmt.Errorf("audit %d: %w", i, err)
+		}
+	}
+	for _, c := range columns {
+		if !found[c] {
+			return fault.New(fault.Invalid, "no row has the column %q, which --audit names", c)
 		}
 	}
 	return nil

@@ -3,13 +3,16 @@
 package serving
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
 
 	"flyball/data/dataset"
+	"flyball/data/frame"
 	"flyball/fault"
+	"flyball/model"
 	"flyball/serving/prediction"
 )
 
@@ -65,6 +68,35 @@ func (e *Entry) audit(records []prediction.Record, audit []json.RawMessage) erro
 				records[i].Audit = make(map[string]string, len(sent))
 			}
 			records[i].Audit[column] = group
+		}
+	}
+	return nil
+}
+
+// apart refuses rows that hold a column which the model file has kept apart: the log would
+// keep it with the row. A column that a version needs may be in both.
+func (p *published) apart(in *input) error {
+	for _, a := range p.Task.Audit {
+		if slices.ContainsFunc(p.bundles(), func(b *model.Bundle) bool {
+			return slices.ContainsFunc(b.Inputs(), func(f frame.Field) bool { return f.Name == a.Column })
+		}) {
+			continue
+		}
+		at := -1
+		if in.raw == nil && in.cols.Column(a.Column) != nil {
+			at = 0
+		}
+		word := []byte(strconv.Quote(a.Column))
+		for i, raw := range in.raw {
+			var row map[string]json.RawMessage
+			if bytes.Contains(raw, word) && json.Unmarshal(raw, &row) == nil && row[a.Column] != nil {
+				at = i
+				break
+			}
+		}
+		if at >= 0 {
+			return fault.New(fault.Invalid, "row %d holds %q, which predict.audit keeps apart from rows", at, a.Column).
+				Do("send it in audit, beside rows; no version needs it")
 		}
 	}
 	return nil

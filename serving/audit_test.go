@@ -96,6 +96,35 @@ func TestGroupsThatAreNotAskedForAreRefused(t *testing.T) {
 	}
 }
 
+func TestARowThatHoldsWhatIsKeptApartIsRefusedUnlessAVersionNeedsIt(t *testing.T) {
+	s, log := audited(t)
+	for _, row := range []string{`{"x":1,"gender":"f"}`, `{"x":1, "age" : null}`} {
+		_, err := s.Predict(t.Context(), Request{Model: "m", Rows: raws(`{"x":0}`, row)})
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "row 1 holds") {
+			t.Errorf("%s: got %v", row, err)
+		}
+		_, err = s.Record(t.Context(), "m", []Given{{Row: json.RawMessage(row), Version: 1, Scores: []float64{1}}})
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "row 0 holds") {
+			t.Errorf("%s: got %v", row, err)
+		}
+	}
+	if len(log.kept) > 0 {
+		t.Errorf("%d rows were kept", len(log.kept))
+	}
+	if _, err := s.Predict(t.Context(), Request{Model: "m", Rows: raws(`{"x":1,"note":"gender"}`)}); err != nil {
+		t.Errorf("a value of that name: %v", err)
+	}
+	if err := s.Publish("m", Entry{
+		Route: release.Route{Live: 1, Generation: 2}, Versions: map[int]*model.Bundle{1: always(t, 1, "x", "age")},
+		Task: dataset.Task{Column: "y", Kind: dataset.Regression, Audit: []dataset.Slice{{Column: "age", Bins: []float64{30}}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Predict(t.Context(), Request{Model: "m", Rows: raws(`{"x":1,"age":20}`), Audit: raws(`{"age":20}`)}); err != nil {
+		t.Errorf("a column that the version needs: %v", err)
+	}
+}
+
 func TestAnAnswerGivenElsewhereBringsItsGroups(t *testing.T) {
 	s, log := audited(t)
 	if _, err := s.Record(t.Context(), "m", []Given{

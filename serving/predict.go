@@ -83,6 +83,9 @@ func (s *Server) byRoute(ctx context.Context, p *published, req *Request) (_ Ans
 	}
 	defer func() { p.end(began, req.rows(), err) }()
 	in := req.input(p)
+	if err := p.apart(&in); err != nil {
+		return Answer{}, err
+	}
 	records, err := s.begin(p, req.Model, in)
 	if err != nil {
 		return Answer{}, err

@@ -54,6 +54,9 @@ func (s *Server) Record(ctx context.Context, name string, given []Given) ([]pred
 		told = told || len(g.Audit) > 0
 	}
 	in := input{raw: rows}
+	if err := e.apart(&in); err != nil {
+		return nil, err
+	}
 	records, err := s.begin(e, name, in)
 	if err != nil {
 		return nil, err
