@@ -30,7 +30,7 @@ var floors = [][]string{
 	{"experiment/evaluation"},
 	{"experiment/modeltest"},
 	{"experiment/gate", "experiment/online", "monitoring"},
-	{"experiment/compare"},
+	{"experiment/compare", "experiment/gate/report"},
 	{"serving", "serving/batch", "training"},
 	{"loop"},
 	{"loop/rehearse"},

@@ -5,9 +5,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +13,7 @@ import (
 	"flyball/experiment/compare"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
+	"flyball/experiment/gate/report"
 	"flyball/training"
 	"flyball/unit"
 )
@@ -148,7 +147,7 @@ func (e *env) pairTables(r wire.Comparison, p compare.Pair) error {
 		for _, s := range p.Slices {
 			diff := "-"
 			if s.Difference != nil {
-				diff = difference(*s.Difference)
+				diff = report.Difference(*s.Difference)
 			}
 			t.add(s.Column+"="+s.Value, unit.Count(s.Rows), diff, sliceWord(s))
 		}
@@ -191,24 +190,12 @@ func valueOf(e *evaluation.Estimate) string {
 }
 
 // difference is shown as the verdict sees it: positive is better.
-func difference(d evaluation.Difference) string {
-	digits := unit.FineDigits(max(math.Abs(d.Candidate), math.Abs(d.Other)), d.Low, d.High)
-	return fmt.Sprintf("%s (%s…%s)", unit.Signed(d.Value, digits), unit.Signed(d.Low, digits), unit.Signed(d.High, digits))
-}
 
 func differenceOf(j compare.Judged) string {
 	if j.Difference == nil {
 		return "-"
 	}
-	return difference(*j.Difference)
-}
-
-// decided are the gate's decisions as they are written.
-func decided(d gate.Decision) string {
-	if d == gate.NonInferior {
-		return "NON-INFERIOR"
-	}
-	return strings.ToUpper(string(d))
+	return report.Difference(*j.Difference)
 }
 
 func verdictOf(j compare.Judged) string {
@@ -218,7 +205,7 @@ func verdictOf(j compare.Judged) string {
 	case j.Decision == gate.Inconclusive && j.Needs > 0:
 		return fmt.Sprintf("INCONCLUSIVE, needs about %s more rows", unit.Fixed(unit.RoundUp(float64(j.Needs)), 0))
 	}
-	return decided(j.Decision)
+	return report.Decided(j.Decision)
 }
 
 func sliceWord(s compare.Slice) string {

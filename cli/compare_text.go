@@ -17,6 +17,7 @@ import (
 	"flyball/api/wire"
 	"flyball/experiment/compare"
 	"flyball/experiment/gate"
+	"flyball/experiment/gate/report"
 	"flyball/unit"
 )
 
@@ -32,29 +33,29 @@ func compareMarkdown(r wire.Comparison) string {
 	for _, p := range r.Pairs {
 		word := "NOT JUDGED"
 		if p.Decision != "" {
-			word = decided(p.Decision)
+			word = report.Decided(p.Decision)
 		}
-		fmt.Fprintf(&b, "### Flyball: %s against %s — %s\n\n%s\n\n", esc(p.Name), esc(p.Against), word, esc(p.Sentence))
+		fmt.Fprintf(&b, "### Flyball: %s against %s — %s\n\n%s\n\n", report.Escape(p.Name), report.Escape(p.Against), word, report.Escape(p.Sentence))
 		if len(p.Metrics) > 0 {
-			fmt.Fprintf(&b, "| metric | %s | %s | difference (95 %%) | rule | verdict |\n|---|---|---|---|---|---|\n", esc(p.Against), esc(p.Name))
+			fmt.Fprintf(&b, "| metric | %s | %s | difference (95 %%) | rule | verdict |\n|---|---|---|---|---|---|\n", report.Escape(p.Against), report.Escape(p.Name))
 		}
 		for _, j := range p.Metrics {
 			rule := "not worse"
 			if j.Margin > 0 {
 				rule = "not worse by " + strings.ReplaceAll(fmt.Sprintf("%g", j.Margin), "-", "−")
 			}
-			verdict := esc(verdictOf(j))
+			verdict := report.Escape(verdictOf(j))
 			if j.Decision == gate.Harm || j.Decision == gate.Inconclusive {
 				verdict = "**" + verdict + "**"
 			}
-			fmt.Fprintf(&b, "| %s%s | %s | %s | %s | %s | %s |\n", esc(j.Metric), arrow(j), valueOf(j.Reference), valueOf(j.Candidate), differenceOf(j), rule, verdict)
+			fmt.Fprintf(&b, "| %s%s | %s | %s | %s | %s | %s |\n", report.Escape(j.Metric), arrow(j), valueOf(j.Reference), valueOf(j.Candidate), differenceOf(j), rule, verdict)
 		}
 		if len(p.Metrics) > 0 {
 			b.WriteString("\nA difference above zero is better.\n")
 		}
 		for _, line := range slices.Concat([]string{worstSlices(p), whereText(p)}, p.Notes) {
 			if line != "" {
-				fmt.Fprintf(&b, "%s\n", esc(line))
+				fmt.Fprintf(&b, "%s\n", report.Escape(line))
 			}
 		}
 		b.WriteString("\n")
@@ -62,13 +63,13 @@ func compareMarkdown(r wire.Comparison) string {
 	if len(r.Differs) > 0 {
 		fmt.Fprintf(&b, "<details><summary>Only what differs (%d are equal)</summary>\n\n| | |", r.Equal)
 		for _, s := range r.Subjects {
-			fmt.Fprintf(&b, " %s |", esc(s.Name))
+			fmt.Fprintf(&b, " %s |", report.Escape(s.Name))
 		}
 		fmt.Fprintf(&b, "\n|---|---|%s\n", strings.Repeat("---|", len(r.Subjects)))
 		for _, f := range r.Differs {
-			fmt.Fprintf(&b, "| %s | %s |", f.Kind, esc(f.Key))
+			fmt.Fprintf(&b, "| %s | %s |", f.Kind, report.Escape(f.Key))
 			for _, v := range factCells(f) {
-				fmt.Fprintf(&b, " %s |", esc(clip(v)))
+				fmt.Fprintf(&b, " %s |", report.Escape(clip(v)))
 			}
 			b.WriteString("\n")
 		}
@@ -103,7 +104,7 @@ func worstSlices(p compare.Pair) string {
 	if w.Holm != nil {
 		holm = fmt.Sprintf(", Holm p=%.2g", *w.Holm)
 	}
-	text := fmt.Sprintf("Worst slice: %s %s %s (n=%s%s).", w.Column+"="+w.Value, difference(*w.Difference), p.Metrics[0].Metric, unit.Count(w.Rows), holm)
+	text := fmt.Sprintf("Worst slice: %s %s %s (n=%s%s).", w.Column+"="+w.Value, report.Difference(*w.Difference), p.Metrics[0].Metric, unit.Count(w.Rows), holm)
 	if n := len(p.Slices) - len(judged); n > 0 {
 		text += fmt.Sprintf(" Slices with too few rows to judge: %d.", n)
 	}
@@ -117,12 +118,6 @@ func digest(r wire.Comparison) string {
 	}
 	return fmt.Sprintf("%x", sha256.Sum256(raw))[:16]
 }
-
-// escapes takes from a text all that Markdown, HTML or a forge would read in it.
-var escapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "|", `\|`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`,
-	"#", `\#`, "@", "&#64;", `\`, `\\`, "~", `\~`, "!", `\!`, "\n", " ", "\r", " ", "$", `\$`)
-
-func esc(s string) string { return escapes.Replace(s) }
 
 // clip shortens what would break a table.
 func clip(s string) string {
@@ -144,7 +139,7 @@ func compareHTML(w io.Writer, r wire.Comparison) error {
 			if s.Difference == nil {
 				return "–"
 			}
-			return difference(*s.Difference)
+			return report.Difference(*s.Difference)
 		},
 	}).Parse(comparePage)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/experiment/gate"
+	"flyball/experiment/gate/report"
 	"flyball/experiment/modeltest"
 	"flyball/fault"
 	"flyball/ident"
@@ -91,9 +92,9 @@ func (e *env) showGate(v registry.Version, verdict gate.Verdict, waits bool) err
 	var err error
 	switch e.format {
 	case "markdown":
-		_, err = io.WriteString(e.out, gateMarkdown(newGateReport(v, verdict, code)))
+		_, err = io.WriteString(e.out, report.Of(v, verdict, code).Markdown())
 	case "html":
-		err = gateHTML(e.out, newGateReport(v, verdict, code))
+		err = report.Of(v, verdict, code).HTML(e.out)
 	default:
 		err = e.showVerdict(verdict)
 	}
@@ -120,7 +121,7 @@ func (e *env) judged(ctx context.Context, ref string) (registry.Version, error) 
 		}
 		for _, v := range vs {
 			var verdict gate.Verdict
-			if json.Unmarshal(v.Report, &verdict) == nil && strings.HasPrefix(gateID(v, verdict), ref) {
+			if json.Unmarshal(v.Report, &verdict) == nil && strings.HasPrefix(report.ID(v, verdict), ref) {
 				found = append(found, v)
 			}
 		}

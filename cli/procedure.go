@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"flyball/experiment/gate"
+	"flyball/experiment/gate/report"
 	"flyball/fault"
 	"flyball/training"
 	"flyball/unit"
@@ -81,7 +82,7 @@ func changed(settings map[string]any, set map[string]string) map[string]any {
 
 func (e *env) showContest(c training.Contest) error {
 	if e.format == "table" || e.format == "wide" {
-		fmt.Fprintf(e.out, "%s: %s\n", decided(c.Decision), c.Text)
+		fmt.Fprintf(e.out, "%s: %s\n", report.Decided(c.Decision), c.Text)
 		fmt.Fprintf(e.out, "p %s after Nadeau and Bengio (%s where the splits are taken for independent), margin %s\n\n", pvalue(c.P), pvalue(c.NaiveP),
 			strings.ReplaceAll(fmt.Sprintf("%g", c.Margin), "-", "−"))
 	}

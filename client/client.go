@@ -204,6 +204,18 @@ func (c *Client) Judge(ctx context.Context, model string, version int) (out wire
 	return out, c.do(ctx, http.MethodPost, of(model, fmt.Sprintf("/versions/%d/gate", version)), nil, &out)
 }
 
+// ShowVerdict writes what the gate said of a version to w: format is json, markdown (the
+// comment on a change) or html. A version that was not judged is a NotFound fault.
+func (c *Client) ShowVerdict(ctx context.Context, model string, version int, format string, w io.Writer) error {
+	res, err := c.send(ctx, http.MethodGet, of(model, fmt.Sprintf("/versions/%d/gate?format=%s", version, url.QueryEscape(format))), "", nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	_, err = io.Copy(w, res.Body)
+	return fault.Wrap(err, fault.Unavailable, "the verdict broke off")
+}
+
 // Foresee says what a release of the version could find out, and changes nothing.
 func (c *Client) Foresee(ctx context.Context, model string, version int) (out wire.Foreseen, err error) {
 	return out, c.do(ctx, http.MethodGet, of(model, fmt.Sprintf("/versions/%d/promote", version)), nil, &out)

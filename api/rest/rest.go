@@ -97,6 +97,7 @@ func New(routes *api.Routes, opts Options) {
 	f.predictRoutes()
 	f.explainRoutes()
 	f.modelRoutes()
+	f.verdictRoute()
 	f.pipelineRoutes()
 	f.dataRoutes()
 	f.recordRoutes()

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package cli
+// Package report shows a verdict of the gate to people: as the one comment on a change, in
+// Markdown, and as a page. It decides nothing; package gate does.
+package report
 
 import (
 	"crypto/sha256"
@@ -18,32 +20,32 @@ import (
 	"flyball/unit"
 )
 
-// gateMarker begins the hidden line of a gate's comment. The model and the digest of the
+// marker begins the hidden line of a gate's comment. The model and the digest of the
 // verdict follow: who updates the one comment of a change finds it by marker and model.
-const gateMarker = "<!-- flyball:gate "
+const marker = "<!-- flyball:gate "
 
-// gateReport is a verdict as a page or a comment shows it.
-type gateReport struct {
-	Ref, ID    string
+// Report is a verdict as a page or a comment shows it. Of makes one.
+type Report struct {
+	Ref, ID    string // of the version; of the verdict
 	Model      string
 	Word       string // SUPERIOR, NON-INFERIOR, INCONCLUSIVE or HARM
 	Verdict    gate.Verdict
-	Compared   []gateRow
-	Others     []gateRow // rules that compare no versions
-	Slices     []gateRow
+	Compared   []Row
+	Others     []Row // rules that compare no versions
+	Slices     []Row
 	Notes      []string
-	Data, Made string // digests of the snapshot and of the record
-	Code       int
+	Data, Made string // digests of the snapshot and of the record; empty: there is none
+	Code       int    // the exit code that the verdict has as an answer to flyball gate
 }
 
-// gateRow is what one rule found.
-type gateRow struct {
+// Row is what one rule found.
+type Row struct {
 	Name, Other, Candidate, Difference, Rule, Verdict string
 	Bad                                               bool
 }
 
-// gateID is the digest by which a verdict is asked for: of the version and what was said.
-func gateID(v registry.Version, verdict gate.Verdict) string {
+// ID is the digest by which a verdict is asked for: of the version and what was said.
+func ID(v registry.Version, verdict gate.Verdict) string {
 	raw, err := json.Marshal(verdict)
 	if err != nil {
 		return "unknown"
@@ -51,15 +53,16 @@ func gateID(v registry.Version, verdict gate.Verdict) string {
 	return fmt.Sprintf("%x", sha256.Sum256(append([]byte(v.Ref.String()+"\n"), raw...)))[:12]
 }
 
-// newGateReport puts a verdict in rows.
-func newGateReport(v registry.Version, verdict gate.Verdict, code int) gateReport {
-	r := gateReport{
-		Ref: v.Ref.String(), Model: v.Model, ID: gateID(v, verdict), Word: decided(verdict.Decision), Verdict: verdict, Code: code,
+// Of is the report of what the gate said of a version; code is the exit code that it has as
+// an answer.
+func Of(v registry.Version, verdict gate.Verdict, code int) Report {
+	r := Report{
+		Ref: v.Ref.String(), Model: v.Model, ID: ID(v, verdict), Word: Decided(verdict.Decision), Verdict: verdict, Code: code,
 		Data: short(string(v.Snapshot)), Made: short(string(v.Record)),
 	}
 	few := 0
 	for _, reason := range verdict.Reasons {
-		row := gateRow{
+		row := Row{
 			Name: reason.Rule, Rule: asked(reason), Verdict: ruled(reason),
 			Bad: reason.Required && (reason.Decision == gate.Harm || reason.Decision == gate.Inconclusive),
 		}
@@ -76,7 +79,7 @@ func newGateReport(v registry.Version, verdict gate.Verdict, code int) gateRepor
 		}
 		digits := unit.Digits(max(math.Abs(d.Candidate), math.Abs(d.Other)))
 		row.Other, row.Candidate = d.Against+" "+unit.Fixed(d.Other, digits), unit.Fixed(d.Candidate, digits)
-		row.Name, row.Difference = reason.Metric+pointing(reason.Metric), difference(*d)
+		row.Name, row.Difference = reason.Metric+pointing(reason.Metric), Difference(*d)
 		if reason.Slice != "" {
 			row.Name = reason.Slice
 			row.Rule = reason.Metric
@@ -95,7 +98,7 @@ func newGateReport(v registry.Version, verdict gate.Verdict, code int) gateRepor
 }
 
 // note says in sentences what no table shows.
-func (r *gateReport) note(v gate.Verdict, few int) {
+func (r *Report) note(v gate.Verdict, few int) {
 	if few > 0 {
 		r.Notes = append(r.Notes, fmt.Sprintf("Slices with too few rows to be judged: %d.", few))
 	}
@@ -105,8 +108,8 @@ func (r *gateReport) note(v gate.Verdict, few int) {
 	for _, t := range v.Groups {
 		for _, g := range t.Groups {
 			if g.Judged == evaluation.GroupLower {
-				r.Notes = append(r.Notes, fmt.Sprintf("Of %s %s %s are decided yes, %s of the share of %s (%s…%s).", t.Column, g.Value, percentOf(g.Selection.Value),
-					percentOf(g.Ratio.Value), t.Reference, percentOf(g.Ratio.Low), percentOf(g.Ratio.High)))
+				r.Notes = append(r.Notes, fmt.Sprintf("Of %s %s %s are decided yes, %s of the share of %s (%s…%s).", t.Column, g.Value, percent(g.Selection.Value),
+					percent(g.Ratio.Value), t.Reference, percent(g.Ratio.Low), percent(g.Ratio.High)))
 			}
 		}
 	}
@@ -170,44 +173,44 @@ func pointing(metric string) string {
 // short is a digest as people compare it.
 func short(digest string) string { return digest[:min(12, len(digest))] }
 
-// gateMarkdown is the report as a comment on a change. What came from a user is escaped.
-func gateMarkdown(r gateReport) string {
+// Markdown is the report as a comment on a change. What came from a user is escaped.
+func (r Report) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s%s %s -->\n### Flyball gate: %s — %s\n\n%s %s, on %s rows.\n\n", gateMarker, r.Model, r.ID, esc(r.Ref), r.Word, esc(r.Ref), esc(r.Verdict.Summary), unit.Count(r.Verdict.Rows))
+	fmt.Fprintf(&b, "%s%s %s -->\n### Flyball gate: %s — %s\n\n%s %s, on %s rows.\n\n", marker, r.Model, r.ID, Escape(r.Ref), r.Word, Escape(r.Ref), Escape(r.Verdict.Summary), unit.Count(r.Verdict.Rows))
 	if len(r.Compared) > 0 {
 		b.WriteString("| metric | against | candidate | difference (95 %) | rule | verdict |\n|---|---|---|---|---|---|\n")
 		for _, row := range r.Compared {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", esc(row.Name), esc(row.Other), row.Candidate, row.Difference, esc(row.Rule), row.cell())
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", Escape(row.Name), Escape(row.Other), row.Candidate, row.Difference, Escape(row.Rule), row.cell())
 		}
 		b.WriteString("\n")
 	}
 	for _, row := range r.Others {
-		fmt.Fprintf(&b, "- %s: %s — %s\n", esc(row.Name), esc(row.Difference), row.cell())
+		fmt.Fprintf(&b, "- %s: %s — %s\n", Escape(row.Name), Escape(row.Difference), row.cell())
 	}
 	if len(r.Others) > 0 {
 		b.WriteString("\n")
 	}
 	if worst := r.worst(); worst != nil {
-		fmt.Fprintf(&b, "Worst slice of %d: %s %s — %s.\n", len(r.Slices), esc(worst.Name), worst.Difference, worst.cell())
+		fmt.Fprintf(&b, "Worst slice of %d: %s %s — %s.\n", len(r.Slices), Escape(worst.Name), worst.Difference, worst.cell())
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(&b, "%s\n", esc(n))
+		fmt.Fprintf(&b, "%s\n", Escape(n))
 	}
 	fmt.Fprintf(&b, "\n%s`flyball gate show %s` · exit code %d\n", r.origin(), r.ID, r.Code)
 	return b.String()
 }
 
 // cell is the row's verdict, in bold where it does not pass.
-func (row gateRow) cell() string {
+func (row Row) cell() string {
 	if row.Bad {
-		return "**" + esc(row.Verdict) + "**"
+		return "**" + Escape(row.Verdict) + "**"
 	}
-	return esc(row.Verdict)
+	return Escape(row.Verdict)
 }
 
 // worst is the slice that decides, else the one with the lowest difference.
-func (r gateReport) worst() *gateRow {
-	var worst *gateRow
+func (r Report) worst() *Row {
+	var worst *Row
 	low := math.Inf(1)
 	for i, row := range r.Slices {
 		for _, d := range r.Verdict.Differences {
@@ -220,7 +223,7 @@ func (r gateReport) worst() *gateRow {
 }
 
 // origin is what the version was made of.
-func (r gateReport) origin() string {
+func (r Report) origin() string {
 	var parts string
 	if r.Data != "" {
 		parts += "Data " + r.Data + " · "
@@ -231,17 +234,47 @@ func (r gateReport) origin() string {
 	return parts
 }
 
-//go:embed gate.html
-var gatePage string
+//go:embed page.html
+var page string
 
-// gateHTML is the report as one file that needs no other.
-func gateHTML(w io.Writer, r gateReport) error {
-	t, err := template.New("gate").Parse(gatePage)
+// HTML writes the report as one file that needs no other.
+func (r Report) HTML(w io.Writer) error {
+	t, err := template.New("gate").Parse(page)
 	if err != nil {
 		return fmt.Errorf("the page of a gate: %w", err)
 	}
 	return t.Execute(w, struct {
-		gateReport
+		Report
 		Origin string
 	}{r, r.origin()})
+}
+
+// Decided is a decision of the gate as it is written.
+func Decided(d gate.Decision) string {
+	if d == gate.NonInferior {
+		return "NON-INFERIOR"
+	}
+	return strings.ToUpper(string(d))
+}
+
+// Difference is a difference with its interval.
+func Difference(d evaluation.Difference) string {
+	digits := unit.FineDigits(max(math.Abs(d.Candidate), math.Abs(d.Other)), d.Low, d.High)
+	return fmt.Sprintf("%s (%s…%s)", unit.Signed(d.Value, digits), unit.Signed(d.Low, digits), unit.Signed(d.High, digits))
+}
+
+// percent is a share as people read it.
+func percent(share float64) string {
+	if p := 100 * share; p >= 10 || p == 0 {
+		return fmt.Sprintf("%.0f%%", p)
+	}
+	return fmt.Sprintf("%.2g%%", 100*share)
+}
+
+// Escape takes from a text all that Markdown, HTML or a forge would read in it.
+func Escape(s string) string { return escapes().Replace(s) }
+
+func escapes() *strings.Replacer {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "|", `\|`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`,
+		"#", `\#`, "@", "&#64;", `\`, `\\`, "~", `\~`, "!", `\!`, "\n", " ", "\r", " ", "$", `\$`)
 }
