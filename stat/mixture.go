@@ -5,7 +5,6 @@ package stat
 import (
 	"math"
 
-	"gonum.org/v1/gonum/mathext"
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
@@ -63,36 +62,6 @@ func logNormal(x float64) float64 {
 		return -x*x/2 - math.Log(-x) - math.Log(2*math.Pi)/2
 	}
 	return math.Log(distuv.UnitNormal.CDF(x))
-}
-
-// RateSequence is the interval of a rate after s hits in n that holds at every n at once
-// at level 1−alpha: the rates against which a mixture of all others, each as likely,
-// has less evidence than 1/alpha (Robbins 1970). No rows, or s out of range, give 0…1.
-func RateSequence(s, n int, alpha float64) (low, high float64) {
-	if n <= 0 || s < 0 || s > n || !(alpha > 0 && alpha < 1) {
-		return 0, 1
-	}
-	hits, misses := float64(s), float64(n-s)
-	all := mathext.Lbeta(hits+1, misses+1)
-	evidence := func(p float64) float64 {
-		log := all + math.Log(alpha)
-		if s > 0 {
-			log -= hits * math.Log(p)
-		}
-		if s < n {
-			log -= misses * math.Log1p(-p)
-		}
-		return log
-	}
-	rate := hits / float64(n)
-	low, high = 0, 1
-	if s > 0 {
-		low = root(0, rate, func(p float64) float64 { return -evidence(p) })
-	}
-	if s < n {
-		high = root(rate, 1, evidence)
-	}
-	return low, high
 }
 
 // root is where f, which rises from below zero at low to above it at high, is zero, as
