@@ -148,13 +148,16 @@ func several(r *rand.Rand, n int) evaluation.Sample {
 			u -= p[k]
 		}
 		s.Truth = append(s.Truth, float64(k))
-		for role, noise := range map[string]float64{"live": 0.4, "candidate": 0.7} {
+		for _, by := range []struct {
+			role  string
+			noise float64
+		}{{"live", 0.4}, {"candidate", 0.7}} {
 			q := []float64{x[0], x[1], x[2]}
 			for c := range q {
-				q[c] += noise * r.NormFloat64()
+				q[c] += by.noise * r.NormFloat64()
 			}
 			stat.Softmax(q)
-			s.Scores[role] = append(s.Scores[role], q...)
+			s.Scores[by.role] = append(s.Scores[by.role], q...)
 		}
 	}
 	return s
