@@ -49,15 +49,20 @@ import (
 
 // Config is what a server is built from.
 type Config struct {
-	Data     string        // the folder of everything that is kept
-	Database string        // a DSN of PostgreSQL; empty: flyball.db in Data
-	Listen   string        // host:port; only of this machine while there are no users
-	Cert     string        // a file with the certificate and its chain, in PEM; with Key, HTTP and gRPC go over TLS
-	Key      string        // the file with its key
-	GRPC     string        // the same for gRPC; empty: none. GRPCAddress is the usual one
-	Every    time.Duration // between two turns of the loop; 0: 1 s
-	Version  string
-	Hosts    []string // names besides localhost under which the server is asked, as by a proxy
+	Data     string // the folder of everything that is kept
+	Database string // a DSN of PostgreSQL; empty: flyball.db in Data
+	Listen   string // host:port; only of this machine while there are no users
+	Cert     string // a file with the certificate and its chain, in PEM; with Key, HTTP and gRPC go over TLS
+	Key      string // the file with its key
+
+	// The company's login by OpenID Connect: the provider's address, and the client's id
+	// and secret there. Empty: none.
+	OIDCIssuer, OIDCClient, OIDCSecret string
+
+	GRPC    string        // the same for gRPC; empty: none. GRPCAddress is the usual one
+	Every   time.Duration // between two turns of the loop; 0: 1 s
+	Version string
+	Hosts   []string // names besides localhost under which the server is asked, as by a proxy
 
 	// Locations are where artifacts of experiments may lie besides on this server, as
 	// prefixes of URIs: clients write there by themselves, with their own keys.

@@ -39,7 +39,7 @@ func (a *App) handler() http.Handler {
 	})
 	if err := web.New(routes, web.Options{
 		Statuses: a.control.Statuses, LastEvents: a.store.LastEvents, Changed: a.store.Changed,
-		Experiments: a.tracker, Names: a.store, Finder: a.finder(), Logger: a.cfg.Logger, Door: a.door,
+		Experiments: a.tracker, Names: a.store, Finder: a.finder(), Logger: a.cfg.Logger, Door: a.door, Company: a.company(),
 	}); err != nil {
 		a.cfg.Logger.Error("there are no pages", "error", err)
 	}
@@ -57,6 +57,14 @@ func (a *App) handler() http.Handler {
 	own.Handle(api.Open, "GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	own.Handle(api.Open, "GET /readyz", a.ready)
 	return a.gate(a.sameSite(mlflow.Straight(a.observe(routes))))
+}
+
+// company is the sign-in of a company; nil: none.
+func (a *App) company() *web.Company {
+	if a.cfg.OIDCIssuer == "" {
+		return nil
+	}
+	return &web.Company{Issuer: a.cfg.OIDCIssuer, Client: a.cfg.OIDCClient, Secret: a.cfg.OIDCSecret}
 }
 
 // ready says that the server can answer, and what it is.

@@ -66,7 +66,7 @@ func serveCommand(e *env) *cobra.Command {
 				return fmt.Errorf("invalid argument %q for --log: debug, info, warn or error", level)
 			}
 			cfg.Logger = slog.New(slog.NewTextHandler(e.err, &slog.HandlerOptions{Level: l}))
-			cfg.Version, cfg.Database = version(), os.Getenv("FLYBALL_DATABASE")
+			cfg.Version, cfg.Database, cfg.OIDCSecret = version(), os.Getenv("FLYBALL_DATABASE"), os.Getenv("FLYBALL_OIDC_SECRET")
 			if clock != "" {
 				us, err := frame.ParseTime(clock)
 				if err != nil {
@@ -100,6 +100,8 @@ func serveCommand(e *env) *cobra.Command {
 	c.Flags().StringVar(&cfg.Listen, "listen", "127.0.0.1:7180", "address to answer at; of this machine only, until there are users (flyball users add)")
 	c.Flags().StringVar(&cfg.Cert, "tls-cert", "", "file with the certificate and its chain, in PEM: HTTP and gRPC over TLS; a renewed one is taken within a minute")
 	c.Flags().StringVar(&cfg.Key, "tls-key", "", "file with the certificate's key")
+	c.Flags().StringVar(&cfg.OIDCIssuer, "oidc-issuer", "", "address of the company's login, by OpenID Connect: users sign in there and are known by their mail address")
+	c.Flags().StringVar(&cfg.OIDCClient, "oidc-client", "", "the client's id there; its secret comes from FLYBALL_OIDC_SECRET")
 	c.Flags().StringVar(&cfg.GRPC, "grpc", "127.0.0.1:7181", "address to answer gRPC at (Open Inference Protocol); empty: none; else the port after that of --listen")
 	c.Flags().StringArrayVar(&cfg.Hosts, "host", nil, "another name of the server, as a proxy before it asks for (may be repeated)")
 	c.Flags().StringArrayVar(&cfg.Locations, "artifact-location", nil, "where experiments may keep their files besides here, such as s3://team/mlflow (may be repeated); clients write there with their own keys")

@@ -18,6 +18,8 @@ type signing struct {
 	Name  string // as it was sent
 	Next  string // where to go from here
 	Wrong string // what was wrong, and what to do
+
+	Company bool // the company's login is offered too
 }
 
 // turnedAway leads who is not signed in to the login page and back, and tells who may
@@ -57,7 +59,7 @@ func (p *pages) login(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, next, http.StatusSeeOther)
 		return
 	}
-	p.show(w, r, http.StatusOK, "login.html", signing{Next: next})
+	p.show(w, r, http.StatusOK, "login.html", signing{Next: next, Company: p.Company != nil})
 }
 
 // maxForm bounds a form of the login page.
@@ -71,7 +73,7 @@ func (p *pages) signIn(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the form cannot be read", http.StatusBadRequest)
 		return
 	}
-	in := signing{Name: r.PostForm.Get("user"), Next: here(r.PostForm.Get("next"))}
+	in := signing{Name: r.PostForm.Get("user"), Next: here(r.PostForm.Get("next")), Company: p.Company != nil}
 	who, err := p.Door.ByPassword(r.Context(), in.Name, r.PostForm.Get("password"), api.Address(r))
 	if err == nil {
 		err = p.signedIn(w, r, who)
@@ -106,7 +108,7 @@ func (p *pages) signedIn(w http.ResponseWriter, r *http.Request, who access.Iden
 	}
 	http.SetCookie(w, &http.Cookie{
 		Name: api.SessionCookie, Value: secret, Path: "/", Expires: until,
-		HttpOnly: true, Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https", SameSite: http.SameSiteLaxMode,
+		HttpOnly: true, Secure: secure(r), SameSite: http.SameSiteLaxMode,
 	})
 	return nil
 }

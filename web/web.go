@@ -29,13 +29,14 @@ import (
 //go:embed templates static
 var files embed.FS
 
-// Options are what the pages are built from. All but Door are needed.
+// Options are what the pages are built from. All but Door and Company are needed.
 type Options struct {
 	Statuses   func(ctx context.Context) ([]wire.Status, error)
 	LastEvents func(ctx context.Context, model string, n int) ([]event.Event, error)
 	Changed    func() <-chan struct{} // closed when events were written
 	Logger     *slog.Logger
 	Door       *access.Directory // who signs in; nil: nobody does, and whoever asks is the local user
+	Company    *Company          // the company's login; nil: there is none
 
 	Experiments Experiments
 	Names       Names
@@ -67,6 +68,8 @@ func New(routes *api.Routes, opts Options) error {
 	door.Handle(api.Open, "GET /login", p.login)
 	door.Handle(api.Open, "POST /login", p.signIn)
 	door.Handle(api.Open, "POST /logout", p.signOut)
+	door.Handle(api.Open, "GET /login/company", p.company)
+	door.Handle(api.Open, "GET /login/callback", p.callback)
 	door.Anywhere().Handle(api.Read, "GET /{$}", p.loop)
 	door.Anywhere().Handle(api.Read, "GET /stream", p.stream)
 	door.Handle(api.Read, "GET /runs", p.runs)
