@@ -5,6 +5,7 @@ package app
 import (
 	"context"
 
+	"flyball/data/dataset"
 	"flyball/experiment/compare"
 	"flyball/experiment/gate"
 	"flyball/model/registry"
@@ -16,9 +17,9 @@ func (a *App) finder() *compare.Finder {
 	a.findOnce.Do(func() {
 		a.find = &compare.Finder{
 			Tracker: a.tracker, Artifacts: a.artifacts, Registry: registry.New(registry.Options{Store: a.store, Now: a.clock.now}),
-			Policy: func(ctx context.Context, model string) (gate.Policy, bool) {
+			Policy: func(ctx context.Context, model string) (gate.Policy, dataset.Costs, bool) {
 				m, err := a.control.Model(ctx, model)
-				return m.Recipe.Gate, err == nil
+				return m.Recipe.Gate, m.Recipe.Task.Cost, err == nil
 			},
 		}
 	})

@@ -70,10 +70,13 @@ func gateExperiments(truth int) []experiment {
 	})
 }
 
-// trialsOf are fewer where each one resamples.
+// trialsOf are fewer where each one is dear: it sorts, or resamples.
 func trialsOf(metric string) int {
-	if evaluation.Resampled(metric) {
+	switch {
+	case evaluation.Resampled(metric):
 		return 600
+	case evaluation.IsMean(metric):
+		return 12_000
 	}
 	return 4000
 }

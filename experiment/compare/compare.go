@@ -43,6 +43,7 @@ type Options struct {
 	Primary string             // metric that decides; empty: the first of Metrics
 	Metrics []string           // empty: those of the kind
 	Margins map[string]float64 // by metric: how much worse is not harm; absent: 0
+	Costs   dataset.Costs      // of the model's decisions; nil: cost is not judged
 	Slices  bool               // search the slices
 	Curves  bool               // with the points of curves
 }
@@ -152,6 +153,7 @@ func (o Options) pair(s, reference Subject) Pair {
 		p.Sentence = m.why
 		return p
 	}
+	m.sample.Costs = o.Costs
 	p.Kind, p.Rows = m.sample.Kind, len(m.sample.Truth)
 	if p.Kind == dataset.Binary {
 		for _, y := range m.sample.Truth {
@@ -188,6 +190,9 @@ func (o Options) metrics(kind dataset.Kind) []string {
 		case dataset.Multiclass:
 			all = []string{"log_loss", "accuracy", "balanced_accuracy", "brier", "ece"}
 		}
+	}
+	if len(o.Metrics) == 0 && len(o.Costs) > 0 {
+		all = append(all, "cost")
 	}
 	out := []string{}
 	if o.Primary != "" {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyball/data/dataset"
 	"flyball/experiment"
 	"flyball/experiment/compare"
 	"flyball/experiment/evaluation"
@@ -426,5 +427,19 @@ func TestTurnedRoundADifferenceIsTheOther(t *testing.T) {
 	}
 	if there.Where.Changed != back.Where.Changed || there.Where.ToYes.Rows != back.Where.ToNo.Rows {
 		t.Errorf("%+v and %+v", there.Where, back.Where)
+	}
+}
+
+func TestCostIsJudgedWhereTheModelSaysWhatDecisionsCost(t *testing.T) {
+	a, b := run(t, "8f3c", plainBinary, "binary-a.csv", ",block"), run(t, "v7", plainBinary, "binary-b.csv", ",block")
+	p := compare.Compare([]compare.Subject{b, a}, compare.Options{Costs: dataset.Costs{"1": {"0": 1}, "0": {"1": 1}}}).Pairs[0]
+	// Where both mistakes cost 1, the cost is what accuracy leaves.
+	cost, accuracy := metric(t, p, "cost").Difference, metric(t, p, "accuracy").Difference
+	if !near(cost.Value, accuracy.Value) || !near(cost.Low, accuracy.Low) || !near(cost.Candidate, 1-accuracy.Candidate) {
+		t.Errorf("got %+v, accuracy %+v", cost, accuracy)
+	}
+	p = compare.Compare([]compare.Subject{b, a}, compare.Options{}).Pairs[0]
+	if slices.ContainsFunc(p.Metrics, func(j compare.Judged) bool { return j.Metric == "cost" }) {
+		t.Error("cost was judged though nobody says what a mistake costs")
 	}
 }

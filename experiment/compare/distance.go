@@ -97,7 +97,7 @@ func (f *Finder) distance(ctx context.Context, run, referenceRun experiment.Run,
 	if own == "" || other == "" && !reference.Constant || size > mostBytes {
 		return loggedDistance(run, referenceRun, o.Primary), nil
 	}
-	key := fmt.Sprint(own, "|", other, "|", reference.Version, "|", o.Primary, o.Margins)
+	key := fmt.Sprint(own, "|", other, "|", reference.Version, "|", o.Primary, o.Margins, o.Costs)
 	if d, ok := f.far.get(key); ok {
 		return d, nil
 	}
@@ -147,6 +147,7 @@ func measured(s, reference Subject, o Options) *Distance {
 	if m.why != "" {
 		return nil
 	}
+	m.sample.Costs = o.Costs
 	o.Metrics = o.metrics(m.sample.Kind)[:1]
 	p := Pair{Name: s.Name, Against: reference.Name}
 	o.judge(&p, m.sample)

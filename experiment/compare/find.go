@@ -56,8 +56,9 @@ type Finder struct {
 	Artifacts Files
 	Registry  Registry
 
-	// Policy is the gate's rules of a model; false: it has none. May be nil.
-	Policy func(ctx context.Context, model string) (gate.Policy, bool)
+	// Policy is the gate's rules of a model, and what its decisions cost; false: it has
+	// none. May be nil.
+	Policy func(ctx context.Context, model string) (gate.Policy, dataset.Costs, bool)
 
 	far   distances
 	heavy sync.Mutex // held while much is compared
@@ -387,10 +388,11 @@ func (f *Finder) rules(ctx context.Context, model string, o *Options) {
 	if f.Policy == nil || model == "" {
 		return
 	}
-	p, ok := f.Policy(ctx, model)
+	p, costs, ok := f.Policy(ctx, model)
 	if !ok {
 		return
 	}
+	o.Costs = costs
 	o.Margins = map[string]float64{}
 	for _, r := range p.Metrics {
 		judged := r.Require.Word == "superior" || r.Require.Word == "noninferior"
