@@ -35,7 +35,7 @@ type Trainer struct {
 	Sources  Sources        // nil: files alone, which came with the model file
 	Decoders model.Decoders
 	Workers  int   // 0: one per CPU
-	Fits     *Fits // what was fitted before, to fit nothing twice; nil: nothing is remembered
+	Fits     *Fits // of a rehearsal, to fit nothing twice, not even for gate.reproduce; nil: nothing is remembered
 	Logger   *slog.Logger
 	Tracker  Tracker // nil: trainings leave no run
 

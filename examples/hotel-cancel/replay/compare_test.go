@@ -132,8 +132,9 @@ func TestTwoRecipesAreComparedOnRealBookings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deep := recipeRun(t, "deep", raw)
-	shallow := recipeRun(t, "shallow", raw, "{trees: 100, depth: 4, learning_rate: 0.1}", "{trees: 25, depth: 2, learning_rate: 0.1}")
+	const ours = "{trees: 100, depth: 4, learning_rate: 0.1, colsample: 0.3}"
+	deep := recipeRun(t, "deep", raw, ours, "{trees: 100, depth: 4, learning_rate: 0.1}")
+	shallow := recipeRun(t, "shallow", raw, ours, "{trees: 25, depth: 2, learning_rate: 0.1}")
 	r := compare.Compare([]compare.Subject{shallow, deep}, compare.Options{Slices: true})
 	text, err := os.ReadFile("testdata/verdict.json")
 	if err != nil {
