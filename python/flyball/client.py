@@ -108,13 +108,20 @@ class Client:
         """The server's address."""
         return self._transport.url
 
-    def predict(self, model: str, rows: Rows) -> Answer:
+    def predict(self, model: str, rows: Rows, *, audit: Optional[Rows] = None) -> Answer:
         """Asks for an answer to each row: a dict, several, or a table of pandas.
+
+        audit is the groups of people or things that each row belongs to, as many and in
+        the same order, where the model file names them under predict.audit. They are
+        kept apart from the rows, and no model sees them.
 
         Each answer is kept by the server, so a request that may have arrived is not sent
         twice: an Unavailable error leaves open whether it was answered.
         """
-        return _answer(self._post(_of(model, "/predict"), {"rows": rows_of(rows)}, idempotent=False))
+        asked = {"rows": rows_of(rows)}
+        if audit is not None:
+            asked["audit"] = rows_of(audit)
+        return _answer(self._post(_of(model, "/predict"), asked, idempotent=False))
 
     def log_prediction(
         self,
@@ -125,12 +132,14 @@ class Client:
         version: int,
         at: Union[datetime.datetime, str, None] = None,
         id: Optional[str] = None,
+        audit: Optional[Row] = None,
     ) -> Prediction:
         """Keeps a prediction that the live version made elsewhere, as if the server had.
 
         value is the number, the probability of 1, or the scores of the classes. version
         must be live. at is when it was made; without it, now. id is a UUIDv7, by which
-        the same prediction told twice is one; without it, a new one.
+        the same prediction told twice is one; without it, a new one. audit is as for
+        predict.
         """
         given = {
             "id": id or _new_id(),
@@ -141,6 +150,8 @@ class Client:
         given["scores" if isinstance(scores, list) else "value"] = scores
         if at is not None:
             given["at"] = _moment(at)
+        if audit is not None:
+            given["audit"] = rows_of(audit)[0]
         answer = self._post(_of(model, "/predictions"), {"predictions": [given]}, idempotent=True)
         return _answer(answer)[0]
 

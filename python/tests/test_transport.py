@@ -75,6 +75,18 @@ class Answers(unittest.TestCase):
         self.assertEqual(json.loads(body), {"rows": [{"x": None, "é": 1}]})
         self.assertEqual(headers["Authorization"], "Bearer secret")
 
+    def test_the_groups_of_a_row_go_beside_it(self):
+        with Scripted((200, ANSWER, {}), (200, ANSWER, {})) as s:
+            client = flyball.connect(s.url)
+            client.predict("m", [{"x": 1}, {"x": 2}], audit=[{"gender": "f", "age": 42}, {"gender": None}])
+            client.log_prediction("m", {"x": 1}, 0.5, version=3, audit={"gender": "f"})
+        self.assertEqual(
+            json.loads(s.asked[0][2]),
+            {"rows": [{"x": 1}, {"x": 2}], "audit": [{"gender": "f", "age": 42}, {"gender": None}]},
+        )
+        told = json.loads(s.asked[1][2])["predictions"][0]
+        self.assertEqual((told["row"], told["audit"]), ({"x": 1}, {"gender": "f"}))
+
     def test_each_status_is_an_error_of_its_own(self):
         for status, kind in (
             (400, flyball.Invalid),
