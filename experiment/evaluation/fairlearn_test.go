@@ -49,31 +49,35 @@ func TestGroupsAndGapsAreThoseOfFairlearn(t *testing.T) {
 	if _, err := exec.LookPath(python); err != nil || testing.Short() {
 		t.Skip("no Python with Fairlearn: make .cache/fairness")
 	}
+	var samples []Sample
+	var rows []map[string]any
 	for seed, groups := range []int{2, 3, 6} {
 		s := drawn(uint64(seed), groups)
-		var said []int
-		for _, x := range s.Scores["candidate"] {
-			yes := 0
+		said := make([]int, len(s.Truth))
+		for i, x := range s.Scores["candidate"] {
 			if x > 0.5 {
-				yes = 1
+				said[i] = 1
 			}
-			said = append(said, yes)
 		}
-		in, err := json.Marshal(map[string]any{"truth": s.Truth, "said": said, "group": s.Slices[0].Values})
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.CommandContext(t.Context(), python, "-W", "ignore", "testdata/groups.py")
-		cmd.Stdin = bytes.NewReader(in)
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var want ofFairlearn
-		if err := json.Unmarshal(out, &want); err != nil {
-			t.Fatal(err)
-		}
-		likeFairlearn(t, s, want)
+		samples = append(samples, s)
+		rows = append(rows, map[string]any{"truth": s.Truth, "said": said, "group": s.Slices[0].Values})
+	}
+	in, err := json.Marshal(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), python, "-W", "ignore", "testdata/groups.py")
+	cmd.Stdin = bytes.NewReader(in)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []ofFairlearn
+	if err := json.Unmarshal(out, &want); err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range samples {
+		likeFairlearn(t, s, want[i])
 	}
 }
 
