@@ -144,8 +144,12 @@ func (e *env) tellDrift(s *monitoring.Standing) error {
 		return err
 	}
 	if g := s.Together; g != nil {
-		fmt.Fprintf(e.out, "together: %s correlate by %.2f, %.2f at training; a classifier tells these rows from training with AUC %.2f (there at most %.2f), by %s\n",
-			g.Pair, g.Now, g.Was, g.AUC, g.Usual, g.By)
+		there := "how much is usual is not known"
+		if g.Usual > 0 {
+			there = fmt.Sprintf("there at most %.2f", g.Usual)
+		}
+		fmt.Fprintf(e.out, "together: %s correlate by %.2f, %.2f at training; a classifier tells these rows from training with AUC %.2f (%s), by %s\n",
+			g.Pair, g.Now, g.Was, g.AUC, there, g.By)
 	}
 	if a := s.Attributed; a != nil {
 		fmt.Fprintf(e.out, "scores are made by the columns in the same order by %.2f (nDCG); shares moved by %s", a.Order, percentOf(a.Moved))

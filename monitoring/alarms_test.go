@@ -171,6 +171,7 @@ type trial struct {
 	kind string
 	of   string // what the finding's text names
 	what change
+	sure bool // it must be seen
 }
 
 func trials() []trial {
@@ -178,20 +179,20 @@ func trials() []trial {
 		return func(_ *rand.Rand, row *marketRow) { row.num[2] += by }
 	}
 	return []trial{
-		{"a number's mean by 0.1 sd", Drift, "x002", shift(0.1)},
-		{"a number's mean by 0.3 sd", Drift, "x002", shift(0.3)},
-		{"a number's mean by 1 sd", Drift, "x002", shift(1)},
+		{"a number's mean by 0.1 sd", Drift, "x002", shift(0.1), false},
+		{"a number's mean by 0.3 sd", Drift, "x002", shift(0.3), true},
+		{"a number's mean by 1 sd", Drift, "x002", shift(1), true},
 		{"missing values from 2 % to 10 %", Quality, "x003 missing", func(r *rand.Rand, row *marketRow) {
 			if r.Float64() < 0.08 {
 				row.num[3] = math.NaN()
 			}
-		}},
+		}, true},
 		{"an unseen word in 5 % of rows", Quality, "x004 unseen", func(r *rand.Rand, row *marketRow) {
 			if r.Float64() < 0.05 {
 				row.text[4] = "new"
 			}
-		}},
-		{"two columns no longer go together (0.6 to 0)", Drift, "x000 and x001", func(_ *rand.Rand, row *marketRow) { row.apart = true }},
+		}, false},
+		{"two columns no longer go together (0.6 to 0)", Drift, "x000 and x001", func(_ *rand.Rand, row *marketRow) { row.apart = true }, true},
 	}
 }
 
@@ -216,7 +217,7 @@ type outcome struct {
 }
 
 func TestFalseAlarmsStayWithinTheBudgetWhateverTheNumberOfColumns(t *testing.T) {
-	sizes, total, each := []int{5, 30}, 10, 10
+	sizes, total, each := []int{5, 30}, 6, 6
 	if os.Getenv("FLYBALL_LONG") != "" {
 		sizes, total, each = []int{5, 30, 200}, 200, 20
 	}
@@ -231,9 +232,9 @@ func TestFalseAlarmsStayWithinTheBudgetWhateverTheNumberOfColumns(t *testing.T) 
 				if n := o.alarms[""]; n > total {
 					t.Errorf("got %d false alarms in %d months, want at most one a month: %v", n, total, o.alarms)
 				}
-				for _, k := range []int{2, 3, 5} {
-					if s := o.power[trials()[k].name]; s.found*4 < 3*s.tried {
-						t.Errorf("%s was told in %s", trials()[k].name, s)
+				for _, c := range trials() {
+					if s := o.power[c.name]; c.sure && s.found*10 < 9*s.tried {
+						t.Errorf("%s was told in %s", c.name, s)
 					}
 				}
 			})
@@ -264,6 +265,9 @@ func watchMarkets(t *testing.T, d, total, each int) outcome {
 			o.alarms[""]++
 		}
 		for _, c := range trials() {
+			if !c.sure && os.Getenv("FLYBALL_LONG") == "" {
+				continue
+			}
 			s := o.power[c.name]
 			s.tried++
 			for _, f := range m.months(in, from, 1, c.what) {
@@ -321,6 +325,6 @@ In %[1]d months, alarms a month by number of columns:
 	for _, c := range trials() {
 		line(c.name, func(o *outcome) string { return o.power[c.name].String() })
 	}
-	b.WriteString("\nA drift window needs 500 rows, here a week, and evidence of several windows: fewer rows a day, more columns or a smaller budget see less. `flyball\ndrift MODEL` prints the same of a model of yours.\n")
+	b.WriteString("\nA drift window needs 500 rows, here a week, which is why nothing of drift is told sooner. Fewer rows a day, more columns or a smaller budget see\nless. `flyball drift MODEL` prints the same of a model of yours.\n")
 	return b.String()
 }

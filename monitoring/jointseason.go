@@ -38,6 +38,9 @@ func (j *Joint) against(p *Profile, start, end time.Time) [][]uint8 {
 		off    time.Duration
 	}
 	season, mid := j.Season.D(), start.Add(end.Sub(start)/2)
+	if end.Add(-season).Before(p.From) {
+		return nil
+	}
 	var order []near
 	for k := range j.Held {
 		w := &p.Windows[k]

@@ -49,7 +49,7 @@ type Together struct {
 	Now   float64 `json:"now" doc:"their correlation"`
 	Was   float64 `json:"was"`
 	AUC   float64 `json:"auc" doc:"how well a classifier tells these rows from the reference; 0.5: not at all"`
-	Usual float64 `json:"usual" doc:"the highest AUC of a window of the reference"`
+	Usual float64 `json:"usual" doc:"the highest AUC of a window of the reference; 0: not known, as of one season only"`
 	By    string  `json:"by" doc:"the columns that told it most"`
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -146,7 +147,10 @@ func opened(findings []Finding) []string {
 func TestAlarmsStayWithinTheBudgetWhenNothingChangesButTheSeason(t *testing.T) {
 	for name, season := range map[string]unit.Duration{"against all windows": 0, "against the same season": unit.Duration(365 * 24 * time.Hour)} {
 		t.Run(name, func(t *testing.T) {
-			const streams, months = 6, 6
+			streams, months := 3, 6
+			if os.Getenv("FLYBALL_LONG") != "" {
+				streams = 12
+			}
 			var alarms []string
 			p := simPolicy()
 			p.Season = season
@@ -171,6 +175,7 @@ func TestAlarmsStayWithinTheBudgetWhenNothingChangesButTheSeason(t *testing.T) {
 func TestWhatChangedIsNamed(t *testing.T) {
 	start := date(2022, 1, 1)
 	change := start.AddDate(0, 0, 20)
+	profile := profileOf(t, simPolicy(), newWorld(99, 60).days(date(2020, 1, 1), 2*365))
 	for _, c := range []struct {
 		name   string
 		spoil  func(r *row)
@@ -240,7 +245,7 @@ func TestWhatChangedIsNamed(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(99, 60)
 			p := simPolicy()
-			profile := profileOf(t, p, w.days(date(2020, 1, 1), 2*365))
+			w.days(date(2020, 1, 1), 2*365) // those of the profile
 			var kept []row
 			for _, r := range w.days(start, 110) {
 				if !r.at.Before(change) && c.spoil != nil {
