@@ -19,8 +19,8 @@ func tables(w io.Writer, all []rehearsed) {
 	for _, h := range all {
 		r := h.reports[0]
 		window, _ := found(r, func(name string) bool { return strings.HasPrefix(name, rehearse.Always+", ") })
-		fmt.Fprintf(w, "| %s | `%s` | %s (%s…%s) | %s | %s | %s | %s | %s | %d | %d |\n", h.name, r.Metric,
-			three(r.Served.Value), three(r.Served.Low), three(r.Served.High), value(r, rehearse.Never), value(r, rehearse.Always), three(window.Value),
+		fmt.Fprintf(w, "| %s | `%s` | %s | %s | %s | %s | %s | %s | %d | %d |\n", h.name, r.Metric, served(r),
+			value(r, rehearse.Never), value(r, rehearse.Always), three(window.Value),
 			value(r, rehearse.Constant), value(r, rehearse.Best), r.Did.Releases, of(r, rehearse.Always).Releases)
 	}
 	fmt.Fprintln(w)
@@ -29,11 +29,19 @@ func tables(w io.Writer, all []rehearsed) {
 	for _, h := range all {
 		for _, r := range h.reports {
 			d := r.Did
-			fmt.Fprintf(w, "| %s | %s | %s (%s…%s) | %s | %s | %d | %d | %d | %d | %d | %d |\n", h.name, r.Policy,
-				three(r.Served.Value), three(r.Served.Low), three(r.Served.High), gain(of(r, rehearse.Never)), gain(of(r, rehearse.Always)),
+			fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %d | %d | %d | %d | %d | %d |\n", h.name, r.Policy, served(r),
+				gain(of(r, rehearse.Never)), gain(of(r, rehearse.Always)),
 				d.Trainings, d.Refused, d.Kept, d.Releases, d.Back, d.Findings)
 		}
 	}
+}
+
+// served is how good the answers were. There are none where the gate let nothing through.
+func served(r rehearse.Report) string {
+	if r.Judged == 0 {
+		return "no version passed"
+	}
+	return fmt.Sprintf("%s (%s…%s)", three(r.Served.Value), three(r.Served.Low), three(r.Served.High))
 }
 
 func of(r rehearse.Report, name string) rehearse.Score {
