@@ -34,14 +34,15 @@ type GroupRun struct {
 	Reference [2]int    `json:"reference,omitzero"` // the same of the reference
 }
 
-// The rates of a GroupRun. Only a group that is selected less is told of; a rate among
-// rows of one truth may lie to either side.
+// The rates of a GroupRun. Each may lie to either side: the largest group, which the others
+// are held against, may be the one that is selected less.
 const (
-	selectionRate = "selection"
-	tprBelow      = "tpr below"
-	tprAbove      = "tpr above"
-	fprBelow      = "fpr below"
-	fprAbove      = "fpr above"
+	selectionRate  = "selection"
+	selectionAbove = "selection above"
+	tprBelow       = "tpr below"
+	tprAbove       = "tpr above"
+	fprBelow       = "fpr below"
+	fprAbove       = "fpr above"
 )
 
 const (
@@ -74,7 +75,7 @@ func (s *stepper) groups(first int, n int, start, end time.Time) {
 	limits := s.Limits
 	ratio, tpr, fpr := cmp.Or(limits.Ratio, evaluation.FourFifths), cmp.Or(limits.TPR, 0.1), cmp.Or(limits.FPR, 0.1)
 	for i := range rows.columns {
-		s.compare(rows, i, start, end, nil, beyond{rate: selectionRate, times: ratio, side: -1})
+		s.compare(rows, i, start, end, nil, beyond{selectionRate, ratio, 0, -1}, beyond{selectionAbove, 1 / ratio, 0, 1})
 		yes := func(r *groupRow) bool { return r.known && r.truth == 1 }
 		no := func(r *groupRow) bool { return r.known && r.truth == 0 }
 		s.compare(due, i, start, end, yes, beyond{tprBelow, 1, tpr, -1}, beyond{tprAbove, 1, tpr, 1})
@@ -263,9 +264,13 @@ func (s *stepper) judge(run *GroupRun, a beyond, reference string, apart float64
 
 // text is one sentence of what was found. It gives shares, and no counts of rows.
 func (a beyond) text(run *GroupRun, reference string, p, q float64) string {
-	if a.rate == selectionRate {
-		return fmt.Sprintf("%s=%s is decided yes %s times as often as %s (%s against %s), since %s; at least %s is asked for",
-			run.Column, run.Group, figure(p/max(q, 1e-9)), reference, percent(p), percent(q), moment(run.From), figure(a.times))
+	if a.rate == selectionRate || a.rate == selectionAbove {
+		most := "at least"
+		if a.side > 0 {
+			most = "at most"
+		}
+		return fmt.Sprintf("%s=%s is decided yes %s times as often as %s (%s against %s), since %s; %s %s is asked for",
+			run.Column, run.Group, figure(p/max(q, 1e-9)), reference, percent(p), percent(q), moment(run.From), most, figure(a.times))
 	}
 	truth := "yes"
 	if a.rate == fprBelow || a.rate == fprAbove {

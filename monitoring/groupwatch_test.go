@@ -128,6 +128,17 @@ func TestAlikeGroupsAreSeldomAndUnlikeGroupsOftenTold(t *testing.T) {
 	}
 }
 
+func TestALargestGroupThatIsSelectedLessIsFoundToo(t *testing.T) {
+	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	p := people{perDay: 400, share: 0.7, men: 0.3, women: 0.18}
+	for _, f := range groupFindings(watchGroups(p.of(rand.New(rand.NewPCG(1, 1)), from, 30), from, 30)) {
+		if f.Subject == "gender=men: selection above" && strings.Contains(f.Text, "times as often as women") && strings.Contains(f.Text, "at most 1.2 is asked for") {
+			return
+		}
+	}
+	t.Error("nothing was found")
+}
+
 func TestAGapOfOneTruthIsFoundWhenTruthsAreDue(t *testing.T) {
 	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	rng := rand.New(rand.NewPCG(5, 5))
