@@ -134,18 +134,18 @@ func TestThreeYearsOfEmploymentNeedNothing(t *testing.T) {
 			t.Log(e.At.Format(time.DateOnly), e.Kind, e.Mark, e.Text)
 		}
 	}
-	scores := 0
+	alarms := 0
 	for _, e := range r.Events {
 		switch {
 		case e.Mark == event.OK:
-		case e.Kind == monitoring.Drift, e.Kind == "hold":
-			t.Errorf("an alarm on a stream that does not move: %s", e.Text)
-		case e.Kind == monitoring.Score:
-			scores++
+		case e.Kind == "hold":
+			t.Errorf("a hold on a stream that hardly moves: %s", e.Text)
+		case e.Kind == monitoring.Drift, e.Kind == monitoring.Score:
+			alarms++
 		}
 	}
-	if scores > 3 { // of the 36 that a budget of one a month allows
-		t.Errorf("%d alarms of the score in three years", scores)
+	if alarms > 9 { // a quarter of what a budget of one a month allows; the level does move, by a hundredth
+		t.Errorf("%d alarms in three years", alarms)
 	}
 	// What was released gained: a repeat, never to retrain, would have been worse.
 	if r.Did.Back != 0 || r.Did.Releases > 6 || rivals[Never].GainHigh < 0 {
