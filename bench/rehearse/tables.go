@@ -18,9 +18,8 @@ func tables(w io.Writer, all []rehearsed) {
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|")
 	for _, h := range all {
 		r := h.reports[0]
-		window, _ := found(r, func(name string) bool { return strings.HasPrefix(name, rehearse.Always+", ") })
 		fmt.Fprintf(w, "| %s | `%s` | %s | %s | %s | %s | %s | %s | %d | %d |\n", h.name, r.Metric, served(r),
-			value(r, rehearse.Never), value(r, rehearse.Always), three(window.Value),
+			value(r, rehearse.Never), value(r, rehearse.Always), valueOf(found(r, isWindow)),
 			value(r, rehearse.Constant), value(r, rehearse.Best), r.Did.Releases, of(r, rehearse.Always).Releases)
 	}
 	fmt.Fprintln(w)
@@ -58,8 +57,13 @@ func found(r rehearse.Report, is func(string) bool) (rehearse.Score, bool) {
 	return rehearse.Score{}, false
 }
 
+func isWindow(name string) bool { return strings.HasPrefix(name, rehearse.Always+", ") }
+
 func value(r rehearse.Report, name string) string {
-	s, ok := found(r, func(n string) bool { return n == name })
+	return valueOf(found(r, func(n string) bool { return n == name }))
+}
+
+func valueOf(s rehearse.Score, ok bool) string {
 	if !ok {
 		return "–"
 	}
@@ -67,6 +71,9 @@ func value(r rehearse.Report, name string) string {
 }
 
 func gain(s rehearse.Score) string {
+	if s.Name == "" { // nothing was served
+		return "–"
+	}
 	return fmt.Sprintf("%s (%s…%s)", signed(s.Gain), signed(s.GainLow), signed(s.GainHigh))
 }
 
