@@ -5,6 +5,7 @@ package monitoring
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -214,9 +215,7 @@ func (s *stepper) reference(column string, cells map[string]*cell, whole bool) s
 		return ""
 	}
 	against := map[string]string{column: most} // the state before is not written to
-	for k, v := range st.Against {
-		against[k] = v
-	}
+	maps.Copy(against, st.Against)
 	st.Against = against
 	return most
 }
@@ -254,8 +253,10 @@ func (s *stepper) judge(run *GroupRun, a beyond, reference string, apart float64
 	switch {
 	case evidence >= math.Log(limit) && run.Sum > 0 && run.Rows >= leastGroup:
 		s.open(Finding{Kind: Groups, Subject: subject, Severity: "warn", Opened: end, Text: a.text(run, reference, p, q)},
-			map[string]any{"column": run.Column, "group": run.Group, "reference": reference, "rate": a.rate, "of_group": p, "of_reference": q,
-				"evidence": evidence, "limit": math.Log(limit), "start": run.From, "end": end})
+			map[string]any{
+				"column": run.Column, "group": run.Group, "reference": reference, "rate": a.rate, "of_group": p, "of_reference": q,
+				"evidence": evidence, "limit": math.Log(limit), "start": run.From, "end": end,
+			})
 		*run = GroupRun{Column: run.Column, Group: run.Group, Rate: run.Rate}
 	case run.Sum <= 0:
 		*run = GroupRun{Column: run.Column, Group: run.Group, Rate: run.Rate}
