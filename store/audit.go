@@ -4,7 +4,8 @@ package store
 
 import (
 	"context"
-	"iter"
+	"math"
+	"time"
 
 	"flyball/event"
 	"flyball/fault"
@@ -70,29 +71,74 @@ func (db *DB) Audit(ctx context.Context, after int64, limit int) ([]audit.Record
 		`SELECT `+auditColumns+` FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2`, after, clamp(limit))
 }
 
-// VerifyAudit reads the whole chain and returns the number of records that hold. The
-// first record that was changed, removed or cut off is named by a Refused fault.
-func (db *DB) VerifyAudit(ctx context.Context) (int64, error) {
+// AuditQuery selects audit records. The zero value selects all.
+type AuditQuery struct {
+	After         int64     // seq
+	Since         time.Time // at or after
+	Actor, Object string    // exactly; of a model its versions, too
+}
+
+// FindAudit are the selected records in order, at most limit (and 10,000).
+func (db *DB) FindAudit(ctx context.Context, q AuditQuery, limit int) ([]audit.Record, error) {
+	since := int64(math.MinInt64)
+	if !q.Since.IsZero() {
+		since = q.Since.UnixMicro()
+	}
+	// All that begins with the object and an @ lies between these two.
+	return all(ctx, db, "the audit records cannot be read", scanAudit, `SELECT `+auditColumns+` FROM audit
+		WHERE seq > $1 AND at >= $2 AND ($3 = '' OR actor = $3) AND ($4 = '' OR object = $4 OR object >= $5 AND object < $6) ORDER BY seq LIMIT $7`,
+		q.After, since, q.Actor, q.Object, q.Object+"@", q.Object+"A", clamp(limit))
+}
+
+// AuditSpan are the first and the last record of a time, from (zero: the first of all)
+// to before to (zero: the last of all); 0, 0: there is none.
+func (db *DB) AuditSpan(ctx context.Context, from, to time.Time) (first, last int64, err error) {
+	low, high := int64(math.MinInt64), int64(math.MaxInt64)
+	if !from.IsZero() {
+		low = from.UnixMicro()
+	}
+	if !to.IsZero() {
+		high = to.UnixMicro()
+	}
+	err = db.row(ctx, `SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM audit WHERE at >= $1 AND at < $2`, low, high).Scan(&first, &last)
+	return first, last, problem(err, "the audit records cannot be read")
+}
+
+// AuditEnd is where the chain ends now.
+func (db *DB) AuditEnd(ctx context.Context) (end audit.End, err error) {
+	err = db.row(ctx, `SELECT seq, hash FROM heads WHERE name = 'audit'`).Scan(&end.Seq, &end.Hash)
+	return end, problem(err, "the audit records cannot be read")
+}
+
+// WalkAudit gives every record after a number in order, and returns where the chain ends
+// by what is remembered apart from the records. What is appended meanwhile is left out.
+// Records past the end, which nothing that Flyball does makes, are a Refused fault, and
+// an error of visit is returned as it is.
+func (db *DB) WalkAudit(ctx context.Context, after int64, visit func(audit.Record) error) (audit.End, error) {
 	const what = "the audit records cannot be read"
-	var head audit.End // read first: what is appended meanwhile lies behind it
-	if err := db.row(ctx, `SELECT seq, hash FROM heads WHERE name = 'audit'`).Scan(&head.Seq, &head.Hash); err != nil {
-		return 0, problem(err, what)
+	var end audit.End
+	var last int64
+	if err := db.row(ctx, `SELECT seq, hash, (SELECT coalesce(max(seq), 0) FROM audit) FROM heads WHERE name = 'audit'`).Scan(&end.Seq, &end.Hash, &last); err != nil {
+		return end, problem(err, what)
 	}
-	next, stop := iter.Pull2(rows(ctx, db, scanAudit, `SELECT `+auditColumns+` FROM audit WHERE seq <= $1 ORDER BY seq`, head.Seq))
-	defer stop()
-	end, err := audit.Verify(func() (audit.Record, bool, error) {
-		r, err, more := next()
-		return r, more, err
-	})
-	switch {
-	case err != nil:
-		return end.Seq, problem(err, what)
-	case end.Seq != head.Seq:
-		return end.Seq, fault.New(fault.Refused, "audit record %d is missing: the chain had %d", end.Seq+1, head.Seq).
-			Do("compare with a backup: somebody wrote to the database past Flyball")
-	case end.Hash != head.Hash:
-		return end.Seq, fault.New(fault.Refused, "audit record %d is not the one that was written last", end.Seq).
+	for r, err := range rows(ctx, db, scanAudit, `SELECT `+auditColumns+` FROM audit WHERE seq > $1 AND seq <= $2 ORDER BY seq`, after, end.Seq) {
+		if err != nil {
+			return end, problem(err, what)
+		}
+		if err := visit(r); err != nil {
+			return end, err
+		}
+	}
+	if last > end.Seq {
+		return end, fault.New(fault.Refused, "audit record %d was added: the chain has %d", last, end.Seq).
 			Do("compare with a backup: somebody wrote to the database past Flyball")
 	}
-	return end.Seq, nil
+	return end, nil
+}
+
+// VerifyAudit reads the whole chain and returns the number of records that hold. The
+// first record that was changed, removed, added or cut off is named by a Refused fault.
+func (db *DB) VerifyAudit(ctx context.Context) (int64, error) {
+	v, err := (&audit.Auditor{Store: db}).Verify(ctx, nil, false, func(audit.Step) {})
+	return v.Records, err
 }

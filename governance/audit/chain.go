@@ -8,9 +8,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"flyball/fault"
 )
@@ -48,7 +50,7 @@ func Seal(prev string, r Record) (Record, error) {
 }
 
 func sum(r Record) (string, error) {
-	line, err := plain(link{r.Action, r.Actor, r.At, r.Data, r.Object, r.Prev, r.Seq, r.Why})
+	line, err := text(r)
 	if err != nil {
 		return "", fault.Wrap(err, fault.Invalid, "an audit record cannot be written as JSON")
 	}
@@ -56,6 +58,33 @@ func sum(r Record) (string, error) {
 	_, _ = io.WriteString(h, r.Prev) // a hash never fails
 	_, _ = h.Write(line)
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// text is the canonical JSON of a record, without its hash.
+func text(r Record) ([]byte, error) {
+	return plain(link{r.Action, r.Actor, r.At, r.Data, r.Object, r.Prev, r.Seq, r.Why})
+}
+
+// Line is a record as an export holds it: the text that its hash covers, with the hash
+// as its last key and without an end of line (docs/formats/audit.md).
+func Line(r Record) ([]byte, error) {
+	line, err := text(r)
+	if err != nil {
+		return nil, broken("audit record %d cannot be written: its data are not JSON", r.Seq)
+	}
+	return fmt.Appendf(line[:len(line)-1], `,"hash":%q}`, r.Hash), nil
+}
+
+// exact reports whether r is as Seal left it, where JSON would not show that it is not:
+// spaces in the data, and bytes that are no text.
+func exact(r Record) bool {
+	for _, s := range []string{r.Actor, r.Action, r.Object, r.Why} {
+		if !utf8.ValidString(s) || strings.Contains(s, "\x00") {
+			return false
+		}
+	}
+	data, err := canonical(r.Data)
+	return err == nil && bytes.Equal(data, r.Data)
 }
 
 // canonical is JSON with sorted keys, without spaces; numbers keep their digits.
@@ -90,10 +119,28 @@ func plain(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// End is where a chain ends: the number of its records and the hash of the last.
+// End is where a chain ends: the number of its records and the hash of the last. An
+// empty chain ends at {Hash: Start}.
 type End struct {
-	Seq  int64
-	Hash string
+	Seq  int64  `json:"seq"`
+	Hash string `json:"hash"`
+}
+
+// Follow moves the end to the next record, r. A record that is not the next, or was
+// changed, is a Refused fault that names it, and the end stays.
+func (e *End) Follow(r Record) error {
+	if r.Seq != e.Seq+1 {
+		return broken("audit record %d is missing", e.Seq+1)
+	}
+	if r.Prev != e.Hash {
+		return broken("audit record %d does not follow the record before it", r.Seq)
+	}
+	hash, err := sum(r)
+	if err != nil || hash != r.Hash || !exact(r) {
+		return broken("audit record %d (%s %s by %s) was changed", r.Seq, r.Action, r.Object, r.Actor)
+	}
+	*e = End{Seq: r.Seq, Hash: r.Hash}
+	return nil
 }
 
 // Verify reads a chain from its beginning and returns where it ends. next gives the
@@ -104,24 +151,18 @@ func Verify(next func() (Record, bool, error)) (End, error) {
 	end := End{Hash: Start}
 	for {
 		r, more, err := next()
+		if err == nil && more {
+			err = end.Follow(r)
+		}
 		if err != nil || !more {
 			return end, err
 		}
-		if r.Seq != end.Seq+1 {
-			return end, broken("audit record %d is missing", end.Seq+1)
-		}
-		if r.Prev != end.Hash {
-			return end, broken("audit record %d does not follow the record before it", r.Seq)
-		}
-		hash, err := sum(r)
-		if err != nil || hash != r.Hash {
-			return end, broken("audit record %d (%s %s by %s) was changed", r.Seq, r.Action, r.Object, r.Actor)
-		}
-		end = End{Seq: r.Seq, Hash: r.Hash}
 	}
 }
 
+// byHand is what to do where somebody was at work past Flyball.
+const byHand = "compare with a backup: somebody wrote to the database past Flyball"
+
 func broken(format string, args ...any) error {
-	return fault.New(fault.Refused, format, args...).
-		Do("compare with a backup: somebody wrote to the database past Flyball")
+	return fault.New(fault.Refused, format, args...).Do(byHand)
 }
