@@ -20,7 +20,7 @@ import (
 // lower floor; docs/architecture.md says what each is for.
 var floors = [][]string{
 	{"blob", "chart", "event", "examples", "fault", "ident", "python", "search", "stat", "unit"}, // ground; fault alone is below the others
-	{"blob/artifact", "data/frame", "governance/audit", "job", "training/environment"},
+	{"blob/artifact", "data/frame", "governance/audit", "job", "notify", "training/environment"},
 	{"data/dataset", "data/pipeline", "experiment", "governance/access", "governance/duty", "model/registry", "model/unusual"},
 	{"data/pipeline/export", "data/source", "experiment/archive", "governance/retention", "model", "model/shap", "serving/prediction", "serving/release"},
 	{"model/constant", "model/counterfactual", "model/dependence", "model/lightgbm", "model/linear", "model/onnx", "model/tree", "model/worker"},
@@ -30,7 +30,7 @@ var floors = [][]string{
 	{"experiment/evaluation"},
 	{"experiment/modeltest"},
 	{"experiment/gate", "experiment/online", "monitoring"},
-	{"experiment/compare", "experiment/gate/report"},
+	{"experiment/compare", "experiment/gate/report", "governance/alert"},
 	{"serving", "serving/batch", "training"},
 	{"loop"},
 	{"loop/rehearse"},
