@@ -31,7 +31,7 @@ var floors = [][]string{
 	{"experiment/modeltest"},
 	{"experiment/gate", "experiment/online", "monitoring"},
 	{"experiment/compare", "experiment/gate/report", "governance/alert"},
-	{"serving", "serving/batch", "training"},
+	{"governance/maturity", "serving", "serving/batch", "training"},
 	{"loop"},
 	{"loop/rehearse"},
 	{"spec"},

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package maturity
+
+import (
+	"slices"
+	"time"
+
+	"flyball/monitoring"
+	"flyball/serving/release"
+)
+
+func (f *Facts) fromProduction() answer {
+	for _, v := range f.made(Long) {
+		if id := f.signalOf(v); id != "" {
+			return met([]string{id, v.Ref.String()}, "%s by %s, %s", v.Ref, v.Cause, f.days(v.CreatedAt))
+		}
+	}
+	return notMet(nil, "no finding of production brought forth a version in 180 days")
+}
+
+// signalOf is the finding that a version was trained because of; empty: none.
+func (f *Facts) signalOf(v *Version) string {
+	if !signalled(v.Cause) {
+		return ""
+	}
+	kind := map[string]string{"drift": monitoring.Drift, "score": monitoring.Score}[v.Cause]
+	i := slices.IndexFunc(f.Findings, func(x monitoring.Finding) bool {
+		return x.Trigger && x.Kind == kind && !x.Opened.After(v.CreatedAt) && (x.Closed.IsZero() || !x.Closed.Before(v.CreatedAt.Add(-Window)))
+	})
+	if i < 0 {
+		return ""
+	}
+	return f.Findings[i].ID
+}
+
+// month is how far back the checks of operations look.
+const month = 30 * 24 * time.Hour
+
+func (f *Facts) series() answer {
+	if f.live() == nil {
+		return unknown("no version is live")
+	}
+	inputs := f.watched(func(s Span) bool { return s.Inputs })
+	scores := f.watched(func(s Span) bool { return s.Scores })
+	if inputs < 0.95 || scores < 0.95 {
+		return notMet(nil, "inputs were watched %.0f %% of 30 days, predictions %.0f %%", 100*inputs, 100*scores)
+	}
+	if f.Availability == nil {
+		return unknown("drift is known of %.0f %% of 30 days; requests, latency and failures are told at /metrics and not kept", 100*min(inputs, scores))
+	}
+	if !f.covers() {
+		return notMet(nil, "requests are counted since %s alone", f.days(f.Availability.From))
+	}
+	return met(nil, "inputs were watched %.0f %% of 30 days, predictions %.0f %%", 100*inputs, 100*scores)
+}
+
+// covers reports whether requests are counted over 95 % of 30 days.
+func (f *Facts) covers() bool {
+	a := f.Availability
+	return min(a.To.Sub(a.From), f.Now.Sub(a.From)) >= month*95/100 && f.since(a.To, month)
+}
+
+// watched is the share of 30 days in spans that pick picks.
+func (f *Facts) watched(pick func(Span) bool) float64 {
+	var some []Span
+	for _, s := range f.Drift {
+		if pick(s) {
+			some = append(some, s)
+		}
+	}
+	return float64(union(some, f.Now.Add(-month), f.Now)) / float64(month)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func (f *Facts) freshness() answer {
+	if f.Fresh == 0 {
+		return notMet(nil, "the model file sets no limit")
+	}
+	for _, t := range f.Trainings {
+		switch {
+		case !t.Ended || t.At.After(f.Now):
+			continue
+		case f.since(t.At, 24*time.Hour):
+			return met([]string{"job " + t.ID}, "checked against %s, %s", span(f.Fresh), f.days(t.At))
+		}
+		return notMet([]string{"job " + t.ID}, "checked last %s, by the last training", f.days(t.At))
+	}
+	return unknown("it was never checked: no training has ended")
+}
+
+func (f *Facts) byPolicy() answer {
+	for i := range f.Rollouts {
+		r := &f.Rollouts[i]
+		v := f.version(r.Candidate)
+		if v != nil && triggered(v.Cause) && f.since(r.Entered(release.Succeeded), Long) && f.service(r.States[0].By) && len(f.forced(r)) == 0 && v.Required {
+			return met([]string{r.ID}, "v%d by %s", r.Candidate, v.Cause)
+		}
+	}
+	return notMet(nil, "no version of a trigger became live by its plan alone in 180 days")
+}
+
+func (f *Facts) gated() answer {
+	var good, bad []string
+	for _, t := range f.Trainings {
+		if !t.Ended || !triggered(t.Cause) || !f.since(t.At, Window) {
+			continue
+		}
+		i := slices.IndexFunc(f.Versions, func(v Version) bool { return v.Key == t.Key })
+		if i >= 0 && f.Versions[i].Verdict != "" && f.Versions[i].Required {
+			good = append(good, "job "+t.ID)
+		} else {
+			bad = append(bad, "job "+t.ID)
+		}
+	}
+	switch {
+	case len(good)+len(bad) == 0:
+		return notMet(nil, "no trigger began a training in 90 days")
+	case len(bad) > 0:
+		return notMet(bad, "%d of %d ended without one", len(bad), len(good)+len(bad))
+	}
+	return met(good, "all of %d", len(good))
+}
+
+func (f *Facts) available() answer {
+	a := f.Availability
+	switch {
+	case a == nil:
+		return unknown("this server keeps no record of requests that failed; it tells them at /metrics")
+	case a.Asked == 0 || !f.covers():
+		return unknown("requests are not counted over 30 days yet")
+	}
+	up := 1 - float64(a.Failed)/float64(a.Asked)
+	if up < 0.999 || a.FailedInRollout > 0 {
+		return notMet(nil, "%.3f %% of %d requests were answered, %d failed during releases", 100*up, a.Asked, a.FailedInRollout)
+	}
+	return met(nil, "%.3f %% of %d requests were answered", 100*up, a.Asked)
+}
+
+func (f *Facts) learnt() answer {
+	if f.Incidents == nil {
+		return unknown("this server keeps no record of incidents")
+	}
+	var good, bad []string
+	for _, x := range f.Incidents {
+		if !f.since(x.Closed, Window) {
+			continue
+		}
+		if x.Owner != "" && x.Cause != "" && x.Change != "" {
+			good = append(good, x.ID)
+		} else {
+			bad = append(bad, x.ID)
+		}
+	}
+	switch {
+	case len(good)+len(bad) == 0:
+		return notApplicable("no incident was closed in 90 days")
+	case len(bad) > 0:
+		return notMet(bad, "%d of %d without owner, cause or change", len(bad), len(good)+len(bad))
+	}
+	return met(good, "all of %d", len(good))
+}
+
+func (f *Facts) covered() answer {
+	if err := f.Duties.Check(); err != nil {
+		return notMet(nil, "%s", err)
+	}
+	var good, bad []string
+	for _, x := range f.Findings {
+		if x.Severity == "note" || !f.since(x.Opened, Window) {
+			continue
+		}
+		within := f.Duties.Of(x.Duty).Within.D()
+		at, acked := f.Acknowledged[x.ID]
+		switch {
+		case acked && (within == 0 || at.Sub(x.Opened) <= within):
+			good = append(good, x.ID)
+		case acked || within == 0 || f.Now.Sub(x.Opened) > within:
+			bad = append(bad, x.ID)
+		}
+	}
+	n := len(good) + len(bad)
+	switch {
+	case n == 0:
+		return met(nil, "each has an owner and a backup, and no alert was due in 90 days")
+	case f.Acknowledged == nil:
+		return unknown("each has an owner and a backup; this server keeps no record of who acknowledged its %d alerts", n)
+	case float64(len(good)) < 0.9*float64(n):
+		return notMet(bad, "%d of %d alerts were acknowledged in time", len(good), n)
+	}
+	return met(good, "%d of %d alerts were acknowledged in time", len(good), n)
+}
