@@ -48,15 +48,15 @@ func (n News) Record() (Record, error) {
 
 // Known decides what is to be recorded of n where the chain says that the file's SHA-256
 // is have (empty: it knows no such file): n with what the file was, or false where the
-// chain tells it already. A file that the chain knows with other bytes is a Conflict
-// fault: nothing that Flyball does makes one.
+// chain tells it already. A file that the chain knows with other bytes, or that had
+// others (Was) when it went, is a Conflict fault: nothing that Flyball does makes one.
 func (n News) Known(have string) (News, bool, error) {
 	was := n.Was
 	n.Was = have
 	switch {
 	case have == n.SHA256:
 		return n, false, nil
-	case n.Action == Trimmed, have == "", n.Action == Forgotten && was == have:
+	case have == "", was == have, n.Action == Trimmed && was == "":
 		return n, true, nil
 	}
 	return n, false, fault.New(fault.Conflict, "the audit chain knows %s with other bytes", n.Path).Do("see flyball audit verify")

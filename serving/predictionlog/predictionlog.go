@@ -23,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flyball/fault"
+	"flyball/governance/audit"
 	"flyball/serving/prediction"
 )
 
@@ -42,7 +43,12 @@ type Options struct {
 	KeepFor   time.Duration    // whole days that ended longer ago are removed after a seal; 0: none
 	KeepAudit time.Duration    // the groups of rows of whole days that ended longer ago are removed after a seal; 0: with their predictions
 	KeepBytes int64            // the oldest days are removed while the sealed files have more; 0: no bound
-	Now       func() time.Time // of KeepFor and KeepAudit; nil: time.Now
+	Now       func() time.Time // of KeepFor, KeepAudit and of what is told; nil: time.Now
+
+	// Tell enters what happened to a sealed file into the audit chain, once: what it knows
+	// already changes nothing. A Conflict fault says that the chain knows other bytes. nil:
+	// it waits for a Log that tells.
+	Tell func(ctx context.Context, n audit.News) error
 
 	busy     time.Duration // how long to wait for another program's lock on the file; 0: 5 s
 	maxPages int           // bound of the staging file, in pages; 0: none. For tests of a full disk.

@@ -236,6 +236,9 @@ func (l *Log) Run(ctx context.Context) error {
 
 // sealAll seals what is old enough, again and again.
 func (l *Log) sealAll(ctx context.Context) {
+	l.sealing.Lock()
+	l.tell(ctx) // what a crash has left untold
+	l.sealing.Unlock()
 	tick := time.NewTicker(l.opts.SealEvery)
 	defer tick.Stop()
 	for {

@@ -4,12 +4,12 @@ package predictionlog
 
 import (
 	"context"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"flyball/governance/audit"
 	"flyball/ident"
 	"flyball/serving/prediction"
 )
@@ -56,12 +56,16 @@ func (l *Log) repairPart(ctx context.Context, p part) error {
 	if err != nil {
 		return err
 	}
+	gone, err := l.untold(ctx, p)
+	if err != nil {
+		return err
+	}
 	for _, e := range entries {
 		name := e.Name()
 		_, indexed := known[name]
 		path := filepath.Join(l.folder(p), name)
 		switch {
-		case strings.HasPrefix(name, ".") && strings.HasSuffix(name, ".parquet.tmp"):
+		case strings.HasPrefix(name, ".") && strings.HasSuffix(name, ".parquet.tmp"), gone[name] && !indexed:
 			if err := os.Remove(path); err != nil {
 				return broken(err, "cleaned")
 			}
@@ -111,6 +115,16 @@ func (l *Log) reconcile(ctx context.Context, p part, name string, known map[stri
 			return err
 		}
 	}
+	// It may be in the chain, where staged.db is older than it.
+	d, size, err := digestsOf(path)
+	if err != nil {
+		return broken(err, "cleaned")
+	}
+	if err := l.putNews(ctx, l.write, p, news{
+		what: audit.Trimmed, why: "all its rows are kept elsewhere", was: d.sha(), file: file{name: name, count: len(rs), size: size},
+	}); err != nil {
+		return broken(err, "cleaned")
+	}
 	return broken(os.Remove(path), "cleaned")
 }
 
@@ -138,17 +152,10 @@ func (l *Log) idsOf(ctx context.Context, p part, known map[string]sum) (map[iden
 
 // adopt takes a file and its names into the index, and gives its sum.
 func (l *Log) adopt(ctx context.Context, p part, path string, rs []prediction.Record) (sum, error) {
-	f, err := os.Open(path)
+	d, size, err := digestsOf(path)
 	if err != nil {
 		return 0, broken(err, "read")
 	}
-	defer func() { _ = f.Close() }()
-	h := newSum()
-	size, err := io.Copy(h, f)
-	if err != nil {
-		return 0, broken(err, "read")
-	}
-	s := sum(h.Sum32())
 	tx, err := l.write.BeginTx(ctx, nil)
 	if err != nil {
 		return 0, broken(err, "written")
@@ -170,8 +177,12 @@ func (l *Log) adopt(ctx context.Context, p part, path string, rs []prediction.Re
 			return 0, broken(err, "written")
 		}
 	}
-	if err := putFile(ctx, tx, id, fileOf(filepath.Base(path), size, s, rs)); err != nil {
+	found := fileOf(filepath.Base(path), size, d, rs)
+	if err := putFile(ctx, tx, id, found); err != nil {
 		return 0, broken(err, "written")
 	}
-	return s, broken(tx.Commit(), "written")
+	if err := l.putNews(ctx, tx, p, news{what: audit.Sealed, why: "it was not in the index", file: found}); err != nil {
+		return 0, broken(err, "written")
+	}
+	return found.sum, broken(tx.Commit(), "written")
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"flyball/fault"
+	"flyball/governance/audit"
 	"flyball/serving/prediction"
 )
 
@@ -31,6 +32,7 @@ func (l *Log) Seal(ctx context.Context, now time.Time, olderThan time.Duration) 
 	if err != nil {
 		return 0, err
 	}
+	defer l.tell(ctx)
 	total := 0
 	for _, j := range jobs {
 		n, err := l.sealPart(ctx, j)
@@ -144,12 +146,13 @@ type file struct {
 	name  string
 	size  int64
 	sum   sum
+	sha   string // SHA-256, in hex
 	count int
 	bounds
 }
 
-func fileOf(name string, size int64, s sum, rs []prediction.Record) file {
-	f := file{name: name, size: size, sum: s, count: len(rs)}
+func fileOf(name string, size int64, d *digests, rs []prediction.Record) file {
+	f := file{name: name, size: size, sum: d.sum(), sha: d.sha(), count: len(rs)}
 	for i := range rs {
 		f.bounds = f.with(i == 0, rs[i].Time.UnixMicro(), rs[i].Due.UnixMicro(), rs[i].At.UnixMicro())
 	}
@@ -188,8 +191,8 @@ func (l *Log) writeFile(p part, rs []prediction.Record) (out file, err error) {
 	if err != nil {
 		return file{}, err
 	}
-	h := newSum()
-	err = writeSealed(io.MultiWriter(f, h), rs)
+	d := newDigests()
+	err = writeSealed(io.MultiWriter(f, d), rs)
 	if err == nil {
 		err = f.Sync()
 	}
@@ -204,7 +207,7 @@ func (l *Log) writeFile(p part, rs []prediction.Record) (out file, err error) {
 		_ = os.Remove(filepath.Join(dir, name))
 		return file{}, err
 	}
-	return fileOf(name, info.Size(), sum(h.Sum32()), rs), nil
+	return fileOf(name, info.Size(), d, rs), nil
 }
 
 // makeFolder makes dir below root so that it survives a power failure.
@@ -238,6 +241,9 @@ func (l *Log) remember(ctx context.Context, j sealJob, f file) error {
 	}
 	defer func() { _ = tx.Rollback() }()
 	if err := putFile(ctx, tx, j.id, f); err != nil {
+		return err
+	}
+	if err := l.putNews(ctx, tx, j.part, news{what: audit.Sealed, file: f}); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM chunk WHERE `+inJob, j.id, j.from, j.to, j.upTo); err != nil {

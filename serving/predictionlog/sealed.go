@@ -4,6 +4,8 @@ package predictionlog
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -226,6 +228,36 @@ type sum int64
 const noSum sum = -1
 
 func newSum() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
+
+// digests are the sums of a file as it is written: the one that each reading compares,
+// and the one that the audit chain keeps.
+type digests struct {
+	crc hash.Hash32
+	all hash.Hash
+}
+
+func newDigests() *digests { return &digests{newSum(), sha256.New()} }
+
+// Write never fails.
+func (d *digests) Write(b []byte) (int, error) {
+	_, _ = d.crc.Write(b)
+	return d.all.Write(b)
+}
+
+func (d *digests) sum() sum    { return sum(d.crc.Sum32()) }
+func (d *digests) sha() string { return hex.EncodeToString(d.all.Sum(nil)) }
+
+// digestsOf reads a whole file, and gives its size, too.
+func digestsOf(path string) (*digests, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = f.Close() }()
+	d := newDigests()
+	n, err := io.Copy(d, f)
+	return d, n, err
+}
 
 // sumOf reads all of r.
 func sumOf(r io.Reader) (sum, error) {

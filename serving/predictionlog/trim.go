@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flyball/fault"
+	"flyball/governance/audit"
 )
 
 // Trimmed is what a Trim took away.
@@ -36,6 +37,7 @@ type kept struct {
 func (l *Log) Trim(ctx context.Context, now time.Time, keep time.Duration, bytes int64) (Trimmed, error) {
 	l.sealing.Lock()
 	defer l.sealing.Unlock()
+	defer l.tell(ctx)
 	all, err := l.days(ctx)
 	if err != nil {
 		return Trimmed{}, err
@@ -96,13 +98,18 @@ func tooMany(all []kept, now time.Time, keep time.Duration, bytes int64) []kept 
 }
 
 // forget takes a day out of the index, then off the disk. A crash between the two leaves
-// files that Open takes into the index again, and the next Trim out of it.
+// files that Open removes, for there is news of them that was not told.
 func (l *Log) forget(ctx context.Context, k kept) error {
 	tx, err := l.write.BeginTx(ctx, nil)
 	if err != nil {
 		return broken(err, "trimmed")
 	}
 	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.ExecContext(ctx, `INSERT INTO news (what, at, model, day, name, rows, bytes, sha256, was, who, why)
+		SELECT ?, ?, p.model, p.day, f.name, f.rows, f.bytes, '', '', '', '' FROM file f JOIN part p ON p.id = f.part WHERE p.id = ?`,
+		audit.Trimmed, l.opts.Now().UnixMicro(), k.id); err != nil {
+		return broken(err, "trimmed")
+	}
 	for _, what := range []string{"file", "chunk", "why", "audit"} {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+what+" WHERE part = ?", k.id); err != nil {
 			return broken(err, "trimmed")
