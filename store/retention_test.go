@@ -21,7 +21,7 @@ var (
 	noDigestsIn = []string{
 		"alerts", "alias_history", "aliases", "audit", "datasets", "events", "experiment_tags", "experiments", "findings", "heads", "inputs", "keys",
 		"logged_model_metrics", "logged_model_params", "logged_model_tags", "logged_models", "model_tags", "outbox", "params", "pipelines", "releases", "run_models",
-		"runs", "sealed", "sessions", "silences", "tags", "tokens", "users", "version_tags", "windows",
+		"runs", "sealed", "sessions", "silences", "statements", "tags", "tokens", "users", "version_tags", "windows",
 	}
 	otherColumns = []string{
 		"artifacts.dir", "artifacts.name", "artifacts.owner", "jobs.error", "jobs.id", "jobs.job_key", "jobs.kind", "jobs.model", "jobs.state",

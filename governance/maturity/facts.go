@@ -11,6 +11,7 @@ import (
 
 	"flyball/blob"
 	"flyball/data/dataset"
+	"flyball/governance/alert"
 	"flyball/governance/audit"
 	"flyball/governance/duty"
 	"flyball/ident"
@@ -32,6 +33,7 @@ type Facts struct {
 	Snapshots []dataset.Made
 	Trainings []Training // the newest first
 	Findings  []monitoring.Finding
+	Alerts    []alert.Alert
 	Acts      []audit.Record // of the model and its versions, in order
 	Programs  []string       // users that are programs
 	Traced    []Trace        // of the newest predictions
@@ -41,10 +43,9 @@ type Facts struct {
 	Attestations []Attestation
 
 	// What a server may not keep; nil: it keeps none.
-	Deliveries   []Delivery           // what subscribers took
-	Incidents    []Incident           //
-	Availability *Availability        //
-	Acknowledged map[string]time.Time // findings by id
+	Deliveries   []Delivery    // what subscribers took
+	Incidents    []Incident    //
+	Availability *Availability //
 }
 
 // Version is a version with what its record and its run tell.

@@ -3,9 +3,11 @@
 package maturity
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
+	"flyball/governance/alert"
 	"flyball/monitoring"
 	"flyball/serving/release"
 )
@@ -179,25 +181,23 @@ func (f *Facts) covered() answer {
 		return notMet(nil, "%s", err)
 	}
 	var good, bad []string
-	for _, x := range f.Findings {
-		if x.Severity == "note" || !f.since(x.Opened, Window) {
+	for _, a := range f.Alerts {
+		if a.Severity == alert.Note || !f.since(a.Opened, Window) {
 			continue
 		}
-		within := f.Duties.Of(x.Duty).Within.D()
-		at, acked := f.Acknowledged[x.ID]
+		limit := a.Opened.Add(cmp.Or(a.Within.D(), alert.Within))
 		switch {
-		case acked && (within == 0 || at.Sub(x.Opened) <= within):
-			good = append(good, x.ID)
-		case acked || within == 0 || f.Now.Sub(x.Opened) > within:
-			bad = append(bad, x.ID)
+		case a.Acked != nil && !a.Acked.At.After(limit):
+			good = append(good, "alert "+a.ID)
+		case !a.Closed.IsZero() && a.Closed.Before(limit), f.Now.Before(limit): // over, or not due yet
+		default:
+			bad = append(bad, "alert "+a.ID)
 		}
 	}
 	n := len(good) + len(bad)
 	switch {
 	case n == 0:
-		return met(nil, "each has an owner and a backup, and no alert was due in 90 days")
-	case f.Acknowledged == nil:
-		return unknown("each has an owner and a backup; this server keeps no record of who acknowledged its %d alerts", n)
+		return met(nil, "each has an owner and a backup, and no alert of 90 days waited for anybody")
 	case float64(len(good)) < 0.9*float64(n):
 		return notMet(bad, "%d of %d alerts were acknowledged in time", len(good), n)
 	}

@@ -66,6 +66,8 @@ func Run(t *testing.T, open Open) {
 		{"an audit chain that was touched is found", auditTouched},
 		{"users are changed one after the other, each with its record", users},
 		{"tokens and sessions end once", tokens},
+		{"what people and programs say is found while it counts, with its record", statements},
+		{"who changed a model or its versions is found", acts},
 		{"an alert changes with its messages, its record and its events, or not at all", alerts},
 		{"a message goes to one sender at a time until it is sent", outbox},
 		{"what no engine keeps is said, or kept as near as can be", odd},
