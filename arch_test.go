@@ -22,7 +22,7 @@ var floors = [][]string{
 	{"blob", "chart", "event", "examples", "fault", "ident", "python", "search", "stat", "unit"}, // ground; fault alone is below the others
 	{"blob/artifact", "data/frame", "governance/audit", "job", "notify", "training/environment"},
 	{"data/dataset", "data/pipeline", "experiment", "governance/access", "governance/duty", "model/registry", "model/unusual"},
-	{"data/pipeline/export", "data/source", "experiment/archive", "governance/retention", "model", "model/shap", "serving/prediction", "serving/release"},
+	{"data/pipeline/export", "data/source", "experiment/archive", "governance/approval", "governance/retention", "model", "model/shap", "serving/prediction", "serving/release"},
 	{"model/constant", "model/counterfactual", "model/dependence", "model/lightgbm", "model/linear", "model/onnx", "model/tree", "model/worker"},
 	{"model/xgboost"},
 	{"model/formats", "model/mlmodel"},
