@@ -66,6 +66,8 @@ func Run(t *testing.T, open Open) {
 		{"an audit chain that was touched is found", auditTouched},
 		{"users are changed one after the other, each with its record", users},
 		{"tokens and sessions end once", tokens},
+		{"a request for leave is asked once, and changed one after the other", approvals},
+		{"the authors of a version are all who had a hand in it", authors},
 		{"what people and programs say is found while it counts, with its record", statements},
 		{"who changed a model or its versions is found", acts},
 		{"an alert changes with its messages, its record and its events, or not at all", alerts},
