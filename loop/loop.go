@@ -19,6 +19,7 @@ import (
 	"flyball/data/frame"
 	"flyball/event"
 	"flyball/fault"
+	"flyball/governance/approval"
 	"flyball/governance/audit"
 	"flyball/governance/duty"
 	"flyball/ident"
@@ -44,6 +45,7 @@ type Model struct {
 	Commit     *registry.Commit             // the one it was applied from
 	Columns    []frame.Field                // of its source, as they were pinned
 	Plan       release.Plan
+	Risk       approval.Risk
 	Policy     Policy
 	Duties     duty.Duties
 	Durable    bool
@@ -87,7 +89,7 @@ type Store interface {
 	Findings(ctx context.Context, model string, openOnly bool) ([]monitoring.Finding, error)
 }
 
-// Options are what a Loop is built from. All are needed but Replica.
+// Options are what a Loop is built from. All are needed but Approvals and Replay.
 type Options struct {
 	Store    Store
 	Blobs    blob.Store
@@ -99,6 +101,9 @@ type Options struct {
 	Poke     func() // looks for queued jobs at once
 	Every    time.Duration
 	Logger   *slog.Logger
+
+	// Approvals keeps who gave leave. Nil: every release may begin, as in a rehearsal.
+	Approvals Approvals
 
 	// Replay has every turn look at everything, however long that takes: a replay moves
 	// the clock by hours between two turns. Else a look that took long is not taken
@@ -208,12 +213,15 @@ func (l *Loop) decide(ctx context.Context, m *Model, rel release.State, any bool
 	if err != nil {
 		return false, err
 	}
-	o, err := l.observe(ctx, m, s, rel, any)
+	o, err := l.observe(ctx, m, s, rel, any, now)
 	if err != nil {
 		return false, err
 	}
 	next, actions := Next(m.Policy, s, o, now)
 	if err := l.call(ctx, m, next.Refused, o.Called, now); err != nil {
+		return false, err
+	}
+	if err := l.follow(ctx, m, s, &next, o, actions, generation, now); err != nil {
 		return false, err
 	}
 	if s.Phase == "" {
@@ -227,6 +235,9 @@ func (l *Loop) decide(ctx context.Context, m *Model, rel release.State, any bool
 	for _, a := range actions {
 		if a.Release != nil {
 			return true, l.startRelease(ctx, m, rel, any, a, next, generation, now)
+		}
+		if a.Ask != nil {
+			continue // follow did it
 		}
 		j, err := l.train(ctx, m, a, o.Live, generation, now)
 		if err != nil {
@@ -260,6 +271,7 @@ func outcomeEvents(m *Model, from, to State, o Observation, now time.Time) []eve
 		switch {
 		case o.Job.State == job.Failed:
 			tell(event.Stop, "training", "training failed: "+o.Job.Error, "flyball status "+m.Name)
+		case o.Outcome != nil && o.Outcome.Pass && to.Waits != nil && to.Waits.Version == o.Outcome.Version: // its request tells
 		case o.Outcome != nil && o.Outcome.Pass:
 			tell(event.Off, "gate", fmt.Sprintf("v%d passes and stays out: %s", o.Outcome.Version, o.Outcome.Gain.why(o.Live)), fmt.Sprintf("flyball gate %s@%d", m.Name, o.Outcome.Version))
 		case o.Outcome != nil:

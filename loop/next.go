@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"flyball/governance/approval"
 	"flyball/job"
 	"flyball/monitoring"
 	"flyball/serving/release"
@@ -46,6 +47,7 @@ type State struct {
 	Asked     *Asked      `json:"asked,omitempty"`     // a training asked for by hand
 	Wanted    *Wanted     `json:"wanted,omitempty"`    // a release asked for by hand
 	Weighed   time.Time   `json:"weighed,omitzero"`    // end of the newest rollback that was weighed for a hold
+	Waits     *Waits      `json:"waits,omitempty"`     // a release that waits for leave; nil: none does
 	Refused   *Refused    `json:"refused,omitempty"`   // candidates that were kept out for one reason; nil: the newest was not
 }
 
@@ -73,6 +75,9 @@ type Observation struct {
 	Outcome *Outcome       // of the job, when it is done
 	Release *release.State // newest release of the model; nil: none ever
 
+	Asks  bool              // a release needs somebody's leave before it begins
+	Leave approval.Decision // on State.Waits
+
 	Called *monitoring.Finding // the open finding that calls a person; Next does not ask for it
 }
 
@@ -98,12 +103,13 @@ type Gain struct {
 // small reports whether a release would gain too little.
 func (g *Gain) small() bool { return g != nil && (g.Value < g.Worth || g.Value <= 0) }
 
-// Action is what Next asks to be done. Exactly one of Train and Release is set.
+// Action is what Next asks to be done. Exactly one of Train, Release and Ask is set.
 type Action struct {
 	Train   string // the cause
 	By      string // who asked
 	Why     string
 	Release *Outcome
+	Ask     *Outcome // for leave to release it
 }
 
 // Next is the model's state one step on, and what is to be done. It is pure, and
@@ -127,8 +133,15 @@ func (s State) steady(p Policy, o Observation, now time.Time) (State, []Action) 
 	if s.Wanted != nil && (o.Release == nil || o.Release.Done()) {
 		w := *s.Wanted
 		s.Wanted, s.Cause = nil, ByHand
-		s.Phase, s.Since, s.Candidate = Releasing, now, w.Version
-		return s, []Action{{Release: &w.Outcome, By: w.By, Why: w.Why}}
+		if !o.Asks {
+			s.Waits = nil
+		}
+		return s.begin(w, o, now)
+	}
+	if s.Waits != nil {
+		if s, actions, ok := s.leave(o, now); ok {
+			return s, actions
+		}
 	}
 	if s.Asked != nil {
 		a := Action{Train: ByHand, By: s.Asked.By, Why: s.Asked.Why}
@@ -138,7 +151,7 @@ func (s State) steady(p Policy, o Observation, now time.Time) (State, []Action) 
 	if o.Live == 0 && s.Applied != o.Applied && (o.Release == nil || o.Release.Done()) {
 		return s.train(Action{Train: ByFirst, By: "flyball"}, o, now)
 	}
-	if s.Hold != "" || o.BadData != "" || o.Live == 0 && (s.Cause != ByFirst || s.Failures == 0) {
+	if s.Hold != "" || s.Waits != nil || o.BadData != "" || o.Live == 0 && (s.Cause != ByFirst || s.Failures == 0) {
 		return s, nil
 	}
 	cause, why := s.due(p, o, now)
@@ -238,8 +251,10 @@ func (s State) training(p Policy, o Observation, now time.Time) (State, []Action
 		if r := o.Release; r != nil && !r.Done() && r.Candidate != o.Outcome.Version {
 			return s, nil // a rollback by hand is under way: one release at a time
 		}
-		s.Phase, s.Since, s.Candidate, s.Job = Releasing, now, o.Outcome.Version, ""
-		return s, []Action{{Release: o.Outcome}}
+		if !o.Asks {
+			s.Waits = nil
+		}
+		return s.begin(Wanted{Outcome: *o.Outcome}, o, now)
 	}
 	return s, nil
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/governance/approval"
 	"flyball/job"
 	"flyball/monitoring"
 	"flyball/serving/release"
@@ -160,6 +161,10 @@ func (a *actor) happens(t *testing.T, what string, now time.Time) string {
 			t.Fatal(err)
 		}
 		a.state.Wanted = &Wanted{Outcome{Version: v, Pass: true}, Asked{By: by}}
+	case "asks-leave": // the model file says risk: high
+		a.obs.Asks = true
+	case "approved", "overridden", "rejected", "expired", "void": // the request that waits
+		a.obs.Leave = approval.Decision{State: approval.State(verb)}
 	case "resumed":
 		a.state.Hold, a.state.Refused = "", nil
 	case "applied":
@@ -171,9 +176,16 @@ func (a *actor) happens(t *testing.T, what string, now time.Time) string {
 	}
 	next, actions := Next(a.policy, a.state, a.obs, now)
 	calls := next.Refused.calls() && !a.state.Refused.calls()
+	if a.state.Waits != next.Waits {
+		a.obs.Leave = approval.Decision{} // on a request that is no more
+	}
 	a.state = next
 	var out []string
 	for _, act := range actions {
+		if act.Ask != nil {
+			out = append(out, fmt.Sprintf("ask for %d", act.Ask.Version))
+			continue
+		}
 		if act.Release != nil {
 			out = append(out, fmt.Sprintf("release %d", act.Release.Version))
 			a.obs.Release = &release.State{Phase: release.Pending, Candidate: act.Release.Version}

@@ -21,7 +21,16 @@ import (
 )
 
 // observe gathers what Next decides by.
-func (l *Loop) observe(ctx context.Context, m *Model, s State, rel release.State, any bool) (Observation, error) {
+func (l *Loop) observe(ctx context.Context, m *Model, s State, rel release.State, any bool, now time.Time) (Observation, error) {
+	o, err := l.observeJob(ctx, m, s, rel, any)
+	if err == nil {
+		err = l.observeLeave(ctx, m, s, &o, now)
+	}
+	return o, err
+}
+
+// observeJob is what there is to observe but leave.
+func (l *Loop) observeJob(ctx context.Context, m *Model, s State, rel release.State, any bool) (Observation, error) {
 	o := Observation{Applied: m.Generation, Delay: m.Recipe.Task.Truth.Within.D()}
 	if any {
 		o.Release = &rel
@@ -106,10 +115,7 @@ func (l *Loop) startRelease(ctx context.Context, m *Model, rel release.State, an
 	if any {
 		live, from = rel.Aliases()["live"], rel.Generation
 	}
-	by, why := "flyball", c.Summary
-	if a.By != "" {
-		by, why = a.By, cmp.Or(a.Why, c.Summary)
-	}
+	by, why := cmp.Or(a.By, "flyball"), cmp.Or(a.Why, c.Summary)
 	if !any || rel.Candidate != c.Version || a.By != "" && rel.Done() {
 		s := release.Start(m.Name, live, c.Version, c.Baseline, m.Plan, from, next.Cause, by, now)
 		s.Floor = rel.Floor

@@ -4,6 +4,7 @@ package loop
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -37,6 +38,8 @@ func StandOf(p Policy, s State, o Observation, suspects []string, now time.Time)
 		return Stand{Word: Acting, Why: "a candidate is trained by " + s.Cause}
 	case s.Phase == Releasing:
 		return Stand{Word: Acting, Why: "a candidate is released"}
+	case s.Waits != nil:
+		return Stand{Word: Acting, Why: fmt.Sprintf("v%d waits for leave to be released", s.Waits.Version)}
 	case o.BadData != "":
 		return Stand{Word: Confirmed, Why: o.BadData + "; bad data are not learnt, so nothing is trained"}
 	case found != "" && s.Hold != "":
@@ -75,7 +78,7 @@ func (l *Loop) Stand(ctx context.Context, m *Model, now time.Time) (Stand, error
 		return Stand{}, err
 	}
 	s.Job = "" // what came of it is not asked
-	o, err := l.observe(ctx, m, s, rel, any)
+	o, err := l.observe(ctx, m, s, rel, any, now)
 	if err != nil {
 		return Stand{}, err
 	}
