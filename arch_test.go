@@ -31,8 +31,8 @@ var floors = [][]string{
 	{"experiment/modeltest"},
 	{"experiment/gate", "experiment/online", "monitoring"},
 	{"experiment/compare", "experiment/gate/report", "governance/alert"},
-	{"governance/maturity", "serving", "serving/batch", "training"},
-	{"loop"},
+	{"governance/card", "governance/maturity", "serving", "serving/batch", "training"},
+	{"governance/dossier", "loop"},
 	{"loop/rehearse"},
 	{"spec"},
 	{"data/source/postgres", "experiment/mlflowimport", "serving/predictionlog", "store", "training/executor/local"}, // edges

@@ -30,12 +30,16 @@ func (a *App) handler() http.Handler {
 	if a.cfg.Manual {
 		advance = a.Advance
 	}
+	style, err := web.Style()
+	if err != nil {
+		a.cfg.Logger.Error("documents have no style", "error", err)
+	}
 	rest.New(routes, rest.Options{
 		Control: a.control, Serving: a.serving, Store: a.store, Log: a.log, Blobs: a.blobs, Now: a.clock.now,
 		Kept: a.store, Importer: &archive.Importer{Store: a.store, Now: a.clock.now},
 		Collector: a.collector, Retention: a.retention(),
 		Compare: a.finder(), Commands: a.commands(), Door: a.door,
-		Advance: advance, Version: a.cfg.Version, Logger: a.cfg.Logger,
+		Advance: advance, Version: a.cfg.Version, Style: style, Logger: a.cfg.Logger,
 	})
 	if err := web.New(routes, web.Options{
 		Statuses: a.control.Statuses, LastEvents: a.store.LastEvents, Changed: a.store.Changed,

@@ -171,7 +171,8 @@ func Read(a Application) (loop.Model, []string, error) {
 		p = pf.Pipeline
 	}
 	m := f.Model.WithDefaults()
-	var wrong, warnings []string
+	var wrong []string
+	warnings := uncarded(*f.Model)
 	for _, problem := range spec.Check(m, p) {
 		if problem.Warning {
 			warnings = append(warnings, problem.Text)

@@ -25,6 +25,7 @@ import (
 	"flyball/model/registry"
 	"flyball/serving"
 	"flyball/serving/prediction"
+	"flyball/serving/release"
 	"flyball/training"
 	"flyball/training/environment"
 	"flyball/training/executor"
@@ -50,6 +51,8 @@ type Store interface {
 	Alias(ctx context.Context, model, alias string) (ident.Ref, error)
 	Jobs(ctx context.Context, model string, limit int) ([]job.Job, error)
 	Run(ctx context.Context, id ident.RunID) (experiment.Run, error)
+	ReleaseHistory(ctx context.Context, model string) ([]release.State, error)
+	Audit(ctx context.Context, after int64, limit int) ([]audit.Record, error)
 }
 
 // Options are what a Service is built from. All but Sources and Executor are needed.

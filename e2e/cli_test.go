@@ -17,9 +17,9 @@ import (
 
 // verbs are the commands that a user is told of.
 var verbs = []string{
-	"alerts", "apply", "audit", "compare", "completion", "data", "demo", "dependence", "diff", "doctor", "drift", "events", "explain", "export", "gate", "gc", "groups", "hold", "import", "init", "label", "login", "logout", "pipelines",
+	"alerts", "apply", "attest", "audit", "card", "compare", "completion", "data", "delivery", "demo", "dependence", "diff", "doctor", "dossier", "drift", "events", "explain", "export", "gate", "gc", "groups", "hold", "import", "init", "label", "login", "logout", "maturity", "pipelines",
 	"predict", "predictions", "promote", "rehearse", "releases", "reproduce", "resume", "retrain", "rollback", "runs", "schema", "score", "serve", "status",
-	"tokens", "train", "users", "version", "versions", "watch", "whoami",
+	"test", "tokens", "train", "users", "version", "versions", "watch", "whoami",
 }
 
 func TestEveryCommandShowsAnExample(t *testing.T) {
@@ -145,6 +145,14 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 		{args: "dependence bike-demand@1", says: "hr"},
 		{args: "dependence bike-demand@1 temp", says: "MEAN"},
 		{args: "dependence bike-demand casual", code: 5, says: "casual"},
+		{args: "dossier " + coming[2].key(), says: "it is equal to the last bit"},
+		{args: "dossier " + coming[2].key() + " -m bike-demand -o " + filepath.Join(dir, "d.html"), says: ""},
+		{args: "dossier bike-demand@1", says: "Its model card."},
+		{args: "dossier nobody", code: 5, says: "flyball predictions bike-demand"},
+		{args: "card bike-demand", says: "# Model card: bike-demand@1"},
+		{args: "card bike-demand@1 -o hf", says: "model-index:"},
+		{args: "card bike-demand@1 -o xml", code: 1, says: "markdown, html, json or hf"},
+		{args: "card bike-demand@9", code: 5, says: "9"},
 		{args: "explain nobody", code: 5, says: "flyball predictions bike-demand"},
 		{args: "score", says: "SINCE"},
 		{args: "drift", says: "SINCE"},
@@ -245,7 +253,7 @@ func TestCommandsThatNeedNoServerWorkWithoutOne(t *testing.T) {
 	}
 	for _, args := range []string{
 		"users", "tokens", "whoami", "status", "versions m", "releases m", "gate m@1", "compare m 1 2", "drift m", "score m", "groups m", "alerts m", "predictions m", "audit", "audit --verify",
-		"events", "explain k -m m", "dependence m@1", "watch", "promote m", "rollback m --why x", "retrain m", "hold m --why x", "resume m", "label m k 1", "reproduce m@1",
+		"events", "card m@1", "dossier m@1", "dossier k -m m", "explain k -m m", "dependence m@1", "watch", "promote m", "rollback m --why x", "retrain m", "hold m --why x", "resume m", "label m k 1", "reproduce m@1", "maturity", "maturity m", "delivery", "delivery m", "attest L1.app-tests --why x", "test report unit --status pass",
 		"apply " + filepath.Join(dir, "model.yaml"), "diff " + filepath.Join(dir, "model.yaml"), "train m",
 	} {
 		command{args: args, code: 7, says: "no server answers at " + none}.check(t, none)

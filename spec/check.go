@@ -102,6 +102,9 @@ func (c *checker) head() {
 	if c.m.Risk == "medium" || c.m.Risk == "high" {
 		c.add("risk", "%s asks for approvals, and this version has none; with risk: low the gate decides", c.m.Risk)
 	}
+	if missing := c.m.Card.Human(c.m.About, c.m.Risk, c.m.Duties).Missing(); c.m.Risk != "low" && len(missing) > 0 {
+		c.add("card", "a model of risk %s says what only people know before it goes on: %s", c.m.Risk, strings.Join(missing, ", "))
+	}
 	c.word("explain.keep", "explain.keep", c.m.Explain.Keep)
 	c.flip(c.m.Explain.Flip)
 	c.word("log.when_full", "log.when_full", c.m.Log.WhenFull)

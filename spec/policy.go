@@ -35,7 +35,7 @@ func WithPolicy(base []byte, name string, policy []byte) ([]byte, error) {
 	whole := valueOf(over, "kind") != nil
 	for _, item := range over {
 		key, _ := item.Key.(string)
-		if slices.Contains(policySections, key) || whole && (key == "about" || key == "duties" || key == "explain" || key == "log" || key == "risk") {
+		if slices.Contains(policySections, key) || whole && (key == "about" || key == "card" || key == "duties" || key == "explain" || key == "log" || key == "risk") {
 			continue
 		}
 		if !whole || !equal(valueOf(from, key), item.Value) {

@@ -11,6 +11,7 @@ import (
 	"flyball/data/dataset"
 	"flyball/data/pipeline"
 	"flyball/experiment/gate"
+	"flyball/governance/card"
 	"flyball/governance/duty"
 	"flyball/loop"
 	"flyball/model/counterfactual"
@@ -51,6 +52,7 @@ type Model struct {
 	Explain  Explain           `json:"explain,omitzero"`
 	Log      Log               `json:"log,omitzero"`
 	Duties   duty.Duties       `json:"duties,omitzero"` // needed to go live, not before
+	Card     card.Settings     `json:"card,omitzero"`   // what only people know, for the model card
 }
 
 // Pipeline is a file of its own for steps that several models share.

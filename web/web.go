@@ -43,6 +43,12 @@ type Options struct {
 	Finder      Finder
 }
 
+// Style is the style sheet of the pages, for documents that carry it inside.
+func Style() (string, error) {
+	raw, err := files.ReadFile("static/style.css")
+	return string(raw), err
+}
+
 // policy lets a page load from its own server alone.
 const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 

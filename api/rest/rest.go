@@ -69,7 +69,8 @@ type Options struct {
 	Advance   func(ctx context.Context, now time.Time, turn bool) error // moves a manual clock; nil: the clock is the machine's
 	Version   string
 	Logger    *slog.Logger
-	MaxBody   int64 // of a request; 0: 32 MiB. Data files may be 8 GiB
+	Style     string // the style sheet that cards and dossiers carry inside
+	MaxBody   int64  // of a request; 0: 32 MiB. Data files may be 8 GiB
 }
 
 // face is the routes and what they answer from.
@@ -98,6 +99,7 @@ func New(routes *api.Routes, opts Options) {
 	f.explainRoutes()
 	f.modelRoutes()
 	f.verdictRoute()
+	f.proofRoutes()
 	f.pipelineRoutes()
 	f.dataRoutes()
 	f.recordRoutes()
