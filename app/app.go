@@ -177,6 +177,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	}
 	if a.log, err = predictionlog.Open(filepath.Join(cfg.Data, "predictions"), predictionlog.Options{
 		Logger: cfg.Logger, Metrics: a.metrics, KeepFor: cfg.PredictionsFor, KeepAudit: cfg.AuditFor, KeepBytes: cfg.PredictionsBytes, Now: a.clock.now,
+		Tell: a.tellFile,
 	}); err != nil {
 		return nil, err
 	}
@@ -303,7 +304,9 @@ func (a *App) Run(ctx context.Context) error {
 	stopReasons()
 	err = errors.Join(err, <-reasoned, a.serving.Close())
 	stopLog()
-	return errors.Join(err, <-logged)
+	err = errors.Join(err, <-logged)
+	a.writeAnchor(context.WithoutCancel(ctx)) // of all that happened
+	return err
 }
 
 // work runs everything that needs the log.
@@ -336,6 +339,7 @@ func (a *App) work(ctx context.Context) error {
 	})
 	a.serveGRPC(faces, g, 10*time.Second)
 	g.Go(func() error { return a.door.Run(ctx) })
+	g.Go(func() error { return a.keepAnchors(ctx) })
 	g.Go(func() error { return a.again.Run(ctx) }) // on a manual clock too: it moves no model
 	if !a.cfg.Manual {
 		g.Go(func() error { return a.loop.Run(ctx) })

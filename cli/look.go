@@ -319,31 +319,3 @@ func scoreCommand(e *env) *cobra.Command {
 func alertsCommand(e *env) *cobra.Command {
 	return findings(e, "alerts", "All that monitoring found (exit 3: some)", nil, monitoring.Quality, monitoring.Drift, monitoring.Score, monitoring.Groups, monitoring.Skew, monitoring.Reproduction, monitoring.Retraining)
 }
-
-func auditCommand(e *env) *cobra.Command {
-	var verify bool
-	c := &cobra.Command{
-		Use: "audit", Short: "Who changed what: the audit chain", Args: cobra.NoArgs,
-		Example: "  flyball audit\n  flyball audit --verify",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if verify {
-				v, err := e.client().VerifyAudit(cmd.Context())
-				if err == nil {
-					fmt.Fprintf(e.out, "the chain holds: %d records\n", v.Records)
-				}
-				return err
-			}
-			rs, err := e.client().Audit(cmd.Context(), 0, 1000)
-			if err != nil {
-				return err
-			}
-			t := table{head: []string{"seq", "at", "who", "did", "to", "why", "hash"}, short: 6}
-			for _, r := range rs {
-				t.add(fmt.Sprint(r.Seq), when(r.At), r.Actor, r.Action, r.Object, r.Why, r.Hash)
-			}
-			return e.show(rs, t)
-		},
-	}
-	c.Flags().BoolVar(&verify, "verify", false, "recompute the chain")
-	return c
-}

@@ -47,24 +47,29 @@ func (e *env) query(ctx context.Context, model string, p *picking) (prediction.Q
 	q := p.q
 	q.Model, q.ID = model, ident.PredictionID(p.id)
 	for text, at := range map[string]*time.Time{p.from: &q.From, p.to: &q.To, p.answered: &q.Since} {
-		if text == "" {
-			continue
+		var err error
+		if *at, err = e.moment(ctx, text); err != nil {
+			return q, err
 		}
-		if d, err := unit.ParseDuration(text); err == nil {
-			clock, err := e.client().Clock(ctx)
-			if err != nil {
-				return q, err
-			}
-			*at = clock.Now.Add(-d.D())
-			continue
-		}
-		us, err := frame.ParseTime(text)
-		if err != nil {
-			return q, fault.New(fault.Invalid, "%q is neither a date, a time nor a length of time", text).Do("write 2016-05-03, 2016-05-03T12:00:00Z or 7d")
-		}
-		*at = time.UnixMicro(us).UTC()
 	}
 	return q, nil
+}
+
+// moment is a date, a time, or a length of time back from the server's clock; zero for
+// nothing.
+func (e *env) moment(ctx context.Context, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if d, err := unit.ParseDuration(text); err == nil {
+		clock, err := e.client().Clock(ctx)
+		return clock.Now.Add(-d.D()), err
+	}
+	us, err := frame.ParseTime(text)
+	if err != nil {
+		return time.Time{}, fault.New(fault.Invalid, "%q is neither a date, a time nor a length of time", text).Do("write 2016-05-03, 2016-05-03T12:00:00Z or 7d")
+	}
+	return time.UnixMicro(us).UTC(), nil
 }
 
 func predictionsCommand(e *env) *cobra.Command {

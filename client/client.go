@@ -21,7 +21,6 @@ import (
 	"flyball/api/wire"
 	"flyball/event"
 	"flyball/fault"
-	"flyball/governance/audit"
 	"flyball/job"
 	"flyball/model/registry"
 	"flyball/monitoring"
@@ -319,16 +318,6 @@ func (c *Client) Job(ctx context.Context, id string) (out job.Job, err error) {
 // Jobs is the background work of a model, newest first.
 func (c *Client) Jobs(ctx context.Context, model string) (out []job.Job, err error) {
 	return out, c.do(ctx, http.MethodGet, of(model, "/jobs"), nil, &out)
-}
-
-// Audit is a part of the audit chain.
-func (c *Client) Audit(ctx context.Context, after int64, limit int) (out []audit.Record, err error) {
-	return out, c.do(ctx, http.MethodGet, fmt.Sprintf("/v1/audit?after=%d&limit=%d", after, limit), nil, &out)
-}
-
-// VerifyAudit recomputes the audit chain on the server.
-func (c *Client) VerifyAudit(ctx context.Context) (out wire.AuditVerified, err error) {
-	return out, c.do(ctx, http.MethodGet, "/v1/audit/verify", nil, &out)
 }
 
 // Clock is the server's time.

@@ -71,15 +71,8 @@ func (db *DB) Audit(ctx context.Context, after int64, limit int) ([]audit.Record
 		`SELECT `+auditColumns+` FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2`, after, clamp(limit))
 }
 
-// AuditQuery selects audit records. The zero value selects all.
-type AuditQuery struct {
-	After         int64     // seq
-	Since         time.Time // at or after
-	Actor, Object string    // exactly; of a model its versions, too
-}
-
 // FindAudit are the selected records in order, at most limit (and 10,000).
-func (db *DB) FindAudit(ctx context.Context, q AuditQuery, limit int) ([]audit.Record, error) {
+func (db *DB) FindAudit(ctx context.Context, q audit.Query, limit int) ([]audit.Record, error) {
 	since := int64(math.MinInt64)
 	if !q.Since.IsZero() {
 		since = q.Since.UnixMicro()

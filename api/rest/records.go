@@ -12,9 +12,7 @@ import (
 	"time"
 
 	"flyball/api"
-	"flyball/api/wire"
 	"flyball/event"
-	"flyball/governance/audit"
 	"flyball/job"
 	"flyball/model/registry"
 	"flyball/monitoring"
@@ -85,20 +83,6 @@ func (f *face) recordRoutes() {
 	}
 	route(f, api.Read, http.MethodGet, "/v1/jobs/{id}", "job", "One piece of background work",
 		func(ctx context.Context, in *one) (*body[job.Job], error) { return answer(f.Store.Job(ctx, in.ID)) })
-	type chain struct {
-		After int64 `query:"after"`
-		Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"100"`
-	}
-	route(f, api.Audit, http.MethodGet, "/v1/audit", "audit", "The audit chain",
-		func(ctx context.Context, in *chain) (*body[[]audit.Record], error) {
-			return answer(f.Store.Audit(ctx, in.After, in.Limit))
-		})
-	type none struct{}
-	route(f, api.Audit, http.MethodGet, "/v1/audit/verify", "verify-audit", "Recompute the audit chain",
-		func(ctx context.Context, _ *none) (*body[wire.AuditVerified], error) {
-			n, err := f.Store.VerifyAudit(ctx)
-			return answer(wire.AuditVerified{Records: n}, err)
-		})
 }
 
 // events gives the feed: as JSON, or, to an Accept of text/event-stream, as a stream

@@ -45,7 +45,8 @@ type Store interface {
 	Events(ctx context.Context, after int64, model string, limit int) ([]event.Event, error)
 	LastEvents(ctx context.Context, model string, n int) ([]event.Event, error)
 	Changed() <-chan struct{}
-	Audit(ctx context.Context, after int64, limit int) ([]audit.Record, error)
+	FindAudit(ctx context.Context, q audit.Query, limit int) ([]audit.Record, error)
+	AuditSpan(ctx context.Context, from, to time.Time) (first, last int64, err error)
 	VerifyAudit(ctx context.Context) (int64, error)
 	Jobs(ctx context.Context, model string, limit int) ([]job.Job, error)
 	Job(ctx context.Context, id string) (job.Job, error)
@@ -63,8 +64,10 @@ type Options struct {
 	Compare   *compare.Finder   // finds and compares runs
 	Commands  Commands          // of trainings
 	Collector *retention.Collector
-	Door      *access.Directory // who may what; nil: there are no users
-	Retention retention.Policy  // what a collection keeps when its caller says nothing
+	Auditor   *audit.Auditor
+	Anchor    func(ctx context.Context) (audit.Anchor, error) // where the audit chain ends now
+	Door      *access.Directory                               // who may what; nil: there are no users
+	Retention retention.Policy                                // what a collection keeps when its caller says nothing
 	Now       func() time.Time
 	Advance   func(ctx context.Context, now time.Time, turn bool) error // moves a manual clock; nil: the clock is the machine's
 	Version   string
@@ -106,6 +109,7 @@ func New(routes *api.Routes, opts Options) {
 	f.runRoutes()
 	f.commandRoutes()
 	f.accessRoutes()
+	f.auditRoutes()
 	f.desk.Handle(api.Apply, "POST /v1/data", f.upload)
 	f.desk.Handle(api.Read, "GET /v1/events", f.events)
 	f.desk.Handle(api.Track, "POST /v1/import", f.bringIn)

@@ -140,11 +140,6 @@ type Advance struct {
 	Hold bool      `json:"hold,omitempty" doc:"move the clock alone; the loop does not turn"`
 }
 
-// AuditVerified says that the chain holds.
-type AuditVerified struct {
-	Records int64 `json:"records"`
-}
-
 // Health says what the server is.
 type Health struct {
 	Version string `json:"version"`

@@ -23,3 +23,10 @@ type Record struct {
 	Prev   string          `json:"prev"` // hash of the record before; of the first: 64 zeros
 	Hash   string          `json:"hash"` // hex SHA-256 over Prev and the record without Hash, in canonical JSON
 }
+
+// Query selects records. The zero value selects all.
+type Query struct {
+	After         int64     // seq
+	Since         time.Time // at or after
+	Actor, Object string    // exactly; with a model its versions, too
+}
