@@ -15,8 +15,9 @@ import (
 // frame is what surrounds a page.
 type frame struct {
 	Title      string
-	Here       string  // loop, experiments, runs, run or compare
+	Here       string  // loop, experiments, runs, run, compare, version, release or monitors
 	Experiment string  // whose pages are beside; empty: none
+	Model      string  // the same of a model
 	Crumbs     []crumb // the last one is this page
 	Command    string  // that says the same in a terminal
 	Stream     string  // address of what changes; empty: nothing does

@@ -41,6 +41,8 @@ type Options struct {
 	Experiments Experiments
 	Names       Names
 	Finder      Finder
+	Models      Models
+	Care        Care
 }
 
 // Style is the style sheet of the pages, for documents that carry it inside.
@@ -61,7 +63,9 @@ type pages struct {
 
 // New adds the pages to the routes of a server. It fails when a template cannot be read.
 func New(routes *api.Routes, opts Options) error {
-	t, err := template.New("").Funcs(template.FuncMap{"count": unit.Count}).ParseFS(files, "templates/*.html")
+	t, err := template.New("").Funcs(template.FuncMap{
+		"count": unit.Count, "guarded": func() bool { return opts.Door != nil && opts.Door.Guarded() },
+	}).ParseFS(files, "templates/*.html")
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "the pages' templates cannot be read")
 	}
@@ -81,6 +85,11 @@ func New(routes *api.Routes, opts Options) error {
 	door.Handle(api.Read, "GET /runs", p.runs)
 	door.Handle(api.Read, "GET /run", p.run)
 	door.Handle(api.Read, "GET /compare", p.compared)
+	own := routes.Face(p.turnedAway, modelAsked)
+	own.Handle(api.Read, "GET /model", p.version)
+	own.Handle(api.Read, "GET /release", p.release)
+	own.Handle(api.Retreat, "POST /release/rollback", p.rollback)
+	own.Handle(api.Read, "GET /monitors", p.monitors)
 	// One segment only, so that the API's own answers (404 as JSON, 405) stay its own.
 	door.Handle(api.Open, "GET /{page}", p.missing)
 	return nil
