@@ -35,6 +35,7 @@ import (
 type Store interface {
 	loop.Store
 	job.Store
+	MaturityStore
 
 	ApplyModel(ctx context.Context, m registry.Model, rec audit.Record, ev event.Event) (registry.Model, bool, error)
 	Model(ctx context.Context, name string) (registry.Model, error)

@@ -109,6 +109,7 @@ func New(routes *api.Routes, opts Options) {
 	f.runRoutes()
 	f.commandRoutes()
 	f.accessRoutes()
+	f.maturityRoutes()
 	f.auditRoutes()
 	f.desk.Handle(api.Apply, "POST /v1/data", f.upload)
 	f.desk.Handle(api.Read, "GET /v1/events", f.events)

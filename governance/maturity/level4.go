@@ -36,8 +36,8 @@ func (f *Facts) signalOf(v *Version) string {
 	return f.Findings[i].ID
 }
 
-// month is how far back the checks of operations look.
-const month = 30 * 24 * time.Hour
+// Month is how far back the checks of operations look.
+const Month = 30 * 24 * time.Hour
 
 func (f *Facts) series() answer {
 	if f.live() == nil {
@@ -60,7 +60,7 @@ func (f *Facts) series() answer {
 // covers reports whether requests are counted over 95 % of 30 days.
 func (f *Facts) covers() bool {
 	a := f.Availability
-	return min(a.To.Sub(a.From), f.Now.Sub(a.From)) >= month*95/100 && f.since(a.To, month)
+	return min(a.To.Sub(a.From), f.Now.Sub(a.From)) >= Month*95/100 && f.since(a.To, Month)
 }
 
 // watched is the share of 30 days in spans that pick picks.
@@ -71,7 +71,7 @@ func (f *Facts) watched(pick func(Span) bool) float64 {
 			some = append(some, s)
 		}
 	}
-	return float64(union(some, f.Now.Add(-month), f.Now)) / float64(month)
+	return float64(union(some, f.Now.Add(-Month), f.Now)) / float64(Month)
 }
 
 func later(a, b time.Time) time.Time {
