@@ -99,10 +99,10 @@ func (c *checker) head() {
 		c.add("name", "%s", sentence(err))
 	}
 	c.word("risk", "risk", c.m.Risk)
-	if c.m.Risk == "medium" || c.m.Risk == "high" {
-		c.add("risk", "%s asks for approvals, and this version has none; with risk: low the gate decides", c.m.Risk)
+	if c.m.Risk == "high" && c.m.Explain.Keep != "all" {
+		c.add("explain.keep", "a model of high risk keeps the reasons of every prediction: say all, not %s", c.m.Explain.Keep)
 	}
-	if missing := c.m.Card.Human(c.m.About, c.m.Risk, c.m.Duties).Missing(); c.m.Risk != "low" && len(missing) > 0 {
+	if missing := c.m.Card.Human(c.m.About, c.m.Risk, c.m.Duties).Missing(); (c.m.Risk == "medium" || c.m.Risk == "high") && len(missing) > 0 {
 		c.add("card", "a model of risk %s says what only people know before it goes on: %s", c.m.Risk, strings.Join(missing, ", "))
 	}
 	c.word("explain.keep", "explain.keep", c.m.Explain.Keep)
