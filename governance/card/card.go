@@ -57,6 +57,7 @@ type Card struct {
 	Rows      int                     `json:"rows,omitempty"` // that it was judged on
 	Blocks    int                     `json:"blocks,omitempty"`
 	Estimates []evaluation.Estimate   `json:"estimates,omitempty"`
+	Compared  []evaluation.Difference `json:"compared,omitempty"` // with the live version of then and the baseline, on the same rows
 	Groups    []evaluation.GroupTable `json:"groups,omitempty"`
 	Withheld  bool                    `json:"groups_withheld,omitempty"` // there are groups, and whoever asked may not see them
 	Tests     []modeltest.Result      `json:"tests,omitempty"`
@@ -161,7 +162,7 @@ func (c *Card) judged(v registry.Version, groups bool) error {
 		return fault.Wrap(err, fault.Internal, "the report of %s cannot be read", v.Ref)
 	}
 	c.Decision, c.Summary, c.Rows, c.Blocks = verdict.Decision, verdict.Summary, verdict.Rows, verdict.Blocks
-	c.Estimates, c.Tests = verdict.Estimates, verdict.Tests
+	c.Estimates, c.Compared, c.Tests = verdict.Estimates, verdict.Differences, verdict.Tests
 	if groups {
 		c.Groups = verdict.Groups
 	}

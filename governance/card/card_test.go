@@ -38,6 +38,10 @@ func facts(t *testing.T) Facts {
 			{Metric: "log_loss", Role: "live", Value: 0.41301, Low: 0.40201, High: 0.42401, Rows: 4210, Blocks: 118},
 			{Metric: "log_loss", Slice: "hotel=Resort Hotel", Role: "candidate", Value: 0.43, Low: 0.40, High: 0.46, Rows: 1502, Blocks: 118},
 		},
+		Differences: []evaluation.Difference{
+			{Metric: "log_loss", Against: "baseline", Candidate: 0.41234, Other: 0.66, Value: 0.2477, Low: 0.241, High: 0.2544, Rows: 4210, Blocks: 118},
+			{Metric: "brier", Against: "live", Candidate: 0.1311, Other: 0.1309, Value: -0.0002, Low: -0.0011, High: 0.0007, Rows: 4210, Blocks: 118},
+		},
 		Groups: []evaluation.GroupTable{{Column: "sex", Rows: 4000, Reference: "male", Groups: []evaluation.GroupRow{
 			{Value: "male", Rows: 2500, Selection: evaluation.Range{Value: 0.3, Low: 0.28, High: 0.32}, Ratio: evaluation.Range{Value: 1, Low: 1, High: 1}, Judged: "reference"},
 		}}},

@@ -24,17 +24,23 @@ func (c Card) HuggingFace() string {
 		fmt.Fprintf(&b, "      revision: %s\n", quote(string(c.Data.Snapshot)))
 	}
 	b.WriteString("    metrics:\n")
-	none := true
+	seen := map[string]bool{}
 	for _, e := range c.Estimates {
-		if e.Role != "candidate" || e.Slice != "" || !finite(e.Value, e.Low, e.High) {
+		if e.Role != "candidate" || e.Slice != "" || !finite(e.Value, e.Low, e.High) || seen[e.Metric] {
 			continue
 		}
-		none = false
+		seen[e.Metric] = true
 		fmt.Fprintf(&b, "    - type: %s\n      name: %s\n      value: %s\n      args:\n        low: %s\n        high: %s\n        level: 0.95\n        rows: %d\n",
 			quote(e.Metric), quote(e.Metric), number(e.Value), number(e.Low), number(e.High), e.Rows)
 	}
+	for _, d := range c.Compared {
+		if d.Slice == "" && finite(d.Candidate) && !seen[d.Metric] {
+			seen[d.Metric] = true
+			fmt.Fprintf(&b, "    - type: %s\n      name: %s\n      value: %s\n      args:\n        rows: %d\n", quote(d.Metric), quote(d.Metric), number(d.Candidate), d.Rows)
+		}
+	}
 	text := b.String()
-	if none {
+	if len(seen) == 0 {
 		text = strings.TrimSuffix(text, "\n") + " []\n"
 	}
 	return text + "---\n\n" + c.Markdown()

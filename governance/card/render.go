@@ -24,10 +24,14 @@ func (c Card) Title() string {
 	return fmt.Sprintf("%s %s", c.Ref, c.Summary)
 }
 
+// escape takes from a text all that Markdown or HTML would read in it. A card lies in a
+// file, where an @ calls nobody.
+func escape(s string) string { return strings.ReplaceAll(report.Escape(s), "&#64;", "@") }
+
 // Markdown is the card as a document. What came from a user is escaped.
 func (c Card) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Model card: %s\n\n%s.\n", report.Escape(c.Ref), report.Escape(c.Title()))
+	fmt.Fprintf(&b, "# Model card: %s\n\n%s.\n", escape(c.Ref), escape(c.Title()))
 	for _, s := range c.Sections() {
 		s.markdown(&b)
 	}
@@ -36,27 +40,27 @@ func (c Card) Markdown() string {
 }
 
 func (s Section) markdown(b *strings.Builder) {
-	fmt.Fprintf(b, "\n## %s\n", report.Escape(s.Title))
+	fmt.Fprintf(b, "\n## %s\n", escape(s.Title))
 	if s.Lead != "" {
-		fmt.Fprintf(b, "\n%s\n", report.Escape(s.Lead))
+		fmt.Fprintf(b, "\n%s\n", escape(s.Lead))
 	}
 	if len(s.Pairs) > 0 {
 		b.WriteString("\n")
 	}
 	for _, p := range s.Pairs {
-		text := report.Escape(p.Text)
+		text := escape(p.Text)
 		if p.Code {
 			text = "`" + p.Text + "`"
 		}
-		fmt.Fprintf(b, "- **%s**: %s\n", report.Escape(p.Name), text)
+		fmt.Fprintf(b, "- **%s**: %s\n", escape(p.Name), text)
 	}
 	for _, t := range s.Tables {
 		if t.Caption != "" {
-			fmt.Fprintf(b, "\n%s:\n", report.Escape(t.Caption))
+			fmt.Fprintf(b, "\n%s:\n", escape(t.Caption))
 		}
 		b.WriteString("\n|")
 		for _, h := range t.Head {
-			fmt.Fprintf(b, " %s |", report.Escape(h))
+			fmt.Fprintf(b, " %s |", escape(h))
 		}
 		b.WriteString("\n|")
 		for i := range t.Head {
@@ -69,13 +73,13 @@ func (s Section) markdown(b *strings.Builder) {
 		for _, row := range t.Rows {
 			b.WriteString("\n|")
 			for _, cell := range row {
-				fmt.Fprintf(b, " %s |", report.Escape(cell))
+				fmt.Fprintf(b, " %s |", escape(cell))
 			}
 		}
 		b.WriteString("\n")
 	}
 	if s.Note != "" {
-		fmt.Fprintf(b, "\n%s\n", report.Escape(s.Note))
+		fmt.Fprintf(b, "\n%s\n", escape(s.Note))
 	}
 }
 

@@ -5,6 +5,7 @@ package card
 import (
 	"fmt"
 	"html/template"
+	"math"
 	"strings"
 	"time"
 
@@ -102,9 +103,29 @@ func (c Card) performance() Section {
 			parts.Rows = append(parts.Rows, []string{e.Slice, metric(e.Metric), value, low, high, unit.Count(e.Rows)})
 		}
 	}
-	s.Tables = filled(whole, parts)
+	s.Tables = filled(c.compared(), whole, parts)
 	s.Note = "The candidate is this version; live is the version that answered then, and the baseline the simplest model that is worth having."
+	if c.Judged != "" && c.Judged != c.Bundle {
+		s.Note += " What was judged is the same recipe, fitted without the rows it was judged on; this version was fitted on all of them afterwards."
+	}
 	return s
+}
+
+// compared are the paired differences; those of slices name them.
+func (c Card) compared() Table {
+	t := Table{Caption: "Compared on the same rows; a difference above zero is better, with its 95 % interval", Head: []string{"metric", "against", "this version", "the other", "difference", "from", "to"}, Numbers: 2}
+	for _, d := range c.Compared {
+		name := metric(d.Metric)
+		if d.Slice != "" {
+			name += ", " + d.Slice
+		}
+		own, apart := unit.Digits(max(math.Abs(d.Candidate), math.Abs(d.Other))), unit.FineDigits(max(math.Abs(d.Candidate), math.Abs(d.Other)), d.Low, d.High)
+		t.Rows = append(t.Rows, []string{
+			name, d.Against, unit.Fixed(d.Candidate, own), unit.Fixed(d.Other, own),
+			unit.Signed(d.Value, apart), unit.Signed(d.Low, apart), unit.Signed(d.High, apart),
+		})
+	}
+	return t
 }
 
 // metric is a metric with the way that is better.

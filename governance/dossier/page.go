@@ -178,7 +178,7 @@ func (p *Prediction) replayed() card.Section {
 	if p.Replay.Bundle != "" {
 		s.Pairs = append(s.Pairs, card.Pair{Name: "Bundle", Text: string(p.Replay.Bundle), Code: true})
 	}
-	t := card.Table{Head: []string{"score", "recorded", "", "again", ""}}
+	t := card.Table{Head: []string{"score", "recorded", "its bits", "again", "its bits"}}
 	for i := range max(len(p.Scores), len(p.Replay.Scores)) {
 		row := []string{strconv.Itoa(i), "", "", "", ""}
 		if i < len(p.Scores) {
