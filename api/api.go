@@ -24,6 +24,8 @@ const (
 	Propose  = access.Propose
 	Operate  = access.Operate
 	Retreat  = access.Retreat
+	Approve  = access.Approve
+	Ack      = access.Ack
 	Audit    = access.Audit
 	Users    = access.Users
 	Keep     = access.Keep

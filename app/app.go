@@ -34,11 +34,13 @@ import (
 	"flyball/experiment/compare"
 	"flyball/fault"
 	"flyball/governance/access"
+	"flyball/governance/alert"
 	"flyball/governance/retention"
 	"flyball/job"
 	"flyball/loop"
 	"flyball/model/formats"
 	"flyball/model/worker"
+	"flyball/notify"
 	"flyball/serving"
 	"flyball/serving/predictionlog"
 	"flyball/store"
@@ -101,6 +103,9 @@ type Config struct {
 	Manual bool
 	Start  time.Time
 
+	Alerts notify.Config // where alerts are sent; the zero value: nowhere
+	Quiet  string        // hours in which nobody is told what can wait, such as 22:00-07:00; empty: none
+
 	Logger    *slog.Logger
 	AccessLog bool // a line for each request
 }
@@ -128,6 +133,8 @@ type App struct {
 	sources   *remote.Sources
 	leaving   leaving
 	metrics   *prometheus.Registry
+	router    *alert.Router  // brings alerts to people
+	sender    *notify.Sender // sends them
 	door      *access.Directory
 	routes    *api.Routes
 	tls       *tls.Config // nil: in the clear
@@ -214,6 +221,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if err := a.openExecutor(); err != nil {
 		return nil, err
 	}
+	if err := a.openAlerts(); err != nil {
+		return nil, err
+	}
 	a.build()
 	return a, nil
 }
@@ -257,6 +267,7 @@ func (a *App) build() {
 	a.loop = loop.New(loop.Options{
 		Store: a.store, Blobs: a.blobs, Decoders: decoders, Log: a.log, Serving: a.serving, Models: models,
 		Now: a.clock.now, Poke: a.worker.Poke, Every: a.cfg.Every, Logger: a.cfg.Logger, Replay: a.cfg.Manual,
+		Approvals: a.store,
 	})
 	options := control.Options{
 		Store: a.store, Blobs: a.blobs, Log: a.log, Serving: a.serving, Loop: a.loop, Decoders: decoders, Now: a.clock.now,
@@ -345,6 +356,8 @@ func (a *App) work(ctx context.Context) error {
 		g.Go(func() error { return a.loop.Run(ctx) })
 		g.Go(func() error { return a.worker.Run(ctx) })
 		g.Go(func() error { return a.collect(ctx) })
+		g.Go(func() error { return a.router.Run(ctx) })
+		g.Go(func() error { return a.sender.Run(ctx) })
 	}
 	return g.Wait()
 }

@@ -74,8 +74,11 @@ func (a *App) Advance(ctx context.Context, now time.Time, turn bool) error {
 			return err
 		}
 		worked, err := a.worker.RunOne(ctx)
-		if err != nil || !worked {
+		if err != nil {
 			return err
+		}
+		if !worked {
+			return a.alert(ctx)
 		}
 	}
 }

@@ -236,8 +236,8 @@ func releasesCommand(e *env) *cobra.Command {
 	}
 }
 
-// findings makes a command that lists the findings of some kinds, and where tell is not
-// nil how the live version stands; when one is open the answer is no.
+// findings makes a command that lists the findings of some kinds, and how the
+// live version stands; when one is open the answer is no.
 func findings(e *env, use, short string, tell func(*monitoring.Standing) error, kinds ...string) *cobra.Command {
 	var all bool
 	c := &cobra.Command{
@@ -264,15 +264,9 @@ func findings(e *env, use, short string, tell func(*monitoring.Standing) error, 
 					}
 				}
 			}
-			if tell == nil {
-				if err = e.show(kept, t); err == nil {
-					e.advise(kept)
-				}
-			} else {
-				whole := found{Findings: kept}
-				if whole.Standing, err = e.standing(cmd.Context(), model); err == nil {
-					err = e.showFound(whole, t, tell)
-				}
+			whole := found{Findings: kept}
+			if whole.Standing, err = e.standing(cmd.Context(), model); err == nil {
+				err = e.showFound(whole, t, tell)
 			}
 			if err != nil {
 				return err
@@ -287,35 +281,10 @@ func findings(e *env, use, short string, tell func(*monitoring.Standing) error, 
 	return c
 }
 
-// advise says below a table what each finding that is open means, and what to do first.
-func (e *env) advise(found []monitoring.Finding) {
-	if e.format != "table" && e.format != "wide" {
-		return
-	}
-	for _, f := range found {
-		if f.Advice == nil || !f.Closed.IsZero() {
-			continue
-		}
-		fmt.Fprintf(e.out, "\n%s: %s\n", f.Subject, f.Advice.Diagnosis)
-		for i, c := range f.Advice.Causes {
-			word := "  it may come of "
-			if i > 0 {
-				word = "  or of          "
-			}
-			fmt.Fprintln(e.out, word+c)
-		}
-		fmt.Fprintf(e.out, "  for duty       %s\n  run first      %s\n", f.Duty, f.Advice.Command)
-	}
-}
-
 func driftCommand(e *env) *cobra.Command {
 	return findings(e, "drift", "Inputs and predictions that are not as at training (exit 3: some)", e.tellDrift, monitoring.Drift)
 }
 
 func scoreCommand(e *env) *cobra.Command {
 	return findings(e, "score", "Bias and performance on due rows, and without labels (exit 3: worse)", e.tellScore, monitoring.Score)
-}
-
-func alertsCommand(e *env) *cobra.Command {
-	return findings(e, "alerts", "All that monitoring found (exit 3: some)", nil, monitoring.Quality, monitoring.Drift, monitoring.Score, monitoring.Groups, monitoring.Skew, monitoring.Reproduction, monitoring.Retraining)
 }

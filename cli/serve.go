@@ -67,6 +67,7 @@ func serveCommand(e *env) *cobra.Command {
 			}
 			cfg.Logger = slog.New(slog.NewTextHandler(e.err, &slog.HandlerOptions{Level: l}))
 			cfg.Version, cfg.Database, cfg.OIDCSecret = version(), os.Getenv("FLYBALL_DATABASE"), os.Getenv("FLYBALL_OIDC_SECRET")
+			alertSecrets(&cfg)
 			if clock != "" {
 				us, err := frame.ParseTime(clock)
 				if err != nil {
@@ -110,6 +111,7 @@ func serveCommand(e *env) *cobra.Command {
 	c.Flags().StringArrayVar(&cfg.Sources, "source", nil, "let model files read their data there: s3://bucket/prefix or postgres://host/database (may be repeated); keys and passwords come from the environment (AWS_…, PG…)")
 	c.Flags().StringVar(&cfg.Executor, "executor", "", "run the programs that model files train by: local (default none: they are refused); whoever may apply a model file then runs code here")
 	bounds.add(c)
+	alertFlags(c, &cfg)
 	c.Flags().StringVar(&clock, "clock", "", "for replays of history: begin at this time, and move only by POST /v1/clock")
 	c.Flags().BoolVar(&cfg.AccessLog, "access-log", false, "log a line for each request, without its rows")
 	c.Flags().StringVar(&level, "log", "info", "debug, info, warn or error")

@@ -59,6 +59,9 @@ func (s *Service) Apply(ctx context.Context, by string, a Application, dry bool)
 			return Applied{}, err
 		}
 	}
+	if err := s.handover(ctx, &m); err != nil {
+		return Applied{}, err
+	}
 	taken, err := s.takenOver(ctx, m.Name)
 	if err != nil {
 		return Applied{}, err

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -97,7 +98,7 @@ func (p *poster) post(ctx context.Context, to string, body []byte, headers map[s
 	}
 	res, err := p.client.Do(req)
 	if err != nil {
-		if u, ok := err.(*url.Error); ok {
+		if u, ok := errors.AsType[*url.Error](err); ok {
 			err = u.Err // without the address
 		}
 		return err

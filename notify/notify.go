@@ -72,6 +72,7 @@ const (
 	giveUp    = 24 * time.Hour
 	lease     = 5 * time.Minute // of a claim: more than a batch takes
 	tryTime   = 20 * time.Second
+	lastTime  = 3 * time.Second // for what is under way when the server stops
 	batch     = 10
 )
 
@@ -119,9 +120,16 @@ func (s *Sender) Turn(ctx context.Context) error {
 			return err
 		}
 		for _, m := range due {
-			if err := s.send(ctx, m); err != nil {
-				return err
+			if ctx.Err() != nil { // not tried: it is due at once when somebody looks again
+				err = errors.Join(err, s.opts.Outbox.PutOffMessage(context.WithoutCancel(ctx), m.ID, now, ""))
+				continue
 			}
+			if failed := s.send(ctx, m); failed != nil {
+				return failed
+			}
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return err
 		}
 	}
 }
@@ -130,12 +138,11 @@ func (s *Sender) Turn(ctx context.Context) error {
 func (s *Sender) send(ctx context.Context, m Message) error {
 	var failed error = fault.New(fault.Invalid, "the server sends nothing by %s any more", m.Way).Do("see flyball serve --help")
 	if way := s.ways[m.Way]; way != nil {
-		try, cancel := context.WithTimeout(ctx, tryTime)
+		try, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTime)
+		hurry := context.AfterFunc(ctx, func() { time.AfterFunc(lastTime, cancel) }) // what is under way is finished, so that it is not sent again
 		failed = way(try, m)
+		hurry()
 		cancel()
-	}
-	if ctx.Err() != nil {
-		return ctx.Err() // the claim ends by itself
 	}
 	now := s.opts.Now()
 	after := context.WithoutCancel(ctx) // what was sent is noted, whoever stops now
@@ -152,16 +159,9 @@ func (s *Sender) send(ctx context.Context, m Message) error {
 	return s.opts.Outbox.PutOffMessage(after, m.ID, next, why)
 }
 
-// plain is why a message was not sent, without the address: that of a chat is a secret.
+// plain is why a message was not sent, in one line.
 func plain(err error) string {
-	for {
-		inner := errors.Unwrap(err)
-		if _, ours := err.(*fault.Error); ours || inner == nil {
-			break
-		}
-		err = inner
-	}
-	text := err.Error()
+	text := strings.Join(strings.Fields(err.Error()), " ")
 	const most = 300
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"

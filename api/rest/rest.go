@@ -68,6 +68,7 @@ type Options struct {
 	Anchor    func(ctx context.Context) (audit.Anchor, error) // where the audit chain ends now
 	Door      *access.Directory                               // who may what; nil: there are no users
 	Retention retention.Policy                                // what a collection keeps when its caller says nothing
+	Alerts    Alerts                                          // on their way to people; without a router there are none
 	Now       func() time.Time
 	Advance   func(ctx context.Context, now time.Time, turn bool) error // moves a manual clock; nil: the clock is the machine's
 	Version   string
@@ -109,6 +110,9 @@ func New(routes *api.Routes, opts Options) {
 	f.runRoutes()
 	f.commandRoutes()
 	f.accessRoutes()
+	if f.Alerts.Router != nil {
+		f.alertRoutes()
+	}
 	f.maturityRoutes()
 	f.auditRoutes()
 	f.desk.Handle(api.Apply, "POST /v1/data", f.upload)

@@ -19,6 +19,8 @@ const (
 	Propose  Permission = "propose"  // begin a release
 	Operate  Permission = "operate"  // resume, load and unload, end what runs
 	Retreat  Permission = "retreat"  // roll back and hold: whoever may do that needs nobody's leave
+	Approve  Permission = "approve"  // give leave to a release that others proposed, or refuse it
+	Ack      Permission = "ack"      // acknowledge alerts, and silence them for a while
 	Audit    Permission = "audit"    // read who changed what
 	Users    Permission = "users"    // say who may what
 	Keep     Permission = "keep"     // remove for good what was deleted
@@ -27,5 +29,5 @@ const (
 
 // Permissions are all permissions but Open and Known, in the order in which they are shown.
 func Permissions() []Permission {
-	return []Permission{Read, Rows, Fairness, Predict, Track, Apply, Train, Propose, Operate, Retreat, Audit, Users, Keep, Clock}
+	return []Permission{Read, Rows, Fairness, Predict, Track, Apply, Train, Propose, Operate, Retreat, Approve, Ack, Audit, Users, Keep, Clock}
 }

@@ -23,11 +23,11 @@ type Role struct {
 func Roles() []Role {
 	return []Role{
 		{"viewer", "sees how things stand, and no rows", false, []Permission{Read}},
-		{"data-engineer", "keeps sources, checks and pipelines", false, []Permission{Read, Rows, Apply, Train}},
-		{"data-scientist", "logs runs, registers versions, proposes releases", false, []Permission{Read, Rows, Predict, Track, Apply, Train, Propose}},
-		{"ml-engineer", "runs the loop: releases, holds, the way back", false, []Permission{Read, Rows, Predict, Track, Apply, Train, Propose, Operate, Retreat}},
-		{"validator", "judges models that others made", false, []Permission{Read, Rows, Fairness}},
-		{"owner", "answers for what a model is used for", false, []Permission{Read, Retreat}},
+		{"data-engineer", "keeps sources, checks and pipelines", false, []Permission{Read, Rows, Apply, Train, Ack}},
+		{"data-scientist", "logs runs, registers versions, proposes releases", false, []Permission{Read, Rows, Predict, Track, Apply, Train, Propose, Ack}},
+		{"ml-engineer", "runs the loop: releases, holds, the way back", false, []Permission{Read, Rows, Predict, Track, Apply, Train, Propose, Operate, Retreat, Ack}},
+		{"validator", "judges models that others made", false, []Permission{Read, Rows, Fairness, Approve, Ack}},
+		{"owner", "answers for what a model is used for", false, []Permission{Read, Retreat, Approve, Ack}},
 		{"auditor", "reads everything and changes nothing", false, []Permission{Read, Rows, Fairness, Audit}},
 		{"admin", "keeps users, keys and what is stored", false, []Permission{Read, Audit, Users, Keep, Clock}},
 		{"ci", "applies model files and proposes releases", true, []Permission{Read, Track, Apply, Train, Propose}},

@@ -9,6 +9,7 @@ package alert
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"flyball/event"
@@ -22,7 +23,7 @@ import (
 const (
 	Training = "training" // a training failed
 	Release  = "release"  // a release was taken back, or its comparison does not hold
-	Serving  = "serving"  // the live version does not answer
+	Serving  = "serving"  // the baseline answers in the place of the live version
 )
 
 // Fix is the duty whose alerts nobody sleeps through.
@@ -150,7 +151,7 @@ func Next(a Alert, f Facts, now time.Time) (Alert, []Step) {
 	default:
 		steps = a.due(f, now)
 	}
-	a.Told = append(a.Told[:len(a.Told):len(a.Told)], steps...)
+	a.Told = append(slices.Clip(a.Told), steps...)
 	return a, steps
 }
 

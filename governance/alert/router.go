@@ -124,7 +124,7 @@ func (r *Router) Turn(ctx context.Context) error {
 	}
 	for _, a := range alerts {
 		f := Facts{
-			Holds: holds[a.Key], Duty: duties[a.Model].Of(a.Duty), Leads: r.leads(a.Model), Quiet: r.opts.Quiet, Silenced: silenced[a.Model],
+			Holds: holds[a.Key], Duty: duties[a.Model].Of(a.Duty), Leads: r.leads(a.Model, duties[a.Model]), Quiet: r.opts.Quiet, Silenced: silenced[a.Model],
 			Ways: func(name string) []string { return ways(r.opts.Ways(name)) },
 		}
 		if err := r.route(ctx, a, f, now); err != nil && !fault.Is(err, fault.Conflict) { // somebody changed it meanwhile: the next turn looks again
@@ -151,11 +151,14 @@ func (r *Router) route(ctx context.Context, a Alert, f Facts, now time.Time) err
 	return r.opts.Store.SaveAlert(ctx, next, messages, nil, evs...)
 }
 
-func (r *Router) leads(model string) []string {
-	if r.opts.Leads == nil {
-		return nil
+// leads are who answers for the model; where nobody does, the owner of the duty fix.
+func (r *Router) leads(model string, d duty.Duties) []string {
+	if r.opts.Leads != nil {
+		if all := r.opts.Leads(model); len(all) > 0 {
+			return all
+		}
 	}
-	return r.opts.Leads(model)
+	return []string{d.Fix.Owner}
 }
 
 func ways(to []notify.Address) []string {
@@ -186,7 +189,7 @@ const changes = 10
 // a NotFound fault, one that was taken or is over a Conflict.
 func (r *Router) Acknowledge(ctx context.Context, id, by, why string) (Alert, error) {
 	for range changes {
-		a, err := r.find(ctx, id)
+		a, err := r.Find(ctx, id)
 		if err != nil {
 			return Alert{}, err
 		}
@@ -208,8 +211,9 @@ func (r *Router) Acknowledge(ctx context.Context, id, by, why string) (Alert, er
 	return Alert{}, fault.New(fault.Conflict, "the alert %s changes too fast", id).Do("try again")
 }
 
-// find is an alert by its id, also of a cause that no turn has seen yet.
-func (r *Router) find(ctx context.Context, id string) (Alert, error) {
+// Find is an alert by its id, also of a cause that no turn has seen yet; a NotFound fault
+// when there is none.
+func (r *Router) Find(ctx context.Context, id string) (Alert, error) {
 	a, err := r.opts.Store.Alert(ctx, id)
 	if !fault.Is(err, fault.NotFound) {
 		return a, err
@@ -235,8 +239,8 @@ func (r *Router) Silence(ctx context.Context, model, by, why string, lasts time.
 	now := r.opts.Now()
 	s := Silence{Model: model, Until: now.Add(lasts), By: by, At: now, Why: why}
 	rec := audit.Record{At: now, Actor: by, Action: "silence", Object: model, Why: why, Data: []byte(`{"until":"` + s.Until.UTC().Format(time.RFC3339) + `"}`)}
-	ev := event.Event{At: now, Model: model, By: by, Mark: event.Off, Kind: "alert", Command: "flyball alerts " + model,
-		Text: fmt.Sprintf("%s silences alerts until %s: %s", by, s.Until.UTC().Format("2 Jan 15:04"), why)}
+	text := fmt.Sprintf("%s silences alerts until %s: %s", by, s.Until.UTC().Format("2 Jan 15:04"), why)
+	ev := event.Event{At: now, Model: model, By: by, Mark: event.Off, Kind: "alert", Text: text, Command: "flyball alerts " + model}
 	if lasts == 0 {
 		rec.Action, ev.Text = "end silence", by+" ends the silence"
 	}

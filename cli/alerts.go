@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"flyball/api/wire"
+	"flyball/app"
+	"flyball/governance/alert"
+	"flyball/unit"
+)
+
+func alertsCommand(e *env) *cobra.Command {
+	var past bool
+	c := &cobra.Command{
+		Use: "alerts [MODEL]", Short: "What is wrong, and whom it was told (exit 3: something is)", Args: cobra.MaximumNArgs(1),
+		Example: "  flyball alerts\n  flyball alerts hotel-cancel --all -o wide\n  flyball alerts ack 3f2a90b1c4 --why \"the source is late\"\n  flyball alerts silence hotel-cancel --for 2h --why \"the database moves\"",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			all, err := e.client().Alerts(cmd.Context(), strings.Join(args, ""), !past)
+			if err != nil {
+				return err
+			}
+			t := table{head: []string{"since", "until", "id", "model", "kind", "what", "duty", "told", "acknowledged", "of", "severity", "owner", "backup", "within"}, short: 9}
+			open := false
+			for _, a := range all {
+				open = open || a.Closed.IsZero()
+				t.add(when(a.Opened), when(a.Closed), a.ID, a.Model, a.Kind, a.Text, a.Duty, toldOf(a), ackOf(a), a.Subject, a.Severity, a.Owner, a.Backup, a.Within.String())
+			}
+			if err := e.show(all, t); err != nil {
+				return err
+			}
+			e.advise(all)
+			if open {
+				return errNo
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&past, "all", false, "also those that are over")
+	c.AddCommand(alertAckCommand(e), alertSilenceCommand(e))
+	return c
+}
+
+// alertFlags are where a server sends alerts. What is secret comes from the environment.
+func alertFlags(c *cobra.Command, cfg *app.Config) {
+	f := c.Flags()
+	f.StringVar(&cfg.Alerts.Webhook, "alert-webhook", "", "send alerts to this address as JSON, signed by FLYBALL_WEBHOOK_SECRET; to a chat, by the address in FLYBALL_SLACK_URL")
+	f.BoolVar(&cfg.Alerts.Private, "alert-private", false, "let webhook and chat lie outside of the public network, and speak HTTP without TLS")
+	f.StringVar(&cfg.Alerts.SMTP, "smtp", "", "send alerts by mail through this server, such as mail.example.org:587; its password comes from FLYBALL_SMTP_PASSWORD, its user from FLYBALL_SMTP_USER (default --mail-from)")
+	f.StringVar(&cfg.Alerts.From, "mail-from", "", "the address that mails come from")
+	f.StringVar(&cfg.Quiet, "quiet", "", "hours in which nobody is told but for the duty fix, such as \"22:00-07:00\" or \"22:00-07:00 Europe/Berlin\" (default none)")
+}
+
+func alertSecrets(cfg *app.Config) {
+	a := &cfg.Alerts
+	a.Secret, a.Slack = os.Getenv("FLYBALL_WEBHOOK_SECRET"), os.Getenv("FLYBALL_SLACK_URL")
+	a.User, a.Password = os.Getenv("FLYBALL_SMTP_USER"), os.Getenv("FLYBALL_SMTP_PASSWORD")
+}
+
+// toldOf says whom an alert was told, and when.
+func toldOf(a wire.Alert) string {
+	var out []string
+	for _, s := range a.Told {
+		if s.As != alert.Over {
+			out = append(out, fmt.Sprintf("%s %s (%s)", s.Who, s.At.UTC().Format("15:04"), strings.Join(s.Ways, ", ")))
+		}
+	}
+	switch {
+	case len(out) > 0:
+		return strings.Join(out, "; ")
+	case !a.Silenced.IsZero() && a.Closed.IsZero():
+		return "silenced until " + when(a.Silenced)
+	}
+	return "-"
+}
+
+func ackOf(a wire.Alert) string {
+	if a.Acked == nil {
+		return "-"
+	}
+	return a.Acked.By + " " + when(a.Acked.At)
+}
+
+// advise says below a table what each alert that is open means, and what to do first.
+func (e *env) advise(all []wire.Alert) {
+	if e.format != "table" && e.format != "wide" {
+		return
+	}
+	for _, a := range all {
+		if a.Advice == nil || !a.Closed.IsZero() {
+			continue
+		}
+		fmt.Fprintf(e.out, "\n%s: %s\n", a.Subject, a.Advice.Diagnosis)
+		for i, c := range a.Advice.Causes {
+			word := "  it may come of "
+			if i > 0 {
+				word = "  or of          "
+			}
+			fmt.Fprintln(e.out, word+c)
+		}
+		fmt.Fprintf(e.out, "  for duty       %s\n  run first      %s\n", a.Duty, a.Advice.Command)
+	}
+}
+
+func alertAckCommand(e *env) *cobra.Command {
+	var why string
+	c := &cobra.Command{
+		Use: "ack ID", Short: "Take an alert, so that nobody else is told", Args: cobra.ExactArgs(1),
+		Example: "  flyball alerts ack 3f2a90b1c4 --why \"the source is late\"",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			got, err := e.client().AckAlert(cmd.Context(), args[0], why)
+			if err == nil {
+				_, err = fmt.Fprintln(e.out, got.Text)
+			}
+			return err
+		},
+	}
+	c.Flags().StringVar(&why, "why", "", "a sentence for the record")
+	return c
+}
+
+func alertSilenceCommand(e *env) *cobra.Command {
+	var why, lasts string
+	c := &cobra.Command{
+		Use: "silence MODEL", Short: "Have a model's alerts not told for a while", Args: cobra.ExactArgs(1),
+		Long:    "Has nobody told of a model's alerts for a while, a week at most. They are opened and shown all the same, and who was not told by then is told when\nthe silence ends. --for 0s ends one.",
+		Example: "  flyball alerts silence hotel-cancel --for 2h --why \"the database moves\"\n  flyball alerts silence hotel-cancel --for 0s",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := unit.ParseDuration(lasts)
+			if err != nil {
+				return fmt.Errorf("invalid argument %q for --for: a time such as 2h", lasts)
+			}
+			got, err := e.client().Silence(cmd.Context(), args[0], why, d.D())
+			if err == nil {
+				_, err = fmt.Fprintln(e.out, got.Text)
+			}
+			return err
+		},
+	}
+	c.Flags().StringVar(&lasts, "for", "", "how long, such as 2h or 3d")
+	c.Flags().StringVar(&why, "why", "", "the reason, for the record")
+	_ = c.MarkFlagRequired("for")
+	return c
+}
+
+func ownersCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: "owners [MODEL]", Short: "Who has which duty (exit 3: nobody may come when one calls)", Args: cobra.MaximumNArgs(1),
+		Example: "  flyball owners\n  flyball owners hotel-cancel",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			all, err := e.client().Owners(cmd.Context(), strings.Join(args, ""))
+			if err != nil {
+				return err
+			}
+			t := table{head: []string{"model", "live", "duty", "owner", "backup", "within", "holes"}}
+			for _, o := range all {
+				t.add(o.Model, versionName(o.Live), o.Duty, orDash(o.Owner), orDash(o.Backup), o.Within.String(), strings.Join(o.Holes, ", "))
+			}
+			if err := e.show(all, t); err != nil {
+				return err
+			}
+			if slices.ContainsFunc(all, func(o wire.Owner) bool { return o.Live != 0 && len(o.Holes) > 0 }) {
+				return errNo
+			}
+			return nil
+		},
+	}
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"flyball/fault"
+	"flyball/governance/alert"
+	"flyball/governance/duty"
+	"flyball/loop"
+	"flyball/monitoring"
+	"flyball/serving/release"
+	"flyball/unit"
+)
+
+// Owner is one duty of a model, and who carries it.
+type Owner struct {
+	Model  string        `json:"model"`
+	Live   int           `json:"live,omitempty" doc:"the version that serves; absent: none"`
+	Duty   string        `json:"duty" doc:"feed, monitor, retrain or fix"`
+	Owner  string        `json:"owner"`
+	Backup string        `json:"backup"`
+	Within unit.Duration `json:"within" doc:"time to acknowledge before the next is told"`
+	Holes  []string      `json:"holes,omitempty" doc:"why nobody may come when the duty calls"`
+}
+
+// Owners are the four duties of each model (of all when model is empty), in the order of
+// the models' names.
+func (s *Service) Owners(ctx context.Context, model string) ([]Owner, error) {
+	var models []loop.Model
+	var err error
+	if model == "" {
+		models, err = s.Models(ctx)
+	} else {
+		models = make([]loop.Model, 1)
+		models[0], err = s.Model(ctx, model)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []Owner
+	for i := range models {
+		m := &models[i]
+		live, err := s.live(ctx, m.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range duty.Names() {
+			d := m.Duties.Of(name)
+			o := Owner{Model: m.Name, Live: live, Duty: name, Owner: d.Owner, Backup: d.Backup, Within: d.Within}
+			if o.Within == 0 {
+				o.Within = unit.Duration(alert.Within)
+			}
+			switch {
+			case d.Owner == "":
+				o.Holes = append(o.Holes, "no owner")
+			case d.Backup == d.Owner:
+				o.Holes = append(o.Holes, "the owner is the backup")
+			}
+			if d.Backup == "" {
+				o.Holes = append(o.Holes, "no backup")
+			}
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
+
+// live is the version of a model that serves; 0: none.
+func (s *Service) live(ctx context.Context, model string) (int, error) {
+	rel, any, err := s.opts.Store.Release(ctx, model)
+	if err != nil || !any {
+		return 0, err
+	}
+	return rel.Aliases()["live"], nil
+}
+
+// handover refuses duties with a hole for a model that has a live version.
+func (s *Service) handover(ctx context.Context, m *loop.Model) error {
+	hole := m.Duties.Check()
+	if hole == nil {
+		return nil
+	}
+	live, err := s.live(ctx, m.Name)
+	if err != nil || live == 0 {
+		return err
+	}
+	return fault.Wrap(hole, fault.Refused, "v%d of %s is live, and somebody must have each of its duties", live, m.Name)
+}
+
+// Look is what is wrong with each model now, for package alert.
+func (s *Service) Look(ctx context.Context) ([]alert.Model, error) {
+	models, err := s.Models(ctx)
+	if err != nil {
+		return nil, err
+	}
+	open, err := s.opts.Store.Findings(ctx, "", true)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string][]monitoring.Finding{}
+	for _, f := range open {
+		found[f.Model] = append(found[f.Model], f)
+	}
+	var out []alert.Model
+	for i := range models {
+		m := &models[i]
+		one := alert.Model{Name: m.Name, Duties: m.Duties, Causes: causes(found[m.Name])}
+		delete(found, m.Name)
+		if err := s.looks(ctx, m, &one); err != nil {
+			return nil, err
+		}
+		out = append(out, one)
+	}
+	for name, fs := range found { // versions of clients are made again, too
+		out = append(out, alert.Model{Name: name, Causes: causes(fs)})
+	}
+	return out, nil
+}
+
+func causes(fs []monitoring.Finding) []alert.Cause {
+	var out []alert.Cause
+	for _, f := range monitoring.Advised(fs) {
+		out = append(out, alert.Finding(f))
+	}
+	return out
+}
+
+// looks adds what the loop and the release of a model tell, which are no findings.
+func (s *Service) looks(ctx context.Context, m *loop.Model, to *alert.Model) error {
+	st, _, err := s.opts.Loop.State(ctx, m.Name)
+	if err != nil {
+		return err
+	}
+	rel, any, err := s.opts.Store.Release(ctx, m.Name)
+	if err != nil {
+		return err
+	}
+	if st.Failures > 0 {
+		to.Causes = append(to.Causes, alert.Cause{
+			Key: "training/" + m.Name, Model: m.Name, Kind: alert.Training, Subject: st.Cause, Severity: "warn", Duty: "retrain", Opened: st.Since, Again: true,
+			Text: "training fails, and what answers grows older",
+			Advice: &monitoring.Advice{
+				Diagnosis: "No version was made; the live one goes on.", Causes: []string{"the data are not there, or break a rule of the model file", "the program that trains broke"},
+				Command: "flyball events " + m.Name,
+			},
+		})
+	}
+	if any {
+		to.Causes = append(to.Causes, releaseCauses(rel, s.opts.Now())...)
+	}
+	return nil
+}
+
+// releaseCauses are what a model's newest release tells. What may come again in the same
+// phase is opened when it is seen.
+func releaseCauses(r release.State, now time.Time) []alert.Cause {
+	subject := fmt.Sprintf("v%d", r.Candidate)
+	c := alert.Cause{Model: r.Model, Version: r.Candidate, Kind: alert.Release, Subject: subject, Opened: r.EnteredAt}
+	shown := monitoring.Advice{Command: "flyball releases " + r.Model}
+	var out []alert.Cause
+	switch {
+	case !r.Forward() && r.Phase != release.Succeeded:
+		c.Key, c.Once, c.Duty, c.Severity = "taken back/"+r.ID, true, alert.Fix, "warn"
+		c.Text = fmt.Sprintf("the release of v%d was taken back: %s", r.Candidate, r.Reason)
+		if r.Phase == release.RolledBack || r.Phase == release.RollingBack {
+			c.Severity = "page" // it had all traffic
+		}
+		shown.Diagnosis = "The version before it answers again; the candidate does not come back by itself."
+		shown.Causes = []string{"the candidate does harm that its gate did not see", "the server has too little memory or time for it"}
+		c.Advice = &shown
+		out = append(out, c)
+	case r.Paused != "" && r.Waits:
+		c.Key, c.Again, c.Opened, c.Duty, c.Severity = "waits/"+r.ID, true, now, "retrain", "warn"
+		c.Text = fmt.Sprintf("the release of v%d waits: %s", r.Candidate, r.Paused)
+		shown.Diagnosis = "It goes on by itself when the cause is gone."
+		c.Advice = &shown
+		out = append(out, c)
+	}
+	if r.Floor {
+		out = append(out, alert.Cause{
+			Key: "floor/" + r.ID, Again: true, Model: r.Model, Version: r.Aliases()["live"], Kind: alert.Serving, Subject: "baseline", Severity: "page", Duty: alert.Fix,
+			Opened: now, Text: "the baseline answers in the place of the live version: " + r.Reason,
+			Advice: &monitoring.Advice{
+				Diagnosis: "The live version is clearly worse than the baseline on rows whose truth is known.",
+				Causes:    []string{"the same rows have other truths now", "a column upstream means something else"}, Command: "flyball score " + r.Model,
+			},
+		})
+	}
+	return out
+}
