@@ -151,14 +151,19 @@ func (s *Service) nextKey(ctx context.Context, kind string, ref ident.Ref) (stri
 }
 
 // Release begins the release of a version that passed the gate; of one whose release
-// is under way, it moves that on.
+// is under way, it moves that on. Where the model's risk asks for leave, it asks for that
+// and is a Waiting fault.
 func (s *Service) Release(ctx context.Context, name string, version int, by, why string) (Changed, error) {
-	if _, err := s.Model(ctx, name); err != nil {
+	m, err := s.Model(ctx, name)
+	if err != nil {
 		return Changed{}, err
 	}
 	ref := ident.Ref{Model: name, Version: version}
 	v, err := s.opts.Store.Version(ctx, ref)
 	if err != nil {
+		return Changed{}, err
+	}
+	if err := s.waiting(ctx, &m, ref); err != nil {
 		return Changed{}, err
 	}
 	rel, any, err := s.opts.Store.Release(ctx, name)
@@ -191,6 +196,9 @@ func (s *Service) Release(ctx context.Context, name string, version int, by, why
 		return Changed{}, err
 	}
 	if err := s.opts.Loop.Turn(ctx, s.opts.Now()); err != nil {
+		return Changed{}, err
+	}
+	if err := s.waiting(ctx, &m, ref); err != nil {
 		return Changed{}, err
 	}
 	return Changed{Text: fmt.Sprintf("the release of %s begins", ref)}, nil

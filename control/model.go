@@ -7,6 +7,7 @@ import (
 
 	"flyball/data/pipeline"
 	"flyball/fault"
+	"flyball/governance/approval"
 	"flyball/loop"
 	"flyball/model/registry"
 	"flyball/spec"
@@ -21,7 +22,7 @@ func modelOf(m spec.Model, p *spec.Pipeline, data, code map[string]registry.Data
 			Model: m.Name, Task: m.Predict, Data: m.Data, Pipeline: stepsOf(m, p),
 			Train: m.Train, Gate: m.Gate, Watch: m.Watch,
 		},
-		Files: data, Code: code, Plan: m.Release, Policy: m.Retrain, Duties: m.Duties,
+		Files: data, Code: code, Plan: m.Release, Risk: approval.Risk(m.Risk), Policy: m.Retrain, Duties: m.Duties,
 		Durable: m.Log.Durable, Wait: m.Log.WhenFull == "wait", Explain: m.Explain.Keep, Flip: m.Explain.Flip,
 	}
 }

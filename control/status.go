@@ -153,6 +153,9 @@ func (f *facts) gate() Cell {
 }
 
 func (f *facts) releaseCell() Cell {
+	if w := f.state.Waits; w != nil && (f.release == nil || f.release.Done()) {
+		return Cell{Stage: "release", Mark: event.Wait, Word: fmt.Sprintf("v%d needs leave", w.Version), Detail: fmt.Sprintf("since %s; flyball approvals %s", w.Since.Format("2 Jan 15:04"), f.model.Name)}
+	}
 	if f.release == nil {
 		return Cell{Stage: "release", Mark: event.None, Word: "none yet"}
 	}
@@ -217,6 +220,9 @@ func (f *facts) retraining() Cell {
 		if x.Kind == monitoring.Retraining {
 			return Cell{Stage: "retraining", Mark: event.Warn, Word: "needs you", Detail: x.Text}
 		}
+	}
+	if w := f.state.Waits; w != nil {
+		return Cell{Stage: "retraining", Mark: event.Wait, Word: "waits", Detail: fmt.Sprintf("until v%d has leave or is refused", w.Version)}
 	}
 	if f.state.Phase == loop.Releasing {
 		return Cell{Stage: "retraining", Mark: event.Wait, Word: "waits", Detail: fmt.Sprintf("until v%d is through", f.state.Candidate)}

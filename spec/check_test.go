@@ -3,6 +3,7 @@
 package spec_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,6 +54,16 @@ duties:
   fix: {owner: a, backup: b, within: 1h}
 `
 
+func TestAModelOfHighRiskKeepsTheReasonsOfEveryPrediction(t *testing.T) {
+	const want = "explain.keep: a model of high risk keeps the reasons of every prediction: say all, not flagged"
+	for risk, told := range map[string]bool{"high": true, "medium": false, "low": false} {
+		wrong, _ := check(t, whole+"risk: "+risk+"\nexplain: {keep: flagged}\n")
+		if got := slices.Contains(wrong, want); got != told {
+			t.Errorf("%s: got %v", risk, wrong)
+		}
+	}
+}
+
 func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 	if wrong, warnings := check(t, whole); len(wrong)+len(warnings) > 0 {
 		t.Fatalf("the file without problems has %v, %v", wrong, warnings)
@@ -61,7 +72,6 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 	regression := swap("binary", "regression")
 	for _, c := range []struct{ name, file, want string }{
 		{"a name that the registry refuses", swap("name: m", "name: My Model"), `name: "My Model" cannot name a model; use 1 to 63 of a-z, 0-9 and -, with a letter first`},
-		{"approvals", whole + "risk: high\n", "risk: high asks for approvals, and this version has none; with risk: low the gate decides"},
 		{"the label as input", swap("{a:", "{y: number, a:"), "pipeline.inputs: y is what the model predicts; it cannot be an input"},
 		{"a column that must never be one", swap("{within: 30d}", "{within: 30d}, never: [b]"), "pipeline.inputs: b stands under predict.never"},
 		{"what is known only with the truth", swap("{within: 30d}", "{within: 30d, known_at: b}"), "pipeline.inputs: b is known only with the truth; it cannot be an input"},
