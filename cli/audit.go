@@ -139,7 +139,9 @@ func (e *env) tellVerified(v audit.Verified, in wire.AuditVerify) {
 	for _, w := range v.Wrong {
 		fmt.Fprintln(e.out, tidy([]string{"WRONG: " + w}))
 	}
-	fmt.Fprintf(e.out, "the chain holds: %d records\n", v.Records)
+	if v.Anchors == len(in.Anchors) {
+		fmt.Fprintf(e.out, "the chain holds: %d records\n", v.Records)
+	}
 	if in.Anchors != nil {
 		fmt.Fprintf(e.out, "%d of %d anchors hold\n", v.Anchors, len(in.Anchors))
 	}

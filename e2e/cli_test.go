@@ -191,6 +191,11 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 		{args: "explain " + coming[2].key() + " --against nobody", code: 5, says: "nobody"},
 		{args: "audit", says: "complaints"},
 		{args: "audit --verify", says: "the chain holds"},
+		{args: "audit verify", says: "sealed files of predictions hold"},
+		{args: "audit list --object complaints --since 7d", says: "complaints"},
+		{args: "audit anchor", says: "Z "},
+		{args: "audit export", says: `"hash":"`},
+		{args: "audit export -o csv", says: "seq,at,actor"},
 		{args: "doctor", says: "ok"},
 		{args: "events bike-demand --last 3 -o json", says: "complaints"},
 	} {
@@ -252,7 +257,7 @@ func TestCommandsThatNeedNoServerWorkWithoutOne(t *testing.T) {
 		c.check(t, none)
 	}
 	for _, args := range []string{
-		"users", "tokens", "whoami", "status", "versions m", "releases m", "gate m@1", "compare m 1 2", "drift m", "score m", "groups m", "alerts m", "alerts ack x", "alerts silence m --for 2h --why x", "owners m", "predictions m", "audit", "audit --verify",
+		"users", "tokens", "whoami", "status", "versions m", "releases m", "gate m@1", "compare m 1 2", "drift m", "score m", "groups m", "alerts m", "alerts ack x", "alerts silence m --for 2h --why x", "owners m", "predictions m", "audit", "audit --verify", "audit verify", "audit list", "audit anchor", "audit export",
 		"events", "card m@1", "dossier m@1", "dossier k -m m", "explain k -m m", "dependence m@1", "watch", "promote m", "rollback m --why x", "retrain m", "hold m --why x", "resume m", "label m k 1", "reproduce m@1", "maturity", "maturity m", "delivery", "delivery m", "attest L1.app-tests --why x", "test report unit --status pass",
 		"apply " + filepath.Join(dir, "model.yaml"), "diff " + filepath.Join(dir, "model.yaml"), "train m",
 	} {
