@@ -46,7 +46,7 @@ func (a *App) handler() http.Handler {
 	if err := web.New(routes, web.Options{
 		Statuses: a.control.Statuses, LastEvents: a.store.LastEvents, Changed: a.store.Changed,
 		Experiments: a.tracker, Names: a.store, Finder: a.finder(), Logger: a.cfg.Logger, Door: a.door, Company: a.company(),
-		Models: a.store, Care: a.control,
+		Models: a.store, Care: a.control, Predictions: a.log,
 	}); err != nil {
 		a.cfg.Logger.Error("there are no pages", "error", err)
 	}

@@ -15,7 +15,7 @@ import (
 // frame is what surrounds a page.
 type frame struct {
 	Title      string
-	Here       string  // loop, experiments, runs, run, compare, version, release or monitors
+	Here       string  // loop, experiments, runs, run, compare, version, release, monitors or predictions
 	Experiment string  // whose pages are beside; empty: none
 	Model      string  // the same of a model
 	Crumbs     []crumb // the last one is this page

@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"flyball/api/wire"
+	"flyball/control"
 	"flyball/event"
 	"flyball/experiment/gate"
 	"flyball/experiment/gate/report"
@@ -39,6 +41,7 @@ type Care interface {
 	Standing(ctx context.Context, model string, version int) (monitoring.Standing, error)
 	Rollback(ctx context.Context, model, by, why string) (wire.Changed, error)
 	Known(ctx context.Context, model string) error
+	Explain(ctx context.Context, model, name string, ask control.Ask) (wire.Explained, error)
 }
 
 // modelFrame surrounds a page of a model.
@@ -148,10 +151,8 @@ func (p *pages) version(w http.ResponseWriter, r *http.Request) {
 func chosen(vs []registry.Version, number string) (registry.Version, error) {
 	if number == "" {
 		for _, v := range vs {
-			for _, a := range v.Aliases {
-				if a == "live" {
-					return v, nil
-				}
+			if slices.Contains(v.Aliases, "live") {
+				return v, nil
 			}
 		}
 		return vs[0], nil

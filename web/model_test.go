@@ -15,6 +15,7 @@ import (
 
 	"flyball/api"
 	"flyball/api/wire"
+	"flyball/control"
 	"flyball/event"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
@@ -22,6 +23,7 @@ import (
 	"flyball/ident"
 	"flyball/model/registry"
 	"flyball/monitoring"
+	"flyball/serving/prediction"
 	"flyball/serving/release"
 	"flyball/unit"
 )
@@ -102,13 +104,35 @@ func (*hotel) Known(_ context.Context, model string) error {
 	return nil
 }
 
+func (*hotel) Explain(_ context.Context, model, name string, _ control.Ask) (wire.Explained, error) {
+	if name != "p1" {
+		return wire.Explained{}, fault.New(fault.NotFound, "%s answered no %s", model, name)
+	}
+	truth := "1"
+	x := wire.Explained{
+		Model: model, ID: "p1", Key: "b-17", Time: noon, At: noon, Version: 1, Arm: "live", Scores: []float64{0.831}, Decision: "hold", Truth: &truth,
+		Flags: []string{"unseen:agent"}, Replay: control.Replay{Equal: true, Scores: []float64{0.831}},
+	}
+	x.Reasons = &prediction.Reasons{Space: "log odds", Base: -0.61, Rest: 0.5, Top: []prediction.Reason{{Feature: "lead_time", Value: json.RawMessage("41"), Contribution: 1.25}, {Feature: "adr", Value: json.RawMessage("99.5"), Contribution: -0.25}}}
+	return x, nil
+}
+
+func (*hotel) Scan(_ context.Context, q prediction.Query, do func(prediction.Joined) error) error {
+	if q.Key == "nobody" {
+		return nil
+	}
+	return do(prediction.Joined{Record: prediction.Record{
+		ID: "p1", Model: "hotel", Version: 1, Arm: "live", Time: noon, Key: "b-17", Row: json.RawMessage(`{"lead_time":41,"hotel":"<City>"}`), Scores: []float64{0.831}, Decision: "hold",
+	}})
+}
+
 func modelSite(t *testing.T, h *hotel) string {
 	t.Helper()
 	routes := api.NewRoutes(nil)
 	if err := New(routes, Options{
 		Statuses:   func(context.Context) ([]wire.Status, error) { return nil, nil },
 		LastEvents: func(context.Context, string, int) ([]event.Event, error) { return nil, nil },
-		Changed:    never, Logger: slog.New(slog.DiscardHandler), Models: h, Care: h,
+		Changed:    never, Logger: slog.New(slog.DiscardHandler), Models: h, Care: h, Predictions: h,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -136,6 +160,12 @@ func TestThePagesOfAModelBeginWithASentence(t *testing.T) {
 		}},
 		{"/release?model=nix", 404, []string{"there is no model nix"}},
 		{"/monitors?model=hotel", 200, []string{"<h1><b>1 finding</b> is open at hotel: adr is 0.4 PSI away.</h1>", "0.520 ± 0.01", "0.3", "agent unseen in 61 % of rows", "valid only if the concept has not changed"}},
+		{"/predictions?model=hotel", 200, []string{"All <b>1 prediction</b> of hotel as asked", "/prediction?id=p1&amp;model=hotel", "0.831: hold", "waits"}},
+		{"/predictions?model=hotel&key=nobody", 200, []string{"No prediction of hotel is as asked.", `value="nobody"`}},
+		{"/predictions?model=hotel&version=x", 400, []string{"is no version"}},
+		{"/predictions?model=nix", 404, []string{"there is no model nix"}},
+		{"/prediction?model=hotel&id=p1", 200, []string{"<h1><b>v1 said 0.831: hold</b> on 16 Mar 2017 12:00.</h1>", "equal to the last bit", "lead_time", "&#43;1.25", "raised it most", "−0.250", "all others", "&lt;City&gt;", "flyball explain p1 -m hotel"}},
+		{"/prediction?model=hotel&id=p2", 404, []string{"hotel answered no p2"}},
 		{"/monitors?model=nix", 404, []string{"there is no model nix"}},
 	} {
 		res, got := get(t, site+c.path)
@@ -170,7 +200,7 @@ func TestAReaderRollsBackWithAReason(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = res.Body.Close()
-	if res.StatusCode != 200 || res.Request.URL.String() != site+"/release?model=hotel" || h.rolledBack != "hotel by local: complaints" {
+	if res.StatusCode != http.StatusOK || res.Request.URL.String() != site+"/release?model=hotel" || h.rolledBack != "hotel by local: complaints" {
 		t.Errorf("got %s at %s, %q", res.Status, res.Request.URL, h.rolledBack)
 	}
 }

@@ -74,6 +74,9 @@ func parse(page string) (*part, error) {
 				at = next
 			}
 		case xml.EndElement:
+			if x.Name.Local == "option" { // which need not be closed
+				continue
+			}
 			if at.name != x.Name.Local {
 				return nil, errors.New("</" + x.Name.Local + "> closes <" + at.name + ">")
 			}

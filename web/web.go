@@ -43,6 +43,7 @@ type Options struct {
 	Finder      Finder
 	Models      Models
 	Care        Care
+	Predictions Predictions
 }
 
 // Style is the style sheet of the pages, for documents that carry it inside.
@@ -90,6 +91,8 @@ func New(routes *api.Routes, opts Options) error {
 	own.Handle(api.Read, "GET /release", p.release)
 	own.Handle(api.Retreat, "POST /release/rollback", p.rollback)
 	own.Handle(api.Read, "GET /monitors", p.monitors)
+	own.Handle(api.Rows, "GET /predictions", p.predictions)
+	own.Handle(api.Rows, "GET /prediction", p.prediction)
 	// One segment only, so that the API's own answers (404 as JSON, 405) stay its own.
 	door.Handle(api.Open, "GET /{page}", p.missing)
 	return nil
