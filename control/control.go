@@ -34,6 +34,7 @@ import (
 // Store is what control needs kept. Package store implements it.
 type Store interface {
 	loop.Store
+	loop.Approvals
 	job.Store
 	MaturityStore
 
