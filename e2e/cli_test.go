@@ -17,7 +17,7 @@ import (
 
 // verbs are the commands that a user is told of.
 var verbs = []string{
-	"alerts", "apply", "attest", "audit", "card", "compare", "completion", "data", "delivery", "demo", "dependence", "diff", "doctor", "dossier", "drift", "events", "explain", "export", "gate", "gc", "groups", "hold", "import", "init", "label", "login", "logout", "maturity", "owners", "pipelines",
+	"alerts", "apply", "approvals", "attest", "audit", "card", "compare", "completion", "data", "delivery", "demo", "dependence", "diff", "doctor", "dossier", "drift", "events", "evidence", "explain", "export", "gate", "gc", "groups", "hold", "import", "init", "label", "login", "logout", "maturity", "owners", "pipelines",
 	"predict", "predictions", "promote", "rehearse", "releases", "reproduce", "resume", "retrain", "rollback", "runs", "schema", "score", "serve", "status",
 	"test", "tokens", "train", "users", "version", "versions", "watch", "whoami",
 }
@@ -152,6 +152,9 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 		{args: "card bike-demand", says: "# Model card: bike-demand@1"},
 		{args: "card bike-demand@1 -o hf", says: "model-index:"},
 		{args: "card bike-demand@1 -o xml", code: 1, says: "markdown, html, json or hf"},
+		{args: "evidence export --profile ai-act", says: "Annex IV"},
+		{args: "evidence export bike-demand --profile law", code: 1, says: "law"},
+		{args: "evidence export bike-demand", code: 2, says: "profile"},
 		{args: "card bike-demand@9", code: 5, says: "9"},
 		{args: "explain nobody", code: 5, says: "flyball predictions bike-demand"},
 		{args: "score", says: "SINCE"},
@@ -258,7 +261,7 @@ func TestCommandsThatNeedNoServerWorkWithoutOne(t *testing.T) {
 	}
 	for _, args := range []string{
 		"users", "tokens", "whoami", "status", "versions m", "releases m", "gate m@1", "compare m 1 2", "drift m", "score m", "groups m", "alerts m", "alerts ack x", "alerts silence m --for 2h --why x", "owners m", "predictions m", "audit", "audit --verify", "audit verify", "audit list", "audit anchor", "audit export",
-		"events", "card m@1", "dossier m@1", "dossier k -m m", "explain k -m m", "dependence m@1", "watch", "promote m", "rollback m --why x", "retrain m", "hold m --why x", "resume m", "label m k 1", "reproduce m@1", "maturity", "maturity m", "delivery", "delivery m", "attest L1.app-tests --why x", "test report unit --status pass",
+		"events", "evidence export m --profile nist", "card m@1", "dossier m@1", "dossier k -m m", "explain k -m m", "dependence m@1", "watch", "promote m", "rollback m --why x", "retrain m", "hold m --why x", "resume m", "label m k 1", "reproduce m@1", "approvals", "approvals m", "approvals approve m@1", "maturity", "maturity m", "delivery", "delivery m", "attest L1.app-tests --why x", "test report unit --status pass",
 		"apply " + filepath.Join(dir, "model.yaml"), "diff " + filepath.Join(dir, "model.yaml"), "train m",
 	} {
 		command{args: args, code: 7, says: "no server answers at " + none}.check(t, none)

@@ -102,6 +102,7 @@ func New(routes *api.Routes, opts Options) {
 	f.predictRoutes()
 	f.explainRoutes()
 	f.modelRoutes()
+	f.approvalRoutes()
 	f.verdictRoute()
 	f.proofRoutes()
 	f.pipelineRoutes()
@@ -110,10 +111,10 @@ func New(routes *api.Routes, opts Options) {
 	f.runRoutes()
 	f.commandRoutes()
 	f.accessRoutes()
+	f.maturityRoutes()
 	if f.Alerts.Router != nil {
 		f.alertRoutes()
 	}
-	f.maturityRoutes()
 	f.auditRoutes()
 	f.desk.Handle(api.Apply, "POST /v1/data", f.upload)
 	f.desk.Handle(api.Read, "GET /v1/events", f.events)
