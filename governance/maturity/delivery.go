@@ -3,6 +3,7 @@
 package maturity
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -200,7 +201,7 @@ func (f *Facts) reliability(from time.Time) *float64 {
 	for _, r := range f.Rollouts {
 		states = append(states, r.States...)
 	}
-	slices.SortFunc(states, func(a, b release.State) int { return int(a.Generation - b.Generation) })
+	slices.SortFunc(states, func(a, b release.State) int { return cmp.Compare(a.Generation, b.Generation) })
 	begin := time.Time{}
 	for _, s := range states {
 		if s.Aliases()["live"] != 0 {
