@@ -10,9 +10,11 @@ import (
 	"flyball/fault"
 	"flyball/governance/alert"
 	"flyball/governance/duty"
+	"flyball/job"
 	"flyball/loop"
 	"flyball/monitoring"
 	"flyball/serving/release"
+	"flyball/training"
 	"flyball/unit"
 )
 
@@ -140,19 +142,36 @@ func (s *Service) looks(ctx context.Context, m *loop.Model, to *alert.Model) err
 		return err
 	}
 	if st.Failures > 0 {
-		to.Causes = append(to.Causes, alert.Cause{
-			Key: "training/" + m.Name, Model: m.Name, Kind: alert.Training, Subject: st.Cause, Severity: "warn", Duty: "retrain", Opened: st.Since, Again: true,
-			Text: "training fails, and what answers grows older",
-			Advice: &monitoring.Advice{
-				Diagnosis: "No version was made; the live one goes on.", Causes: []string{"the data are not there, or break a rule of the model file", "the program that trains broke"},
-				Command: "flyball events " + m.Name,
-			},
-		})
+		c, err := s.failing(ctx, m.Name, st)
+		if err != nil {
+			return err
+		}
+		to.Causes = append(to.Causes, c)
 	}
 	if any {
 		to.Causes = append(to.Causes, releaseCauses(rel, s.opts.Now())...)
 	}
 	return nil
+}
+
+// failing is the cause that trainings of a model fail.
+func (s *Service) failing(ctx context.Context, model string, st loop.State) (alert.Cause, error) {
+	jobs, err := s.opts.Store.Jobs(ctx, model, 20)
+	why := ""
+	for _, j := range jobs {
+		if j.Kind == training.JobKind && j.State == job.Failed {
+			why = ": " + j.Error
+			break
+		}
+	}
+	return alert.Cause{
+		Key: "training/" + model, Again: true, Model: model, Kind: alert.Training, Subject: "by " + st.Cause, Severity: "warn", Duty: "retrain", Opened: st.Since,
+		Text: "a training failed" + why,
+		Advice: &monitoring.Advice{
+			Diagnosis: "No version was made; the live one goes on, and grows older.",
+			Causes:    []string{"the data are not there, or break a rule of the model file", "the program that trains broke"}, Command: "flyball events " + model,
+		},
+	}, err
 }
 
 // releaseCauses are what a model's newest release tells. What may come again in the same
