@@ -32,7 +32,7 @@ var floors = [][]string{
 	{"experiment/gate", "experiment/online", "monitoring"},
 	{"experiment/compare", "experiment/gate/report", "governance/alert"},
 	{"governance/card", "governance/maturity", "serving", "serving/batch", "training"},
-	{"governance/dossier", "loop"},
+	{"governance/dossier", "governance/evidence", "loop"},
 	{"loop/rehearse"},
 	{"spec"},
 	{"data/source/postgres", "experiment/mlflowimport", "serving/predictionlog", "store", "training/executor/local"}, // edges

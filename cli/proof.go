@@ -75,6 +75,45 @@ func dossierCommand(e *env) *cobra.Command {
 	return c
 }
 
+func evidenceCommand(e *env) *cobra.Command {
+	c := &cobra.Command{
+		Use: "evidence", Short: "What is recorded of a model, by the headings of a law or a standard",
+		Example: "  flyball evidence export hotel-cancel --profile ai-act -o markdown > evidence.md",
+	}
+	c.AddCommand(evidenceExportCommand(e))
+	return c
+}
+
+func evidenceExportCommand(e *env) *cobra.Command {
+	var profile string
+	c := &cobra.Command{
+		Use: "export [MODEL]", Short: "What is held and what is missing under each heading (-o markdown, html, json)", Args: cobra.MaximumNArgs(1),
+		Long: "The same records, sorted into the headings of a document: the EU AI Act (ai-act), SR 26-2 (sr-26-2), ISO/IEC 42001\n" +
+			"(iso-42001) or NIST's AI Risk Management Framework (nist). Under each stands what is held and where, and what is missing\n" +
+			"and what would give it. It claims nothing: whether a heading is satisfied is not for a program to say.",
+		Example: "  flyball evidence export hotel-cancel --profile ai-act -o markdown > evidence.md\n  flyball evidence export --profile sr-26-2 -o html > evidence.html",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			format := e.format
+			switch format {
+			case "table", "wide":
+				format = "markdown"
+			case "markdown", "html", "json":
+			default:
+				return fault.New(fault.Invalid, "evidence is markdown, html or json, not %s", format)
+			}
+			model, err := e.model(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			return e.client().Evidence(cmd.Context(), model, profile, format, e.out)
+		},
+	}
+	c.Flags().StringVar(&profile, "profile", "", "whose headings: ai-act, sr-26-2, iso-42001 or nist")
+	_ = c.MarkFlagRequired("profile")
+	c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"ai-act", "sr-26-2", "iso-42001", "nist"}, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
 // dossier writes the dossier of a version, or of a prediction.
 func (e *env) dossier(ctx context.Context, name, model, format string, w io.Writer) error {
 	if model == "" && strings.Contains(name, "@") {

@@ -28,8 +28,15 @@ func (c *Client) PredictionDossier(ctx context.Context, model, name, format stri
 	return c.document(ctx, of(model, "/predictions/"+url.PathEscape(name)+"/dossier"), format, w)
 }
 
+// Evidence writes what is held of a model by the headings of a profile to w: format is
+// markdown, html or json.
+func (c *Client) Evidence(ctx context.Context, model, profile, format string, w io.Writer) error {
+	return c.document(ctx, of(model, "/evidence"), format+"&profile="+url.QueryEscape(profile), w)
+}
+
+// document writes what a path answers with; format may be followed by more of the query.
 func (c *Client) document(ctx context.Context, path, format string, w io.Writer) error {
-	res, err := c.send(ctx, http.MethodGet, path+"?format="+url.QueryEscape(format), "", nil)
+	res, err := c.send(ctx, http.MethodGet, path+"?format="+format, "", nil)
 	if err != nil {
 		return err
 	}

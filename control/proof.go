@@ -131,12 +131,18 @@ func (s *Service) recordsOf(ctx context.Context, name string) (dossier.Records, 
 	if !access.From(ctx).May(access.Audit, "") {
 		return dossier.Gather(nil), nil
 	}
+	all, err := s.auditOf(ctx, name)
+	return dossier.Gather(all), err
+}
+
+// auditOf are all audit records of a model and its versions, in order; never nil.
+func (s *Service) auditOf(ctx context.Context, name string) ([]audit.Record, error) {
 	of := []audit.Record{}
 	for after := int64(0); ; {
 		const page = 1000
 		all, err := s.opts.Store.Audit(ctx, after, page)
 		if err != nil {
-			return dossier.Records{}, err
+			return nil, err
 		}
 		for _, r := range all {
 			if r.Object == name || strings.HasPrefix(r.Object, name+"@") {
@@ -144,7 +150,7 @@ func (s *Service) recordsOf(ctx context.Context, name string) (dossier.Records, 
 			}
 		}
 		if len(all) < page {
-			return dossier.Gather(of), nil
+			return of, nil
 		}
 		after = all[len(all)-1].Seq
 	}

@@ -61,6 +61,24 @@ func (f *face) proofRoutes() {
 			d, err := f.Control.PredictionDossier(ctx, in.Model, in.ID)
 			return f.showDossier(d, form(in.Format, in.Accept), err)
 		})
+	type asEvidence struct {
+		OfModel
+		Profile string `query:"profile" required:"true" enum:"ai-act,sr-26-2,iso-42001,nist" doc:"whose headings"`
+		Format  string `query:"format" enum:"json,markdown,html" doc:"empty: as Accept says, else json"`
+		Accept  string `header:"Accept" hidden:"true"`
+	}
+	route(f, api.Read, http.MethodGet, "/v1/models/{model}/evidence", "evidence", "What is recorded of a model and what is missing, by the headings of a law or a standard; it claims nothing",
+		func(ctx context.Context, in *asEvidence) (*shown, error) {
+			e, err := f.Control.Evidence(ctx, in.Model, in.Profile)
+			if err != nil {
+				return nil, err
+			}
+			form := form(in.Format, in.Accept)
+			if form == "markdown" {
+				return &shown{Type: "text/markdown; charset=utf-8", Vary: "Accept", Body: []byte(e.Markdown())}, nil
+			}
+			return f.document(e, form, func(w io.Writer) error { return e.HTML(w, f.Style) })
+		})
 }
 
 func (f *face) showCard(c card.Card, form string) (*shown, error) {

@@ -30,12 +30,18 @@ func escape(s string) string { return strings.ReplaceAll(report.Escape(s), "&#64
 
 // Markdown is the card as a document. What came from a user is escaped.
 func (c Card) Markdown() string {
+	foot := fmt.Sprintf("Made by Flyball on %s from what is recorded. flyball card %s makes it again.", Moment(c.Made), c.Ref)
+	return Markdown("Model card: "+c.Ref, c.Title()+".", c.Sections(), foot)
+}
+
+// Markdown is a document with a title, a first sentence and a last one. All is escaped.
+func Markdown(title, lead string, sections []Section, foot string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Model card: %s\n\n%s.\n", escape(c.Ref), escape(c.Title()))
-	for _, s := range c.Sections() {
+	fmt.Fprintf(&b, "# %s\n\n%s\n", escape(title), escape(lead))
+	for _, s := range sections {
 		s.markdown(&b)
 	}
-	fmt.Fprintf(&b, "\nMade by Flyball on %s from what is recorded; `flyball card %s` makes it again.\n", Moment(c.Made), c.Ref)
+	fmt.Fprintf(&b, "\n%s\n", escape(foot))
 	return b.String()
 }
 
