@@ -78,3 +78,14 @@ func (a *App) alert(ctx context.Context) error {
 	}
 	return a.sender.Turn(ctx)
 }
+
+// inboxAlerts are the alerts as the pages ask for them.
+type inboxAlerts struct {
+	*alert.Router
+	kept alert.Kept
+}
+
+// Open are those that are open, of all models.
+func (o inboxAlerts) Open(ctx context.Context) ([]alert.Alert, error) {
+	return o.List(ctx, o.kept, "", true)
+}

@@ -44,6 +44,8 @@ type Options struct {
 	Models      Models
 	Care        Care
 	Predictions Predictions
+	Waiting     Waiting
+	Alerts      Alerts
 }
 
 // Style is the style sheet of the pages, for documents that carry it inside.
@@ -86,7 +88,11 @@ func New(routes *api.Routes, opts Options) error {
 	door.Handle(api.Read, "GET /runs", p.runs)
 	door.Handle(api.Read, "GET /run", p.run)
 	door.Handle(api.Read, "GET /compare", p.compared)
+	door.Anywhere().Handle(api.Read, "GET /inbox", p.inbox)
+	door.Anywhere().Handle(access.Ack, "POST /inbox/take", p.take)
 	own := routes.Face(p.turnedAway, modelAsked)
+	own.Handle(access.Approve, "POST /inbox/approve", p.approve)
+	own.Handle(access.Approve, "POST /inbox/reject", p.reject)
 	own.Handle(api.Read, "GET /model", p.version)
 	own.Handle(api.Read, "GET /release", p.release)
 	own.Handle(api.Retreat, "POST /release/rollback", p.rollback)
