@@ -98,7 +98,7 @@ func (l *Log) asTold(ctx context.Context, path string, untold []news) bool {
 		if n.path() != path {
 			continue
 		}
-		if n.what != audit.Trimmed && n.sha == "" {
+		if n.what == audit.Sealed && n.sha == "" {
 			return true // of before there was news: its other sum is compared when it is told
 		}
 		files := audit.Files{}

@@ -88,7 +88,7 @@ func (l *Log) untold(ctx context.Context, p part) (map[string]bool, error) {
 	out := map[string]bool{}
 	for _, n := range all {
 		if n.part == p {
-			out[n.name] = n.what == audit.Trimmed
+			out[n.name] = n.what == audit.Trimmed || n.what == audit.Forgotten && n.sha == ""
 		}
 	}
 	return out, err
@@ -119,7 +119,7 @@ func (l *Log) tell(ctx context.Context) {
 }
 
 func (l *Log) tellOne(ctx context.Context, n news) error {
-	if n.sha == "" && n.what != audit.Trimmed {
+	if n.sha == "" && n.what == audit.Sealed {
 		sha, err := l.oldSum(ctx, n)
 		if err != nil {
 			// Nothing vouches for these bytes: a verification will name them.
@@ -127,6 +127,11 @@ func (l *Log) tellOne(ctx context.Context, n news) error {
 			return l.told(ctx, n.seq)
 		}
 		n.sha = sha
+	}
+	if n.what == audit.Forgotten {
+		if err := l.putInPlace(n); err != nil { // where that failed before
+			return err
+		}
 	}
 	err := l.opts.Tell(ctx, audit.News{
 		At: moment(n.at), Action: n.what, Model: n.model, Actor: n.who, Why: n.why,

@@ -241,6 +241,11 @@ func (s *scan) readAll(ctx context.Context, g segment, last int) ([]prediction.R
 		if err != nil && s.log.gone(ctx, g, err) {
 			return nil, nil
 		}
+		if err != nil {
+			if now, is := s.log.replaced(ctx, g); is {
+				return readSealed(filepath.Join(s.log.folder(part{s.q.Model, g.day}), g.name), s.q.Model, now, ask, last, s.q.Reasons)
+			}
+		}
 		return rs, err
 	}
 	rs, err := decodeChunks(ctx, s.tx, s.q.Model, `SELECT body FROM chunk WHERE part = ? AND hour = ? ORDER BY seq`, g.part, g.hour)

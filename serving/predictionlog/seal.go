@@ -181,7 +181,27 @@ func (l *Log) writeFile(p part, rs []prediction.Record) (out file, err error) {
 		}
 		name = fmt.Sprintf("%s-%d.parquet", rs[0].ID, i)
 	}
-	temp := filepath.Join(dir, "."+name+".tmp")
+	temp := l.temp(p, name)
+	if out, err = writeTemp(temp, name, rs); err != nil {
+		return file{}, err
+	}
+	if err := os.Rename(temp, filepath.Join(dir, name)); err != nil {
+		_ = os.Remove(temp)
+		return file{}, err
+	}
+	if err := syncFolder(dir); err != nil {
+		_ = os.Remove(filepath.Join(dir, name))
+		return file{}, err
+	}
+	return out, nil
+}
+
+// temp is where a file is while it is written.
+func (l *Log) temp(p part, name string) string { return filepath.Join(l.folder(p), "."+name+".tmp") }
+
+// writeTemp writes the records to temp, which becomes name. When it returns all is on the
+// disk; after an error there is no file.
+func writeTemp(temp, name string, rs []prediction.Record) (out file, err error) {
 	defer func() {
 		if err != nil {
 			_ = os.Remove(temp)
@@ -198,13 +218,6 @@ func (l *Log) writeFile(p part, rs []prediction.Record) (out file, err error) {
 	}
 	info, statErr := f.Stat()
 	if err := errors.Join(err, statErr, f.Close()); err != nil {
-		return file{}, err
-	}
-	if err := os.Rename(temp, filepath.Join(dir, name)); err != nil {
-		return file{}, err
-	}
-	if err := syncFolder(dir); err != nil {
-		_ = os.Remove(filepath.Join(dir, name))
 		return file{}, err
 	}
 	return fileOf(name, info.Size(), d, rs), nil
