@@ -185,6 +185,9 @@ func TestABrowserSignsInActsAndSignsOut(t *testing.T) {
 	if status, at, _ := page(c.PostForm(a.URL()+"/login", form)); status != 200 || at != "/" {
 		t.Errorf("signed in: %d at %s", status, at)
 	}
+	if status, _, text := page(c.Get(a.URL() + "/settings")); status != 200 || !strings.Contains(text, "You are <b>ana</b>: admin.") || !strings.Contains(text, "data-scientist") {
+		t.Errorf("settings: %d\n%.3000s", status, text)
+	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.URL()+"/v1/tokens", strings.NewReader("{}"))
 	if err != nil {
 		t.Fatal(err)

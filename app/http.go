@@ -47,7 +47,7 @@ func (a *App) handler() http.Handler {
 		Statuses: a.control.Statuses, LastEvents: a.store.LastEvents, Changed: a.store.Changed,
 		Experiments: a.tracker, Names: a.store, Finder: a.finder(), Logger: a.cfg.Logger, Door: a.door, Company: a.company(),
 		Models: a.store, Care: a.control, Predictions: a.log,
-		Waiting: a.control, Alerts: inboxAlerts{a.router, a.store},
+		Waiting: a.control, Alerts: inboxAlerts{a.router, a.store}, Proof: a.control,
 	}); err != nil {
 		a.cfg.Logger.Error("there are no pages", "error", err)
 	}

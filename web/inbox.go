@@ -164,4 +164,3 @@ func (p *pages) backToInbox(w http.ResponseWriter, r *http.Request, err error) {
 
 // When is a time as tables have it.
 func (a asking) When() string { return a.AskedAt.Format("2 Jan 15:04") }
-

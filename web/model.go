@@ -99,6 +99,7 @@ type versionView struct {
 	Moves    []registry.Move
 	All      []versionLink
 	Compare  string
+	Proof    string // below which the documents about it lie
 }
 
 // versionLink leads to another version.
@@ -131,6 +132,7 @@ func (p *pages) version(w http.ResponseWriter, r *http.Request) {
 	}
 	view := versionView{Frame: f, What: "Version of " + model, All: links(vs, v), Facts: made(v)}
 	view.Frame.Title = v.Ref.String()
+	view.Proof = fmt.Sprintf("/v1/models/%s/versions/%d", url.PathEscape(model), v.Version)
 	view.Frame.Command = "flyball gate show " + shell(v.Ref.String())
 	if i := previous(vs, v); i != nil {
 		view.Compare = "/compare?" + url.Values{"ref": {v.Ref.String()}, "against": {i.Ref.String()}}.Encode()

@@ -20,6 +20,7 @@ import (
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
 	"flyball/fault"
+	"flyball/governance/maturity"
 	"flyball/ident"
 	"flyball/model/registry"
 	"flyball/monitoring"
@@ -126,13 +127,17 @@ func (*hotel) Scan(_ context.Context, q prediction.Query, do func(prediction.Joi
 	}})
 }
 
+func (*hotel) Maturity(_ context.Context, model string) (maturity.Standing, error) {
+	return maturity.Judge(&maturity.Facts{Model: model, Now: noon}), nil
+}
+
 func modelSite(t *testing.T, h *hotel) string {
 	t.Helper()
 	routes := api.NewRoutes(nil)
 	if err := New(routes, Options{
 		Statuses:   func(context.Context) ([]wire.Status, error) { return nil, nil },
 		LastEvents: func(context.Context, string, int) ([]event.Event, error) { return nil, nil },
-		Changed:    never, Logger: slog.New(slog.DiscardHandler), Models: h, Care: h, Predictions: h,
+		Changed:    never, Logger: slog.New(slog.DiscardHandler), Models: h, Care: h, Predictions: h, Proof: h,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -166,6 +171,8 @@ func TestThePagesOfAModelBeginWithASentence(t *testing.T) {
 		{"/predictions?model=nix", 404, []string{"there is no model nix"}},
 		{"/prediction?model=hotel&id=p1", 200, []string{"<h1><b>v1 said 0.831: hold</b> on 16 Mar 2017 12:00.</h1>", "equal to the last bit", "lead_time", "&#43;1.25", "raised it most", "−0.250", "all others", "&lt;City&gt;", "flyball explain p1 -m hotel"}},
 		{"/prediction?model=hotel&id=p2", 404, []string{"hotel answered no p2"}},
+		{"/evidence?model=hotel", 200, []string{"<h1><b>hotel is at level 0 of 4</b>.</h1>", "L1.code-versioned", "no evidence", "profile=ai-act"}},
+		{"/settings", 200, []string{"<h1><b>There are no users</b>, so whoever"}},
 		{"/monitors?model=nix", 404, []string{"there is no model nix"}},
 	} {
 		res, got := get(t, site+c.path)

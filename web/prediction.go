@@ -140,6 +140,7 @@ type predictionView struct {
 	Without  string // why there are no reasons
 	Replay   span
 	Mark     event.Mark
+	Dossier  string // its address
 }
 
 // reason is what a column added to the score.
@@ -164,6 +165,7 @@ func (p *pages) prediction(w http.ResponseWriter, r *http.Request) {
 	}
 	v := explained(x)
 	v.Frame, v.Row = f, columnsOf(row)
+	v.Dossier = "/v1/models/" + url.PathEscape(model) + "/predictions/" + url.PathEscape(string(x.ID)) + "/dossier?format=html"
 	p.show(w, r, http.StatusOK, "prediction.html", v)
 }
 

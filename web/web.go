@@ -46,6 +46,7 @@ type Options struct {
 	Predictions Predictions
 	Waiting     Waiting
 	Alerts      Alerts
+	Proof       Proof
 }
 
 // Style is the style sheet of the pages, for documents that carry it inside.
@@ -90,7 +91,11 @@ func New(routes *api.Routes, opts Options) error {
 	door.Handle(api.Read, "GET /compare", p.compared)
 	door.Anywhere().Handle(api.Read, "GET /inbox", p.inbox)
 	door.Anywhere().Handle(access.Ack, "POST /inbox/take", p.take)
+	door.Handle(access.Known, "GET /settings", p.settings)
+	door.Handle(access.Known, "POST /settings/tokens/end", p.endToken)
+	door.Handle(access.Known, "POST /settings/password", p.newPassword)
 	own := routes.Face(p.turnedAway, modelAsked)
+	own.Handle(api.Read, "GET /evidence", p.evidence)
 	own.Handle(access.Approve, "POST /inbox/approve", p.approve)
 	own.Handle(access.Approve, "POST /inbox/reject", p.reject)
 	own.Handle(api.Read, "GET /model", p.version)
