@@ -6,11 +6,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"flyball/api/wire"
+	"flyball/client"
+	"flyball/fault"
+	"flyball/governance/access"
 	"flyball/governance/dossier"
 )
 
@@ -68,6 +72,48 @@ func TestTheDossierOfATwoYearOldPredictionReplaysItToTheLastBit(t *testing.T) {
 	for _, bad := range []string{"<script", "http:", "https:", "src=", "href=", "url(", "@import"} {
 		if strings.Contains(page.String(), bad) {
 			t.Errorf("the page has %s", bad)
+		}
+	}
+}
+
+// The groups of a version and the records of the audit chain are for those who may see them.
+func TestADossierLeavesOutWhatWhoeverAsksMayNotSee(t *testing.T) {
+	s := begin(t, table(t, 1010))
+	row := json.RawMessage(fmt.Sprintf(`{"id":"new","at":%q,"x":0.75,"z":0.5}`, s.at.Format(time.RFC3339)))
+	if _, err := s.Predict(t.Context(), "demand", []json.RawMessage{row}); err != nil {
+		t.Fatal(err)
+	}
+	s.pass(t, 1)
+	p := password
+	if _, err := s.AddUser(t.Context(), "ana", wire.User{Grants: []access.Grant{{Role: "admin"}}, Password: &p}); err != nil {
+		t.Fatal(err)
+	}
+	ana := s.As("ana", password)
+	for _, c := range []struct {
+		role          string
+		rows, records bool
+	}{{"viewer", false, false}, {"ml-engineer", true, false}, {"auditor", true, true}} {
+		if _, err := ana.AddUser(t.Context(), c.role, wire.User{Grants: []access.Grant{{Role: c.role, Model: ""}}}); err != nil {
+			t.Fatal(err)
+		}
+		k, err := ana.AddToken(t.Context(), wire.Token{User: c.role})
+		if err != nil {
+			t.Fatal(err)
+		}
+		asks := client.New(s.URL(), k.Secret, http.DefaultClient)
+		var page, row bytes.Buffer
+		if err := asks.VersionDossier(t.Context(), "demand", 1, "html", &page); err != nil {
+			t.Errorf("%s asks for a version: %v", c.role, err)
+		}
+		if got := strings.Contains(page.String(), "was hashed again: all hold"); got != c.records {
+			t.Errorf("%s sees the audit records: %t, want %t", c.role, got, c.records)
+		}
+		err = asks.PredictionDossier(t.Context(), "demand", "new", "html", &row)
+		if c.rows && err != nil || !c.rows && !fault.Is(err, fault.Denied) {
+			t.Errorf("%s asks for a prediction: %v", c.role, err)
+		}
+		if err := asks.Evidence(t.Context(), "demand", "nist", "markdown", &row); err != nil {
+			t.Errorf("%s asks for evidence: %v", c.role, err)
 		}
 	}
 }
