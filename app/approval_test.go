@@ -130,6 +130,13 @@ func TestAModelOfHighRiskGoesLiveWithTheLeaveOfTwo(t *testing.T) {
 	if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "it waits for a validator and an owner") {
 		t.Errorf("ana promotes: %v", err)
 	}
+	if _, err = o.people["mia"].Change(t.Context(), "demand", "promote", ""); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "demand@1 is not released yet") {
+		t.Errorf("mia moves it on: %v", err)
+	}
+	ahead, err := o.people["ana"].Foresee(t.Context(), "demand", 1)
+	if err != nil || !slices.Contains(ahead.Text, "before it begins, a validator and an owner must agree who neither proposed nor made it") {
+		t.Errorf("foreseen: %v, %v", ahead.Text, err)
+	}
 	for _, c := range []struct {
 		who, what, why string
 		kind           fault.Kind

@@ -15,7 +15,6 @@ import (
 	"flyball/governance/access"
 	"flyball/governance/approval"
 	"flyball/governance/audit"
-	"flyball/ident"
 	"flyball/loop"
 )
 
@@ -155,9 +154,10 @@ func roles(who access.Identity, model string) []string {
 }
 
 // waiting is the fault for a version whose release waits for leave; nil where it does not.
-func (s *Service) waiting(ctx context.Context, m *loop.Model, ref ident.Ref) error {
+// 0 is whichever version of the model waits.
+func (s *Service) waiting(ctx context.Context, m *loop.Model, version int) error {
 	st, _, err := s.opts.Loop.State(ctx, m.Name)
-	if err != nil || st.Waits == nil || st.Waits.Version != ref.Version {
+	if err != nil || st.Waits == nil || version != 0 && st.Waits.Version != version {
 		return err
 	}
 	r, err := s.opts.Store.Approval(ctx, m.Name, st.Waits.Request)
@@ -168,6 +168,6 @@ func (s *Service) waiting(ctx context.Context, m *loop.Model, ref ident.Ref) err
 	if err != nil {
 		return err
 	}
-	return fault.New(fault.Waiting, "%s is not released yet: %s", ref, d.Why).
-		Do("have somebody who neither proposed nor made it look at flyball approvals %s, and then flyball approvals approve %s", ref.Model, ref)
+	return fault.New(fault.Waiting, "%s is not released yet: %s", r.Ref(), d.Why).
+		Do("have somebody who neither proposed nor made it look at flyball approvals %s, and then flyball approvals approve %s", r.Model, r.Ref())
 }

@@ -85,9 +85,14 @@ func (s *Service) setHold(ctx context.Context, model, by, action, why, hold stri
 	return Changed{Text: model + " " + word}, err
 }
 
-// Promote moves a release that is under way on at once. It does not override harm.
+// Promote moves a release that is under way on at once. It does not override harm, nor
+// the want of somebody's leave.
 func (s *Service) Promote(ctx context.Context, model, by, why string) (Changed, error) {
-	return s.move(ctx, model, by, func(st release.State) (release.State, bool, error) {
+	m, err := s.Model(ctx, model)
+	if err != nil {
+		return Changed{}, err
+	}
+	got, err := s.move(ctx, model, by, func(st release.State) (release.State, bool, error) {
 		if why == "" {
 			why = "promoted by " + by
 		}
@@ -97,6 +102,12 @@ func (s *Service) Promote(ctx context.Context, model, by, why string) (Changed, 
 		}
 		return next, true, nil
 	})
+	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) {
+		if waits := s.waiting(ctx, &m, 0); waits != nil {
+			return Changed{}, waits
+		}
+	}
+	return got, err
 }
 
 // Rollback takes the newest candidate back at once, or, when its release is over,

@@ -12,6 +12,7 @@ import (
 	"flyball/experiment/gate"
 	"flyball/experiment/online"
 	"flyball/fault"
+	"flyball/governance/approval"
 	"flyball/ident"
 	"flyball/loop"
 	"flyball/model/registry"
@@ -58,7 +59,11 @@ func (s *Service) Foresee(ctx context.Context, name string, version int) (Forese
 		return Foreseen{}, err
 	}
 	out.Text = online.Foresee(a)
-	return out, nil
+	all, err := s.opts.Store.Approvals(ctx, name, false)
+	if needs := approval.Needed(m.Risk, all).Needs(); len(needs) > 0 {
+		out.Text = append(out.Text, "before it begins, "+approval.People(needs)+" must agree who neither proposed nor made it")
+	}
+	return out, err
 }
 
 // lossAhead fills in how the paired losses of the version and the live one spread at the

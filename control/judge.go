@@ -163,7 +163,7 @@ func (s *Service) Release(ctx context.Context, name string, version int, by, why
 	if err != nil {
 		return Changed{}, err
 	}
-	if err := s.waiting(ctx, &m, ref); err != nil {
+	if err := s.waiting(ctx, &m, version); err != nil {
 		return Changed{}, err
 	}
 	rel, any, err := s.opts.Store.Release(ctx, name)
@@ -198,7 +198,7 @@ func (s *Service) Release(ctx context.Context, name string, version int, by, why
 	if err := s.opts.Loop.Turn(ctx, s.opts.Now()); err != nil {
 		return Changed{}, err
 	}
-	if err := s.waiting(ctx, &m, ref); err != nil {
+	if err := s.waiting(ctx, &m, version); err != nil {
 		return Changed{}, err
 	}
 	return Changed{Text: fmt.Sprintf("the release of %s begins", ref)}, nil

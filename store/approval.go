@@ -76,8 +76,8 @@ func (db *DB) ChangeApproval(ctx context.Context, model, id string, decide func(
 	})
 }
 
-// Authors are those who had a hand in a version, by name: who trained or registered it,
-// whom its run names, and who applied the model file that it was made by, or one since.
+// Authors are those who had a hand in a version, by name: who trained, registered
+// or imported it, whom its run names, and who applied the model file that it was made by, or one since.
 func (db *DB) Authors(ctx context.Context, ref ident.Ref) ([]string, error) {
 	scan := func(s scanner) (name string, err error) {
 		err = s.Scan(&name)
@@ -85,7 +85,8 @@ func (db *DB) Authors(ctx context.Context, ref ident.Ref) ([]string, error) {
 	}
 	return all(ctx, db, "who made the version cannot be read", scan, `SELECT created_by FROM versions WHERE model = $1 AND version = $2 AND created_by NOT IN ('', 'flyball')
 		UNION SELECT r.user_id FROM runs r JOIN versions v ON r.run_id = v.run_id WHERE v.model = $1 AND v.version = $2 AND r.user_id NOT IN ('', 'flyball')
+		UNION SELECT a.actor FROM audit a WHERE a.object = $3 AND a.action = 'import'
 		UNION SELECT a.actor FROM audit a WHERE a.object = $1 AND a.action = 'apply' AND a.actor NOT IN ('', 'flyball') AND a.seq >= coalesce((SELECT max(b.seq) FROM audit b
 			JOIN versions v ON b.at < v.created_at WHERE v.model = $1 AND v.version = $2 AND b.object = $1 AND b.action = 'apply'), 0)
-		ORDER BY 1`, ref.Model, ref.Version)
+		ORDER BY 1`, ref.Model, ref.Version, ref.String())
 }

@@ -103,8 +103,8 @@ func TestWhoMaySayWhat(t *testing.T) {
 		{"no reason to override", asked(Medium), says(Override, "mia", "", Engineer), digest, fault.Invalid, "to override needs a reason"},
 		{"a validator overrides", asked(Medium), says(Override, "vera", "x", Validator), digest, fault.Denied, "two of the role ml-engineer override"},
 		{"a second one who made it overrides", asked(Medium, says(Override, "ana", "x", Engineer)), says(Override, "carl", "x", Engineer), digest, fault.Denied, "both who override had a hand in hotel@8"},
-		{"after a change", asked(Medium), vera, "d2", fault.Conflict, "it is void"},
-		{"after a no", asked(Medium, says(Reject, "val", "no", Validator)), vera, digest, fault.Conflict, "it is rejected: rejected by val (no)"},
+		{"after a change", asked(Medium), vera, "d2", fault.Conflict, "does not wait any more: what leave was asked for was changed since"},
+		{"after a no", asked(Medium, says(Reject, "val", "no", Validator)), vera, digest, fault.Conflict, "does not wait any more: rejected by val (no)"},
 	} {
 		_, err := c.r.Add(c.g, c.digest, noon.Add(2*time.Hour))
 		if !fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.want) {

@@ -63,9 +63,9 @@ func (r Request) Decide(digest blob.Digest, now time.Time) Decision {
 	case len(needs) == 0:
 		return Decision{State: Approved, Why: "approved by " + strings.Join(agreed, " and ")}
 	case !now.Before(r.Expires):
-		return Decision{State: Expired, Why: fmt.Sprintf("it had no leave from %s by %s", people(needs), r.Expires.UTC().Format("2 Jan 2006 15:04"))}
+		return Decision{State: Expired, Why: fmt.Sprintf("it had no leave from %s by %s", People(needs), r.Expires.UTC().Format("2 Jan 2006 15:04"))}
 	}
-	return Decision{State: Waiting, Why: "it waits for " + people(needs), Needs: needs}
+	return Decision{State: Waiting, Why: "it waits for " + People(needs), Needs: needs}
 }
 
 // said is who it was and the reason, in words.
@@ -76,8 +76,8 @@ func (g Given) said() string {
 	return g.By + " (" + g.Why + ")"
 }
 
-// people are roles in words: a validator and an owner.
-func people(roles []string) string {
+// People are roles in words: a validator and an owner.
+func People(roles []string) string {
 	out := make([]string, len(roles))
 	for i, r := range roles {
 		out[i] = "a " + r
@@ -131,7 +131,7 @@ func (r Request) overridden(over []Given) (a, b Given, ok bool) {
 func (r Request) Add(g Given, digest blob.Digest, now time.Time) (Request, error) {
 	d := r.Decide(digest, now)
 	if d.State != Waiting {
-		return r, fault.New(fault.Conflict, "the request for %s does not wait, it is %s: %s", r.Ref(), d.State, d.Why).Do("ask anew with flyball promote %s", r.Ref())
+		return r, fault.New(fault.Conflict, "the request for %s does not wait any more: %s", r.Ref(), d.Why).Do("ask anew with flyball promote %s", r.Ref())
 	}
 	if g.Digest != "" && g.Digest != r.Digest {
 		return r, fault.New(fault.Conflict, "the request for %s is about something else than what was looked at", r.Ref()).Do("see flyball approvals %s", r.Model)
@@ -144,7 +144,7 @@ func (r Request) Add(g Given, digest blob.Digest, now time.Time) (Request, error
 		with := r
 		with.Given = append(slices.Clip(r.Given), g)
 		if _, needs := with.agreed(with.approvals()); len(needs) == len(d.Needs) {
-			return r, fault.New(fault.Conflict, "%s has a %s's leave, and waits for %s", r.Ref(), strings.Join(g.Roles, "'s or "), people(d.Needs))
+			return r, fault.New(fault.Conflict, "%s has a %s's leave, and waits for %s", r.Ref(), strings.Join(g.Roles, "'s or "), People(d.Needs))
 		}
 	}
 	r.Given = append(slices.Clip(r.Given), g)
@@ -176,9 +176,9 @@ func (r Request) may(g Given) error {
 	}
 	switch needs := r.Risk.Needs(); {
 	case r.own(g.By):
-		return fault.New(fault.Denied, "%s proposed %s or had a hand in it, and nobody approves their own", g.By, r.Ref()).Do("ask %s who did not", people(needs))
+		return fault.New(fault.Denied, "%s proposed %s or had a hand in it, and nobody approves their own", g.By, r.Ref()).Do("ask %s who did not", People(needs))
 	case !slices.ContainsFunc(needs, func(role string) bool { return slices.Contains(g.Roles, role) }):
-		return fault.New(fault.Denied, "%s waits for %s, which %s is not", r.Ref(), people(needs), g.By)
+		return fault.New(fault.Denied, "%s waits for %s, which %s is not", r.Ref(), People(needs), g.By)
 	}
 	return nil
 }

@@ -83,6 +83,8 @@ func authors(t *testing.T, open Open) {
 	_ = must(db.AddVersion(ctx, registry.Version{Ref: ident.Ref{Model: "hotel"}, CreatedAt: noon, CreatedBy: "flyball", Key: "b"}))(t)
 	equal(t, "of one that a person made", must(db.Authors(ctx, ident.Ref{Model: "hotel", Version: 1}))(t), []string{"ana", "carl", "rita"})
 	equal(t, "of one that the loop made", must(db.Authors(ctx, ident.Ref{Model: "hotel", Version: 2}))(t), []string{"ana"})
+	_ = must(db.AddAudit(ctx, audit.Record{At: noon, Actor: "ivo", Action: "import", Object: "hotel@1"}))(t)
+	equal(t, "of one that was imported", must(db.Authors(ctx, ident.Ref{Model: "hotel", Version: 1}))(t), []string{"ana", "carl", "ivo", "rita"})
 	applied("dora", noon.Add(time.Hour))
 	equal(t, "and of whoever changed the file since", must(db.Authors(ctx, ident.Ref{Model: "hotel", Version: 2}))(t), []string{"ana", "dora"})
 }
