@@ -107,8 +107,12 @@ func TestAMedianIsOneOfTheDurations(t *testing.T) {
 		p    float64
 		want time.Duration
 	}{
-		{[]time.Duration{5}, 0.5, 5}, {[]time.Duration{5, 1}, 0.5, 1}, {[]time.Duration{3, 1, 2}, 0.5, 2}, {[]time.Duration{3, 1, 2}, 0.9, 3},
-		{[]time.Duration{10, 9, 8, 7, 6, 5, 4, 3, 2, 1}, 0.9, 9}, {[]time.Duration{10, 9, 8, 7, 6, 5, 4, 3, 2, 1}, 0.5, 5},
+		{[]time.Duration{5}, 0.5, 5},
+		{[]time.Duration{5, 1}, 0.5, 1},
+		{[]time.Duration{3, 1, 2}, 0.5, 2},
+		{[]time.Duration{3, 1, 2}, 0.9, 3},
+		{[]time.Duration{10, 9, 8, 7, 6, 5, 4, 3, 2, 1}, 0.9, 9},
+		{[]time.Duration{10, 9, 8, 7, 6, 5, 4, 3, 2, 1}, 0.5, 5},
 	} {
 		if got := quantile(c.ds, c.p); got != c.want {
 			t.Errorf("%v at %v: got %d, want %d", c.ds, c.p, got, c.want)
@@ -118,8 +122,10 @@ func TestAMedianIsOneOfTheDurations(t *testing.T) {
 
 func TestRolloutsAreSortedFromTheirHistory(t *testing.T) {
 	history := []release.State{
-		{ID: "m/1/1", Generation: 1, Phase: release.Pending}, {ID: "m/1/1", Generation: 2, Phase: release.Succeeded},
-		{ID: "m/2/3", Generation: 3, Phase: release.Pending}, {ID: "m/1/1", Generation: 4, Phase: release.RolledBack},
+		{ID: "m/1/1", Generation: 1, Phase: release.Pending},
+		{ID: "m/1/1", Generation: 2, Phase: release.Succeeded},
+		{ID: "m/2/3", Generation: 3, Phase: release.Pending},
+		{ID: "m/1/1", Generation: 4, Phase: release.RolledBack},
 	}
 	got := Rollouts(history)
 	if len(got) != 2 || got[0].ID != "m/1/1" || len(got[0].States) != 3 || got[0].Phase != release.RolledBack || got[1].ID != "m/2/3" {

@@ -204,11 +204,11 @@ func (f *Facts) byTrigger(d time.Duration) []*Version {
 	return slices.DeleteFunc(f.made(d), func(v *Version) bool { return !triggered(v.Cause) })
 }
 
-// released are the rollouts whose candidate answered somebody first in the last d.
-func (f *Facts) released(d time.Duration) []*Rollout {
+// released are the rollouts whose candidate answered somebody first in the Window.
+func (f *Facts) released() []*Rollout {
 	var out []*Rollout
 	for i := range f.Rollouts {
-		if f.since(f.Rollouts[i].Traffic(), d) {
+		if f.since(f.Rollouts[i].Traffic(), Window) {
 			out = append(out, &f.Rollouts[i])
 		}
 	}

@@ -4,6 +4,7 @@ package maturity
 
 import (
 	"fmt"
+	"slices"
 
 	"flyball/data/dataset"
 	"flyball/serving/release"
@@ -19,8 +20,8 @@ func (f *Facts) codeVersioned() answer {
 }
 
 func (f *Facts) buildAuto() answer {
-	for i := len(f.Acts) - 1; i >= 0; i-- {
-		if a := f.Acts[i]; a.Action == "apply" && f.program(a.Actor) && f.since(a.At, Window) {
+	for _, a := range slices.Backward(f.Acts) {
+		if a.Action == "apply" && f.program(a.Actor) && f.since(a.At, Window) {
 			return met([]string{actID(a)}, "applied by %s %s", a.Actor, f.days(a.At))
 		}
 	}
@@ -43,7 +44,7 @@ func (f *Facts) appTests() answer {
 }
 
 func (f *Facts) modelTest() answer {
-	rs := f.released(Window)
+	rs := f.released()
 	if len(rs) == 0 {
 		return f.nothingNew()
 	}

@@ -156,7 +156,7 @@ func (f *Facts) friction() answer {
 }
 
 func (f *Facts) scoringTests() answer {
-	rs := f.released(Window)
+	rs := f.released()
 	if len(rs) == 0 {
 		return f.nothingNew()
 	}

@@ -55,7 +55,7 @@ const uncompared = "nothing to compare it with"
 
 func (f *Facts) compared() answer {
 	var good, bad []string
-	for _, r := range f.released(Window) {
+	for _, r := range f.released() {
 		if r.Live == 0 {
 			continue // the first: there is nothing to compare it with
 		}
@@ -66,7 +66,7 @@ func (f *Facts) compared() answer {
 		}
 	}
 	switch {
-	case len(f.released(Window)) == 0:
+	case len(f.released()) == 0:
 		return f.nothingNew()
 	case len(good)+len(bad) == 0:
 		return notApplicable("a first release has no live version to be compared with")
@@ -129,7 +129,7 @@ func (f *Facts) environments() answer {
 }
 
 func (f *Facts) testedReleases() answer {
-	rs := f.released(Window)
+	rs := f.released()
 	if len(rs) == 0 {
 		return f.nothingNew()
 	}
