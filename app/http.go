@@ -18,6 +18,7 @@ import (
 	"flyball/api/mlflow"
 	"flyball/api/rest"
 	"flyball/api/wire"
+	"flyball/control"
 	"flyball/experiment/archive"
 	"flyball/fault"
 	"flyball/governance/audit"
@@ -36,7 +37,8 @@ func (a *App) handler() http.Handler {
 		a.cfg.Logger.Error("documents have no style", "error", err)
 	}
 	rest.New(routes, rest.Options{
-		Control: a.control, Serving: a.serving, Store: a.store, Auditor: &audit.Auditor{Store: a.store, Folder: a.log}, Anchor: a.anchor, Log: a.log, Blobs: a.blobs, Now: a.clock.now,
+		Control: a.control, Serving: a.serving, Store: a.store, Auditor: &audit.Auditor{Store: a.store, Folder: a.log}, Anchor: a.anchor,
+		Forgetter: &control.Forgetter{Log: a.log, Store: a.store, Now: a.clock.now}, Log: a.log, Blobs: a.blobs, Now: a.clock.now,
 		Kept: a.store, Importer: &archive.Importer{Store: a.store, Now: a.clock.now},
 		Collector: a.collector, Retention: a.retention(),
 		Compare: a.finder(), Commands: a.commands(), Door: a.door,

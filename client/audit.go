@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"flyball/api/wire"
+	"flyball/control"
 	"flyball/fault"
 	"flyball/governance/audit"
 )
@@ -118,4 +119,9 @@ func (c *Client) ExportAudit(ctx context.Context, from, to time.Time, give func(
 			return err
 		}
 	}
+}
+
+// Forget erases what is kept of a caller's key, and says what it could not reach.
+func (c *Client) Forget(ctx context.Context, in wire.Forget) (out control.Forgot, err error) {
+	return out, c.do(ctx, http.MethodPost, "/v1/forget", in, &out)
 }

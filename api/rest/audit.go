@@ -15,7 +15,9 @@ import (
 
 	"flyball/api"
 	"flyball/api/wire"
+	"flyball/control"
 	"flyball/fault"
+	"flyball/governance/access"
 	"flyball/governance/audit"
 )
 
@@ -46,6 +48,11 @@ func (f *face) auditRoutes() {
 	route(f, api.Audit, http.MethodGet, "/v1/audit/export", "export-audit", "The audit chain, one record a line as docs/formats/audit.md has it; the last line is {}",
 		func(_ context.Context, in *span) (*huma.StreamResponse, error) {
 			return &huma.StreamResponse{Body: func(c huma.Context) { f.exportAudit(c, in.From, in.To) }}, nil
+		})
+	type forget struct{ Body wire.Forget }
+	route(f, api.Keep, http.MethodPost, "/v1/forget", "forget", "Remove for good what is kept of a caller's key",
+		func(ctx context.Context, in *forget) (*body[control.Forgot], error) {
+			return answer(f.Forgetter.Forget(ctx, in.Body.Model, in.Body.Key, access.Actor(ctx), in.Body.Why))
 		})
 	f.desk.Handle(api.Audit, "POST /v1/audit/verify", f.verifyAudit)
 }

@@ -65,6 +65,7 @@ type Options struct {
 	Commands  Commands          // of trainings
 	Collector *retention.Collector
 	Auditor   *audit.Auditor
+	Forgetter *control.Forgetter
 	Anchor    func(ctx context.Context) (audit.Anchor, error) // where the audit chain ends now
 	Door      *access.Directory                               // who may what; nil: there are no users
 	Retention retention.Policy                                // what a collection keeps when its caller says nothing

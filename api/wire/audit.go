@@ -22,3 +22,10 @@ type AuditVerifying struct {
 	Result  *audit.Verified `json:"result,omitempty"`
 	Problem *Problem        `json:"problem,omitempty"`
 }
+
+// Forget asks to erase what is kept of a caller's key.
+type Forget struct {
+	Key   string `json:"key" minLength:"1"`
+	Model string `json:"model,omitempty" doc:"absent: of all models"`
+	Why   string `json:"why" minLength:"1" doc:"stands in the audit chain, so without the key itself"`
+}

@@ -78,11 +78,11 @@ type Joined struct {
 
 // Forgotten is what was removed of a caller's key.
 type Forgotten struct {
-	Rows   int       `json:"rows"`             // predictions
-	Labels int       `json:"labels"`           //
-	Files  int       `json:"files"`            // sealed files that were written anew
-	First  time.Time `json:"first,omitzero"`   // when the first of the predictions was answered; zero: there were none
-	Traces bool      `json:"traces,omitempty"` // what was staged may be found in free space of staged.db until that is used again
+	Rows   int                  `json:"rows"`             // predictions
+	Labels int                  `json:"labels"`           //
+	Files  int                  `json:"files"`            // sealed files that were written anew
+	Since  map[string]time.Time `json:"since,omitempty"`  // of each model, when the first of the predictions was answered
+	Traces bool                 `json:"traces,omitempty"` // what was staged may be found in free space of staged.db until that is used again
 }
 
 // Query selects predictions of a model. Zero times do not bound.

@@ -6,9 +6,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"flyball/fault"
 	"flyball/governance/audit"
@@ -64,19 +66,26 @@ func (l *Log) Forget(ctx context.Context, model, key, who, why string) (predicti
 const wipeBytes = 256 << 20
 
 // wipe removes what was deleted from the free space of the staging file and from its
-// journal. true: the file is too large for that.
+// journal. true: the file is too large for that, or somebody reads it.
 func (l *Log) wipe(ctx context.Context) (traces bool, err error) {
 	var used int64
 	if err := l.write.QueryRowContext(ctx, `SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&used); err != nil {
 		return true, broken(err, "read")
 	}
-	if used <= wipeBytes {
-		_, err = l.write.ExecContext(ctx, `VACUUM`)
+	if used > wipeBytes {
+		return true, nil
 	}
-	if err == nil {
-		_, err = l.write.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	if _, err := l.write.ExecContext(ctx, `VACUUM`); err != nil {
+		return true, broken(err, "written")
 	}
-	return used > wipeBytes, broken(err, "written")
+	// Whoever reads keeps the journal: nobody waits long for them.
+	if _, err := l.write.ExecContext(ctx, `PRAGMA busy_timeout = 200`); err != nil {
+		return true, broken(err, "written")
+	}
+	var busy, pages, moved int
+	err = l.write.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &moved)
+	_, again := l.write.ExecContext(ctx, fmt.Sprintf(`PRAGMA busy_timeout = %d`, l.opts.busy.Milliseconds()))
+	return busy != 0, broken(errors.Join(err, again), "written")
 }
 
 // lying is a day on which a key lies, and its hours.
@@ -123,7 +132,7 @@ type rewritten struct {
 // then they are. A crash after the transaction is made up for by Open.
 func (l *Log) forgetPart(ctx context.Context, p lying, key, who, why string, out *prediction.Forgotten) error {
 	ids := map[ident.PredictionID]bool{}
-	first := out.First
+	first := out.Since[p.model]
 	note := func(r *prediction.Record) {
 		if !ids[r.ID] && (first.IsZero() || r.At.Before(first)) {
 			first = r.At
@@ -163,7 +172,13 @@ func (l *Log) forgetPart(ctx context.Context, p lying, key, who, why string, out
 		return broken(err, "written")
 	}
 	decided = true
-	out.Rows, out.Labels, out.Files, out.First = out.Rows+len(ids), out.Labels+labels, out.Files+len(files), first
+	out.Rows, out.Labels, out.Files = out.Rows+len(ids), out.Labels+labels, out.Files+len(files)
+	if !first.IsZero() {
+		if out.Since == nil {
+			out.Since = map[string]time.Time{}
+		}
+		out.Since[p.model] = first
+	}
 	for _, f := range files {
 		if err := l.putInPlace(news{part: p.part, was: f.was, file: f.file}); err != nil {
 			return err

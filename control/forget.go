@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"flyball/data/dataset"
+	"flyball/event"
+	"flyball/fault"
+	"flyball/governance/audit"
+	"flyball/serving/prediction"
+)
+
+// Forgetter erases what is kept of a caller's key.
+type Forgetter struct {
+	Log interface {
+		Forget(ctx context.Context, model, key, who, why string) (prediction.Forgotten, error)
+	}
+	Store interface {
+		Snapshots(ctx context.Context, model string) ([]dataset.Made, error)
+		AddAudit(ctx context.Context, rec audit.Record, evs ...event.Event) (audit.Record, error)
+	}
+	Now func() time.Time
+}
+
+// Forgot is what was erased, and what could not be.
+type Forgot struct {
+	prediction.Forgotten
+	// Snapshots were made since the first of the predictions was answered: a training may
+	// have read their rows. They are immutable, and stay until no version needs them.
+	Snapshots []dataset.Made `json:"snapshots,omitempty"`
+}
+
+// Forget erases the predictions, with reasons, groups and labels, of a key; of all models
+// where model is empty. The record of it does not name the key. After an error it is asked
+// again, and goes on.
+func (f *Forgetter) Forget(ctx context.Context, model, key, by, why string) (Forgot, error) {
+	var out Forgot
+	if why == "" {
+		return out, fault.New(fault.Invalid, "there is no reason").Do("say why, such as the number of the request, without the key itself")
+	}
+	var err error
+	if out.Forgotten, err = f.Log.Forget(ctx, model, key, by, why); err != nil {
+		return out, err
+	}
+	for of, since := range out.Since {
+		made, err := f.Store.Snapshots(ctx, of)
+		if err != nil {
+			return out, err
+		}
+		for _, m := range made {
+			if !m.At.Before(since) {
+				out.Snapshots = append(out.Snapshots, m)
+			}
+		}
+	}
+	data, err := json.Marshal(struct {
+		Rows, Labels, Files, Snapshots int
+	}{out.Rows, out.Labels, out.Files, len(out.Snapshots)})
+	if err != nil {
+		return out, err
+	}
+	if model == "" {
+		model = "all models"
+	}
+	_, err = f.Store.AddAudit(ctx, audit.Record{At: f.Now(), Actor: by, Action: audit.Forgotten, Object: model, Why: why, Data: data})
+	return out, err
+}
