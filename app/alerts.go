@@ -76,6 +76,9 @@ func (a *App) alert(ctx context.Context) error {
 	if err := a.router.Turn(ctx); err != nil {
 		return err
 	}
+	if err := a.weekly(ctx); err != nil {
+		return err
+	}
 	return a.sender.Turn(ctx)
 }
 

@@ -135,6 +135,7 @@ type App struct {
 	metrics   *prometheus.Registry
 	router    *alert.Router  // brings alerts to people
 	sender    *notify.Sender // sends them
+	digested  time.Time      // the Monday whose digest this process put into the outbox
 	door      *access.Directory
 	routes    *api.Routes
 	tls       *tls.Config // nil: in the clear
@@ -358,6 +359,7 @@ func (a *App) work(ctx context.Context) error {
 		g.Go(func() error { return a.collect(ctx) })
 		g.Go(func() error { return a.router.Run(ctx) })
 		g.Go(func() error { return a.sender.Run(ctx) })
+		g.Go(func() error { return a.digests(ctx) })
 	}
 	return g.Wait()
 }

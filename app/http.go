@@ -42,7 +42,7 @@ func (a *App) handler() http.Handler {
 		Kept: a.store, Importer: &archive.Importer{Store: a.store, Now: a.clock.now},
 		Collector: a.collector, Retention: a.retention(),
 		Compare: a.finder(), Commands: a.commands(), Door: a.door,
-		Alerts:  rest.Alerts{Router: a.router, Kept: a.store},
+		Alerts:  rest.Alerts{Router: a.router, Kept: a.store, Digest: a.digest},
 		Advance: advance, Version: a.cfg.Version, Style: style, Logger: a.cfg.Logger,
 	})
 	if err := web.New(routes, web.Options{

@@ -172,3 +172,25 @@ func ownersCommand(e *env) *cobra.Command {
 		},
 	}
 }
+
+func digestCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: "digest", Short: "What the loop did in the last seven days, and what waits for whom", Args: cobra.NoArgs,
+		Example: "  flyball digest\n  flyball digest -o json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := e.client().Digest(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if e.format == "table" || e.format == "wide" {
+				_, err = fmt.Fprint(e.out, d.String())
+				return err
+			}
+			t := table{head: []string{"who", "model", "what", "command"}}
+			for _, w := range d.Waits {
+				t.add(orDash(w.Who), w.Model, w.Text, w.Command)
+			}
+			return e.show(d, t)
+		},
+	}
+}

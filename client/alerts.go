@@ -30,6 +30,11 @@ func (c *Client) Silence(ctx context.Context, model, why string, lasts time.Dura
 	return out, c.do(ctx, http.MethodPost, of(model, "/silence"), wire.Silence{For: unit.Duration(lasts), Why: why}, &out)
 }
 
+// Digest is what the loop did in the last seven days, and what waits for whom.
+func (c *Client) Digest(ctx context.Context) (out wire.Digest, err error) {
+	return out, c.do(ctx, http.MethodGet, "/v1/digest", nil, &out)
+}
+
 // Owners are the duties of a model (of all when it is empty), and who carries them.
 func (c *Client) Owners(ctx context.Context, model string) (out []wire.Owner, err error) {
 	return out, c.do(ctx, http.MethodGet, "/v1/owners?"+url.Values{"model": {model}}.Encode(), nil, &out)

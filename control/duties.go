@@ -90,7 +90,7 @@ func (s *Service) handover(ctx context.Context, m *loop.Model) error {
 	if err != nil || live == 0 {
 		return err
 	}
-	return fault.Wrap(hole, fault.Refused, "v%d of %s is live, and somebody must have each of its duties", live, m.Name)
+	return fault.Wrap(hole, fault.Refused, "v%d of %s is live, so none of its duties may be left to nobody", live, m.Name)
 }
 
 // Look is what is wrong with each model now, for package alert.

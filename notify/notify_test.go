@@ -72,9 +72,9 @@ func (b *box) PutOffMessage(_ context.Context, id string, next time.Time, _ stri
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
-func told(id, way, to string) Message {
+func told(way, to string) Message {
 	return Message{
-		ID: id, Address: Address{Way: way, To: to}, Subject: "[flyball] hotel: lead_time moved", Text: "ana,\nläuft <schief> & so",
+		ID: "m1", Address: Address{Way: way, To: to}, Subject: "[flyball] hotel: lead_time moved", Text: "ana,\nläuft <schief> & so",
 		Body: json.RawMessage(`{"type":"alert"}`), CreatedAt: noon,
 	}
 }
@@ -129,7 +129,7 @@ func TestASignatureIsThatOfTheSpecification(t *testing.T) {
 func TestAWebhookIsSignedAndTriedUntilItIsTaken(t *testing.T) {
 	r := newReceiver(t)
 	r.answer = []int{500, 302, 429}
-	b, now := newBox(told("m1", Webhook, "")), noon
+	b, now := newBox(told(Webhook, "")), noon
 	s := sender(t, b, &now, Config{Webhook: r.URL + "/hook", Secret: secret, Private: true})
 	turn := func(after time.Duration, want int) {
 		t.Helper()
@@ -165,7 +165,7 @@ func TestAWebhookIsSignedAndTriedUntilItIsTaken(t *testing.T) {
 func TestAMessageIsGivenUpAfterADay(t *testing.T) {
 	r := newReceiver(t)
 	r.answer = slices.Repeat([]int{503}, 1000)
-	b, now := newBox(told("m1", Webhook, "")), noon
+	b, now := newBox(told(Webhook, "")), noon
 	s := sender(t, b, &now, Config{Webhook: r.URL, Secret: secret, Private: true})
 	for ; now.Before(noon.Add(48 * time.Hour)); now = now.Add(time.Minute) {
 		if err := s.Turn(t.Context()); err != nil {
@@ -179,7 +179,7 @@ func TestAMessageIsGivenUpAfterADay(t *testing.T) {
 
 func TestAChatGetsTheTextWithoutMarkup(t *testing.T) {
 	r := newReceiver(t)
-	b, now := newBox(told("m1", Slack, "")), noon
+	b, now := newBox(told(Slack, "")), noon
 	if err := sender(t, b, &now, Config{Slack: r.URL, Private: true}).Turn(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestAChatGetsTheTextWithoutMarkup(t *testing.T) {
 }
 
 func TestAWayThatIsNoLongerThereWaits(t *testing.T) {
-	b, now := newBox(told("m1", Mail, "ana@example.org")), noon
+	b, now := newBox(told(Mail, "ana@example.org")), noon
 	if err := sender(t, b, &now, Config{}).Turn(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +333,7 @@ func TestAMailGoesOverTLSAndReadsAsItWasWritten(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AddCert(web.Certificate())
 	o, done := newOffice(t, &tls.Config{Certificates: web.TLS.Certificates})
-	b, now := newBox(told("m1", Mail, "bo@example.org")), noon
+	b, now := newBox(told(Mail, "bo@example.org")), noon
 	s := sender(t, b, &now, Config{SMTP: o.Addr().String(), From: "flyball@example.org", Password: "secret", Certificates: &tls.Config{RootCAs: roots}})
 	if err := s.Turn(t.Context()); err != nil {
 		t.Fatal(err)
@@ -360,7 +360,7 @@ func TestAMailGoesOverTLSAndReadsAsItWasWritten(t *testing.T) {
 
 func TestAPasswordIsNotSentInTheClear(t *testing.T) {
 	o, done := newOffice(t, nil)
-	b, now := newBox(told("m1", Mail, "bo@example.org")), noon
+	b, now := newBox(told(Mail, "bo@example.org")), noon
 	if err := sender(t, b, &now, Config{SMTP: o.Addr().String(), From: "flyball@example.org", Password: "secret"}).Turn(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -374,7 +374,7 @@ func TestAMailToAForeignCertificateIsNotSent(t *testing.T) {
 	web := httptest.NewTLSServer(nil)
 	defer web.Close()
 	o, done := newOffice(t, &tls.Config{Certificates: web.TLS.Certificates})
-	b, now := newBox(told("m1", Mail, "bo@example.org")), noon
+	b, now := newBox(told(Mail, "bo@example.org")), noon
 	if err := sender(t, b, &now, Config{SMTP: o.Addr().String(), From: "flyball@example.org"}).Turn(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -386,7 +386,7 @@ func TestAMailToAForeignCertificateIsNotSent(t *testing.T) {
 
 func TestNoHeaderComesOutOfWhatAModelIsCalled(t *testing.T) {
 	p := newPostOffice(Config{SMTP: "mail.example.org:587", From: "flyball@example.org"})
-	m := told("m1", Mail, "bo@example.org")
+	m := told(Mail, "bo@example.org")
 	m.Subject = "hotel\r\nBcc: all@example.org"
 	got, err := mail.ReadMessage(strings.NewReader(string(p.letter(m))))
 	if err != nil || got.Header.Get("Bcc") != "" || got.Header.Get("Subject") != "hotel Bcc: all@example.org" {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"flyball/api"
 	"flyball/api/wire"
@@ -16,7 +17,8 @@ import (
 // Alerts are on their way to people. Package alert implements it but for what is kept.
 type Alerts struct {
 	*alert.Router
-	Kept alert.Kept
+	Kept   alert.Kept
+	Digest func(ctx context.Context, to time.Time) (alert.Digest, error)
 }
 
 // InModel names a model in a query; empty: all that the caller may see.
@@ -80,6 +82,13 @@ func (f *face) alertRoutes() {
 				text = "alerts of " + in.Model + " are told again"
 			}
 			return answer(wire.Changed{Text: text}, err)
+		})
+	type none struct{}
+	anywhere(f, api.Read, http.MethodGet, "/v1/digest", "digest", "What the loop did in the last seven days, and what waits for whom",
+		func(ctx context.Context, _ *none) (*body[wire.Digest], error) {
+			d, err := f.Alerts.Digest(ctx, f.Now())
+			who := access.From(ctx)
+			return answer(d.Of(func(model string) bool { return who.May(api.Read, model) }), err)
 		})
 	anywhere(f, api.Read, http.MethodGet, "/v1/owners", "owners", "Who has which duty, and where nobody may come",
 		func(ctx context.Context, in *InModel) (*body[[]wire.Owner], error) {

@@ -11,6 +11,9 @@ import (
 // Alert is what is wrong, and whom it was told.
 type Alert = alert.Alert
 
+// Digest is what the loop did in a week, and what waits for whom.
+type Digest = alert.Digest
+
 // Owner is one duty of a model, and who carries it.
 type Owner = control.Owner
 
