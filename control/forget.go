@@ -58,7 +58,10 @@ func (f *Forgetter) Forget(ctx context.Context, model, key, by, why string) (For
 		}
 	}
 	data, err := json.Marshal(struct {
-		Rows, Labels, Files, Snapshots int
+		Rows      int `json:"rows"`
+		Labels    int `json:"labels"`
+		Files     int `json:"files"`
+		Snapshots int `json:"snapshots"`
 	}{out.Rows, out.Labels, out.Files, len(out.Snapshots)})
 	if err != nil {
 		return out, err

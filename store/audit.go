@@ -114,6 +114,9 @@ func (db *DB) WalkAudit(ctx context.Context, after int64, visit func(audit.Recor
 	if err := db.row(ctx, `SELECT seq, hash, (SELECT coalesce(max(seq), 0) FROM audit) FROM heads WHERE name = 'audit'`).Scan(&end.Seq, &end.Hash, &last); err != nil {
 		return end, problem(err, what)
 	}
+	if after == 0 {
+		after = math.MinInt64 // nothing that Flyball makes is before the first: whoever added it is found
+	}
 	for r, err := range rows(ctx, db, scanAudit, `SELECT `+auditColumns+` FROM audit WHERE seq > $1 AND seq <= $2 ORDER BY seq`, after, end.Seq) {
 		if err != nil {
 			return end, problem(err, what)

@@ -95,7 +95,8 @@ func auditEdit(rng *rand.Rand) []string {
 			fmt.Sprintf(`UPDATE audit SET seq = %d WHERE seq = -1`, other),
 		}
 	default: // a record more
-		return []string{fmt.Sprintf(`INSERT INTO audit SELECT 41, at, actor, action, object, why, data, prev, hash FROM audit_kept WHERE seq = %d`, seq)}
+		return []string{fmt.Sprintf(`INSERT INTO audit SELECT %d, at, actor, action, object, why, data, prev, hash FROM audit_kept WHERE seq = %d`,
+			[]int{41, 0, -7}[rng.IntN(3)], seq)}
 	}
 }
 
