@@ -55,8 +55,12 @@ func opens(t *testing.T) *office {
 		name  string
 		roles []string
 	}{
-		{"adam", []string{"admin"}}, {"ana", []string{"data-scientist", "validator"}}, {"vera", []string{"validator"}}, {"oskar", []string{"owner"}},
-		{"mia", []string{"ml-engineer"}}, {"ned", []string{"ml-engineer"}},
+		{"adam", []string{"admin"}},
+		{"ana", []string{"data-scientist", "validator"}},
+		{"vera", []string{"validator"}},
+		{"oskar", []string{"owner"}},
+		{"mia", []string{"ml-engineer"}},
+		{"ned", []string{"ml-engineer"}},
 	} {
 		var grants []access.Grant
 		for _, r := range u.roles {

@@ -43,10 +43,10 @@ func (db *DB) Approval(ctx context.Context, model, id string) (approval.Request,
 }
 
 // Approvals are the requests of a model, or of all where model is empty, the newest
-// first; waiting: those alone that have not ended.
+// first, and of one moment the one that waits; waiting: those alone that have not ended.
 func (db *DB) Approvals(ctx context.Context, model string, waiting bool) ([]approval.Request, error) {
 	return all(ctx, db, "the requests for leave cannot be read", scanApproval, `SELECT body FROM approvals
-		WHERE ($1 = '' OR model = $1) AND ended <= $2 ORDER BY asked_at DESC, model, id DESC`, model, oneIf(!waiting))
+		WHERE ($1 = '' OR model = $1) AND ended <= $2 ORDER BY asked_at DESC, ended, model, id DESC`, model, oneIf(!waiting))
 }
 
 // ChangeApproval gives a request to decide and keeps what it returns, with its record
