@@ -153,7 +153,7 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 		{args: "card bike-demand@1 -o hf", says: "model-index:"},
 		{args: "card bike-demand@1 -o xml", code: 1, says: "markdown, html, json or hf"},
 		{args: "evidence export --profile ai-act", says: "Annex IV"},
-		{args: "evidence export bike-demand --profile law", code: 1, says: "law"},
+		{args: "evidence export bike-demand --profile law", code: 1, says: "ai-act"},
 		{args: "evidence export bike-demand", code: 2, says: "profile"},
 		{args: "card bike-demand@9", code: 5, says: "9"},
 		{args: "explain nobody", code: 5, says: "flyball predictions bike-demand"},

@@ -48,9 +48,12 @@ type field struct{ key, title, text string }
 
 func (h Human) fields() []field {
 	return []field{
-		{"card.intended_use", "Intended use", h.IntendedUse}, {"card.out_of_scope", "Not for", h.OutOfScope},
-		{"card.affected", "Who is affected", h.Affected}, {"card.limits", "Known limits", h.Limits},
-		{"risk", "Risk", h.Risk}, {"card.owner", "Owner", h.Owner},
+		{"card.intended_use", "Intended use", h.IntendedUse},
+		{"card.out_of_scope", "Not for", h.OutOfScope},
+		{"card.affected", "Who is affected", h.Affected},
+		{"card.limits", "Known limits", h.Limits},
+		{"risk", "Risk", h.Risk},
+		{"card.owner", "Owner", h.Owner},
 	}
 }
 
