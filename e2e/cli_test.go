@@ -192,6 +192,17 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 		{args: "export bike-demand@9 " + filepath.Join(dir, "v9.tar"), code: 5, says: "9"},
 		{args: "explain " + coming[2].key() + " --against 2", says: "against   bike-demand@2 says"},
 		{args: "explain " + coming[2].key() + " --against nobody", code: 5, says: "nobody"},
+		{args: "maturity", says: "all: level 0 at least, half of them level 0 or above"},
+		{args: "maturity bike-demand", says: "model bike-demand: level 0 of 4 ("},
+		{args: "maturity bike-demand -o csv", says: "L2.reproducible,met,bike-demand@1 came out as R3 today,"},
+		{args: "maturity bike-demand -o csv", says: `L3.rollback-proven,met,"v2 was taken back in 0 seconds`},
+		{args: "maturity nobody", code: 5, says: "nobody"},
+		{args: "delivery", says: "1 of 2"},
+		{args: "delivery bike-demand --window 1y", says: "changes that failed: 1 of 2"},
+		{args: "delivery bike-demand --window 1d", code: 1, says: "a week at least"},
+		{args: "test report unit", code: 2, says: "status"},
+		{args: "attest L1.app-tests --why they,say,so", code: 3},
+		{args: "attest L1.app-tests", code: 2, says: "why"},
 		{args: "audit", says: "complaints"},
 		{args: "audit --verify", says: "the chain holds"},
 		{args: "audit verify", says: "sealed files of predictions hold"},
@@ -203,6 +214,7 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 		{args: "audit export -o csv", says: "seq,at,actor"},
 		{args: "doctor", says: "ok"},
 		{args: "events bike-demand --last 3 -o json", says: "complaints"},
+		{args: "test report unit --status pass -m bike-demand --version 1", says: "unit"},
 	} {
 		c.check(t, s.url)
 	}
