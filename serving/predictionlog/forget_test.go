@@ -51,9 +51,10 @@ func logged(t *testing.T, l *atWork) {
 	}
 }
 
-// traces are the files that hold a text, sealed ones unpacked.
-func traces(t *testing.T, l *Log, text string) []string {
+// traces are the files that hold anything about secretive-sue, sealed ones unpacked.
+func traces(t *testing.T, l *Log) []string {
 	t.Helper()
+	const text = "secretive-sue"
 	var out []string
 	for _, path := range sealedFiles(t, l.dir) {
 		rs, err := readSealed(path, "m", noSum, nil, 0, true)
@@ -80,7 +81,7 @@ func TestAKeyThatIsForgottenIsNowhere(t *testing.T) {
 	c := &chain{}
 	l := start(t, t.TempDir(), Options{Tell: c.tell})
 	logged(t, l)
-	if got := traces(t, l.Log, "secretive-sue"); len(got) == 0 {
+	if got := traces(t, l.Log); len(got) == 0 {
 		t.Fatal("the test tells nothing")
 	}
 	before := len(c.records)
@@ -88,7 +89,7 @@ func TestAKeyThatIsForgottenIsNowhere(t *testing.T) {
 	if err != nil || got.Rows != 4 || got.Labels != 2 || got.Files != 2 || !got.Since["m"].Equal(record(2, 0.5).At) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
-	if left := traces(t, l.Log, "secretive-sue"); left != nil {
+	if left := traces(t, l.Log); left != nil {
 		t.Errorf("it is left in %v", left)
 	}
 	if keys := keysOf(scanAll(t, l.Log, prediction.Query{Model: "m", Audit: true, Reasons: true})); !slices.Equal(keys, []string{"bob=1", "bob=1", "bob=1", "bob=1"}) {
@@ -121,7 +122,7 @@ func TestAKeyThatIsForgottenIsNowhere(t *testing.T) {
 	if v := c.verify(t, l); v.Wrong != nil || v.Files != 3 {
 		t.Errorf("got %+v", v)
 	}
-	if left := traces(t, l.Log, "secretive-sue"); left != nil {
+	if left := traces(t, l.Log); left != nil {
 		t.Errorf("it is left in %v", left)
 	}
 }
@@ -171,7 +172,7 @@ func TestWhatACrashLeavesOfForgettingIsFinished(t *testing.T) {
 			if v := ch.verify(t, l); v.Wrong != nil || v.Waiting != 0 {
 				t.Errorf("got %+v of %q", v, ch.told())
 			}
-			if left := traces(t, l.Log, "secretive-sue"); left != nil {
+			if left := traces(t, l.Log); left != nil {
 				t.Errorf("it is left in %v", left)
 			}
 		})
