@@ -62,11 +62,11 @@ func TestWhatARequestComesTo(t *testing.T) {
 		{"a yes in time holds later", asked(Medium, vera), digest, 2 * Lifetime, Decision{State: Approved, Why: "approved by vera (validator)"}},
 		{"a yes to something else", asked(Medium, elsewhere), digest, 0, Decision{State: Waiting, Why: "it waits for a validator", Needs: []string{Validator}}},
 		{"changed after the yes", asked(Medium, vera), "d2", 0, Decision{State: Void, Why: "what leave was asked for was changed since"}},
-		{"one overrides", asked(High, mia), digest, 0, Decision{State: Waiting, Why: "it waits for a validator and an owner", Needs: []string{Validator, Owner}}},
+		{"one overrides", asked(High, mia), digest, 0, Decision{State: Waiting, Why: "it waits for a validator and an owner, or for a second ml-engineer who overrides, as mia does", Needs: []string{Validator, Owner}}},
 		{"two override", asked(High, mia, ned), digest, 0, Decision{State: Overridden, Why: "nobody's leave: overridden by mia (the desk is blind), and by ned (seen it)"}},
-		{"one person overrides twice", asked(High, mia, mia), digest, 0, Decision{State: Waiting, Why: "it waits for a validator and an owner", Needs: []string{Validator, Owner}}},
+		{"one person overrides twice", asked(High, mia, mia), digest, 0, Decision{State: Waiting, Why: "it waits for a validator and an owner, or for a second ml-engineer who overrides, as mia does", Needs: []string{Validator, Owner}}},
 		{"the author and another override", asked(High, ana, ned), digest, 0, Decision{State: Overridden, Why: "nobody's leave: overridden by ana (x), and by ned (seen it)"}},
-		{"those who made it override", asked(High, ana, carl), digest, 0, Decision{State: Waiting, Why: "it waits for a validator and an owner", Needs: []string{Validator, Owner}}},
+		{"those who made it override", asked(High, ana, carl), digest, 0, Decision{State: Waiting, Why: "it waits for a validator and an owner, or for a second ml-engineer who overrides, as ana does", Needs: []string{Validator, Owner}}},
 		{"a no is not overridden", asked(High, says(Reject, "vera", "no", Validator), mia, ned), digest, 0, Decision{State: Rejected, Why: "rejected by vera (no)"}},
 	} {
 		if d := cmp.Diff(c.want, c.r.Decide(c.digest, noon.Add(c.after))); d != "" {

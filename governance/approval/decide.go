@@ -65,7 +65,11 @@ func (r Request) Decide(digest blob.Digest, now time.Time) Decision {
 	case !now.Before(r.Expires):
 		return Decision{State: Expired, Why: fmt.Sprintf("it had no leave from %s by %s", People(needs), r.Expires.UTC().Format("2 Jan 2006 15:04"))}
 	}
-	return Decision{State: Waiting, Why: "it waits for " + People(needs), Needs: needs}
+	why := "it waits for " + People(needs)
+	if over := by[Override]; len(over) > 0 {
+		why += ", or for a second " + Engineer + " who overrides, as " + over[0].By + " does"
+	}
+	return Decision{State: Waiting, Why: why, Needs: needs}
 }
 
 // said is who it was and the reason, in words.
