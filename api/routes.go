@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package api is what the faces share: the routes of one server, each with the
+// permission that it asks for, and how a request proves who sends it. It knows no
+// protocol; packages rest and mlflow do.
 package api
 
 import (

@@ -14,13 +14,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"flyball/api"
 	"flyball/api/mlflow"
 	"flyball/api/rest"
 	"flyball/api/wire"
 	"flyball/control"
 	"flyball/experiment/archive"
 	"flyball/fault"
+	"flyball/governance/access"
 	"flyball/governance/audit"
 	"flyball/web"
 )
@@ -63,9 +63,9 @@ func (a *App) handler() http.Handler {
 		}
 		http.Error(w, err.Error(), status)
 	}, nil)
-	own.Handle(api.Read, "GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}).ServeHTTP)
-	own.Handle(api.Open, "GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	own.Handle(api.Open, "GET /readyz", a.ready)
+	own.Handle(access.Read, "GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}).ServeHTTP)
+	own.Handle(access.Open, "GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	own.Handle(access.Open, "GET /readyz", a.ready)
 	return a.gate(a.sameSite(mlflow.Straight(a.observe(routes))))
 }
 

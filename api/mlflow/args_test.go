@@ -15,6 +15,7 @@ import (
 
 	"flyball/api"
 	"flyball/fault"
+	"flyball/governance/access"
 )
 
 // argsOf reads a JSON body, or else a query.
@@ -126,7 +127,7 @@ func TestGettersSayWhatIsWrong(t *testing.T) {
 func TestADeleteIsReadFromItsBodyAndItsQuery(t *testing.T) {
 	mux := api.NewRoutes(nil)
 	f := bare(mux, Options{})
-	f.route(api.Track, http.MethodDelete, "things/{id}", func(_ context.Context, in *args) (any, error) {
+	f.route(access.Track, http.MethodDelete, "things/{id}", func(_ context.Context, in *args) (any, error) {
 		return map[string]string{"id": in.path("id"), "body": in.text("body"), "query": in.text("query")}, in.err()
 	})
 	f.mount()
@@ -199,7 +200,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	mux := api.NewRoutes(nil)
 	face := bare(mux, Options{MaxBody: 1 << 20})
-	face.route(api.Track, http.MethodPost, "all", func(_ context.Context, in *args) (any, error) {
+	face.route(access.Track, http.MethodPost, "all", func(_ context.Context, in *args) (any, error) {
 		_, _, _, _ = in.runID(), in.tags(), in.params(), in.page(10)
 		_, _, _ = in.experimentID(), in.experimentIDs(), in.curves("run_ids", 5)
 		for _, m := range in.list("metrics") {

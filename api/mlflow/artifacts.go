@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"strings"
 
-	"flyball/api"
 	"flyball/blob/artifact"
 	"flyball/fault"
+	"flyball/governance/access"
 	"flyball/ident"
 )
 
@@ -29,25 +29,25 @@ const mostByPage = 10 << 20
 // artifactRoutes adds the calls about files.
 func (f *face) artifactRoutes() {
 	const store, one = "/2.0/mlflow-artifacts/", "/2.0/mlflow-artifacts/artifacts/{path...}"
-	f.route(api.Read, http.MethodGet, store+"artifacts", f.listFiles)
-	f.raw(api.Read, http.MethodGet, one, f.download)
-	f.raw(api.Track, http.MethodPut, one, f.upload)
-	f.route(api.Track, http.MethodDelete, one, func(ctx context.Context, in *args) (any, error) {
+	f.route(access.Read, http.MethodGet, store+"artifacts", f.listFiles)
+	f.raw(access.Read, http.MethodGet, one, f.download)
+	f.raw(access.Track, http.MethodPut, one, f.upload)
+	f.route(access.Track, http.MethodDelete, one, func(ctx context.Context, in *args) (any, error) {
 		return nil, f.Artifacts.Remove(ctx, in.http.PathValue("path"))
 	})
 	for _, step := range []string{"create", "complete", "abort"} {
-		f.route(api.Track, http.MethodPost, store+"mpu/"+step+"/{path...}", unsupported(noParts))
+		f.route(access.Track, http.MethodPost, store+"mpu/"+step+"/{path...}", unsupported(noParts))
 	}
-	f.route(api.Read, http.MethodGet, store+"presigned/{path...}", unsupported(noDownloads))
+	f.route(access.Read, http.MethodGet, store+"presigned/{path...}", unsupported(noDownloads))
 
-	f.route(api.Read, http.MethodGet, "artifacts/list", f.listRun)
-	f.route(api.Track, http.MethodPost, "artifacts/presigned-upload-url", f.presignUpload)
-	f.route(api.Read, http.MethodPost, "artifacts/presigned-download-url", f.presignDownload)
-	f.raw(api.Track, http.MethodPost, "upload-artifact", f.uploadByPage)
-	f.page(api.Read, http.MethodGet, "/get-artifact", f.downloadOf(f.ofRun, "path"))
-	f.page(api.Read, http.MethodGet, "/model-versions/get-artifact", f.downloadOf(f.ofVersion, "path"))
-	f.route(api.Read, http.MethodGet, "logged-models/{id}/artifacts/directories", f.listLogged)
-	f.raw(api.Read, http.MethodGet, "logged-models/{id}/artifacts/files", f.downloadOf(f.ofLogged, "artifact_file_path"))
+	f.route(access.Read, http.MethodGet, "artifacts/list", f.listRun)
+	f.route(access.Track, http.MethodPost, "artifacts/presigned-upload-url", f.presignUpload)
+	f.route(access.Read, http.MethodPost, "artifacts/presigned-download-url", f.presignDownload)
+	f.raw(access.Track, http.MethodPost, "upload-artifact", f.uploadByPage)
+	f.page(access.Read, http.MethodGet, "/get-artifact", f.downloadOf(f.ofRun, "path"))
+	f.page(access.Read, http.MethodGet, "/model-versions/get-artifact", f.downloadOf(f.ofVersion, "path"))
+	f.route(access.Read, http.MethodGet, "logged-models/{id}/artifacts/directories", f.listLogged)
+	f.raw(access.Read, http.MethodGet, "logged-models/{id}/artifacts/files", f.downloadOf(f.ofLogged, "artifact_file_path"))
 }
 
 // listedFile is an entry of a folder as MLflow writes it.

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"flyball/api"
+	"flyball/governance/access"
 )
 
 // Release is the release of MLflow whose API this is. Clients ask for it and compare.
@@ -16,11 +16,11 @@ const Release = "3.18.0"
 
 // discoveryRoutes adds the calls by which clients and balancers find out what answers.
 func (f *face) discoveryRoutes() {
-	f.route(api.Open, http.MethodGet, "/3.0/mlflow/server-info", f.serverInfo)
-	f.page(api.Open, http.MethodGet, "/version", f.plainText(Release))
-	f.page(api.Open, http.MethodGet, "/health", f.plainText("OK"))
+	f.route(access.Open, http.MethodGet, "/3.0/mlflow/server-info", f.serverInfo)
+	f.page(access.Open, http.MethodGet, "/version", f.plainText(Release))
+	f.page(access.Open, http.MethodGet, "/health", f.plainText("OK"))
 	for _, path := range elsewhere {
-		f.page(api.Open, http.MethodPost, path, f.unknown)
+		f.page(access.Open, http.MethodPost, path, f.unknown)
 	}
 }
 

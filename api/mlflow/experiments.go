@@ -6,23 +6,23 @@ import (
 	"context"
 	"net/http"
 
-	"flyball/api"
 	"flyball/experiment"
+	"flyball/governance/access"
 )
 
 // experimentRoutes adds the calls about experiments.
 func (f *face) experimentRoutes() {
-	f.route(api.Track, http.MethodPost, "experiments/create", f.createExperiment)
-	f.route(api.Read, http.MethodGet, "experiments/get", f.getExperiment)
-	f.route(api.Read, http.MethodGet, "experiments/get-by-name", f.getExperimentByName)
-	f.route(api.Read, http.MethodPost, "experiments/search", f.searchExperiments)
-	f.route(api.Read, http.MethodGet, "experiments/search", f.searchExperiments)
-	f.route(api.Track, http.MethodPost, "experiments/update", f.updateExperiment)
-	f.route(api.Track, http.MethodPost, "experiments/delete", f.deleteExperiment)
-	f.route(api.Track, http.MethodPost, "experiments/restore", f.restoreExperiment)
-	f.route(api.Track, http.MethodPost, "experiments/set-experiment-tag", f.setExperimentTag)
-	f.route(api.Track, http.MethodPost, "experiments/delete-experiment-tag", f.deleteExperimentTag)
-	f.route(api.Read, http.MethodPost, "experiments/search-datasets", f.searchDatasets)
+	f.route(access.Track, http.MethodPost, "experiments/create", f.createExperiment)
+	f.route(access.Read, http.MethodGet, "experiments/get", f.getExperiment)
+	f.route(access.Read, http.MethodGet, "experiments/get-by-name", f.getExperimentByName)
+	f.route(access.Read, http.MethodPost, "experiments/search", f.searchExperiments)
+	f.route(access.Read, http.MethodGet, "experiments/search", f.searchExperiments)
+	f.route(access.Track, http.MethodPost, "experiments/update", f.updateExperiment)
+	f.route(access.Track, http.MethodPost, "experiments/delete", f.deleteExperiment)
+	f.route(access.Track, http.MethodPost, "experiments/restore", f.restoreExperiment)
+	f.route(access.Track, http.MethodPost, "experiments/set-experiment-tag", f.setExperimentTag)
+	f.route(access.Track, http.MethodPost, "experiments/delete-experiment-tag", f.deleteExperimentTag)
+	f.route(access.Read, http.MethodPost, "experiments/search-datasets", f.searchDatasets)
 }
 
 func (f *face) createExperiment(ctx context.Context, in *args) (any, error) {

@@ -23,6 +23,7 @@ import (
 	"flyball/blob/artifact"
 	"flyball/experiment"
 	"flyball/fault"
+	"flyball/governance/access"
 	"flyball/model/registry"
 )
 
@@ -95,8 +96,8 @@ func (f *face) mount() {
 			f.door.Pass(verb+" "+path, do)
 		}
 	}
-	f.door.Handle(api.Open, "/api/", f.unknown)
-	f.door.Handle(api.Open, "/ajax-api/", f.unknown)
+	f.door.Handle(access.Open, "/api/", f.unknown)
+	f.door.Handle(access.Open, "/ajax-api/", f.unknown)
 }
 
 // groups adds every route.
@@ -122,7 +123,7 @@ func underRoot(path string) bool {
 // experiments/create hangs below /2.0/mlflow/; one that begins with a slash, such as
 // /3.0/mlflow/server-info, below the roots themselves. The answer is what do returns;
 // nil is {}. A call without a permission is a defect that shows at the first start.
-func (f *face) route(p api.Permission, verb, path string, do func(ctx context.Context, in *args) (any, error)) {
+func (f *face) route(p access.Permission, verb, path string, do func(ctx context.Context, in *args) (any, error)) {
 	f.add(p, verb, path, f.work, func(w http.ResponseWriter, r *http.Request) {
 		in, err := f.read(w, r)
 		if err == nil {
@@ -138,16 +139,16 @@ func (f *face) route(p api.Permission, verb, path string, do func(ctx context.Co
 
 // raw adds a call that reads and writes its bodies itself: the paths are those of
 // route. It answers faults with refuse.
-func (f *face) raw(p api.Permission, verb, path string, do http.HandlerFunc) {
+func (f *face) raw(p access.Permission, verb, path string, do http.HandlerFunc) {
 	f.add(p, verb, path, f.stream, do)
 }
 
 // page adds a call that is not below the roots, such as /get-artifact.
-func (f *face) page(p api.Permission, verb, path string, do http.HandlerFunc) {
+func (f *face) page(p access.Permission, verb, path string, do http.HandlerFunc) {
 	f.put(p, verb, path, f.stream, do)
 }
 
-func (f *face) add(p api.Permission, verb, path string, l *limiter, do http.HandlerFunc) {
+func (f *face) add(p access.Permission, verb, path string, l *limiter, do http.HandlerFunc) {
 	if !strings.HasPrefix(path, "/") {
 		path = "/2.0/mlflow/" + path
 	}
@@ -156,7 +157,7 @@ func (f *face) add(p api.Permission, verb, path string, l *limiter, do http.Hand
 	}
 }
 
-func (f *face) put(p api.Permission, verb, path string, l *limiter, do http.HandlerFunc) {
+func (f *face) put(p access.Permission, verb, path string, l *limiter, do http.HandlerFunc) {
 	if f.verbs[path] == nil {
 		f.verbs[path] = map[string]http.HandlerFunc{}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"flyball/api"
 	"flyball/fault"
+	"flyball/governance/access"
 )
 
 func TestHowFaultsAreAnswered(t *testing.T) {
@@ -69,8 +70,8 @@ func TestARouteWithoutPermissionDoesNotStart(t *testing.T) {
 		{"raw", func(f *face) { f.raw("", http.MethodGet, "x", nil) }},
 		{"page", func(f *face) { f.page("", http.MethodGet, "/x", nil) }},
 		{"twice", func(f *face) {
-			f.raw(api.Read, http.MethodGet, "x", func(http.ResponseWriter, *http.Request) {})
-			f.raw(api.Read, http.MethodGet, "x", func(http.ResponseWriter, *http.Request) {})
+			f.raw(access.Read, http.MethodGet, "x", func(http.ResponseWriter, *http.Request) {})
+			f.raw(access.Read, http.MethodGet, "x", func(http.ResponseWriter, *http.Request) {})
 		}},
 	} {
 		func() {
@@ -90,7 +91,7 @@ func TestOverload(t *testing.T) {
 		mux := api.NewRoutes(nil)
 		f := bare(mux, Options{AtWork: 2, Wait: 3 * time.Second})
 		begun, goOn := make(chan bool), make(chan bool)
-		f.route(api.Track, http.MethodPost, "slow", func(context.Context, *args) (any, error) {
+		f.route(access.Track, http.MethodPost, "slow", func(context.Context, *args) (any, error) {
 			begun <- true
 			<-goOn
 			return nil, nil

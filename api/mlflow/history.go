@@ -10,16 +10,16 @@ import (
 	"iter"
 	"net/http"
 
-	"flyball/api"
 	"flyball/experiment"
+	"flyball/governance/access"
 	"flyball/ident"
 )
 
 // metricRoutes adds the calls about the history of metrics.
 func (f *face) metricRoutes() {
-	f.route(api.Read, http.MethodGet, "metrics/get-history", f.getHistory)
-	f.route(api.Read, http.MethodGet, "metrics/get-history-bulk", f.getHistoryBulk)
-	f.route(api.Read, http.MethodGet, "metrics/get-history-bulk-interval", f.getHistoryBulkInterval)
+	f.route(access.Read, http.MethodGet, "metrics/get-history", f.getHistory)
+	f.route(access.Read, http.MethodGet, "metrics/get-history-bulk", f.getHistoryBulk)
+	f.route(access.Read, http.MethodGet, "metrics/get-history-bulk-interval", f.getHistoryBulkInterval)
 }
 
 type history struct {

@@ -6,8 +6,8 @@ import (
 	"context"
 	"net/http"
 
-	"flyball/api"
 	"flyball/experiment"
+	"flyball/governance/access"
 	"flyball/ident"
 	"flyball/search"
 )
@@ -78,16 +78,16 @@ type manyLogged struct {
 // loggedModelRoutes adds the calls about logged models.
 func (f *face) loggedModelRoutes() {
 	const one = "logged-models/{id}"
-	f.route(api.Track, http.MethodPost, "logged-models", f.createLogged)
-	f.route(api.Read, http.MethodPost, "logged-models/search", f.searchLogged)
-	f.loggedRoute(api.Read, http.MethodGet, one, func(ctx context.Context, id ident.ModelID, in *args) (any, error) {
+	f.route(access.Track, http.MethodPost, "logged-models", f.createLogged)
+	f.route(access.Read, http.MethodPost, "logged-models/search", f.searchLogged)
+	f.loggedRoute(access.Read, http.MethodGet, one, func(ctx context.Context, id ident.ModelID, in *args) (any, error) {
 		deleted := in.bool("allow_deleted")
 		if err := in.err(); err != nil {
 			return nil, err
 		}
 		return oneLoggedOf(f.Tracker.LoggedModel(ctx, id, deleted))
 	})
-	f.loggedRoute(api.Track, http.MethodPatch, one, func(ctx context.Context, id ident.ModelID, in *args) (any, error) {
+	f.loggedRoute(access.Track, http.MethodPatch, one, func(ctx context.Context, id ident.ModelID, in *args) (any, error) {
 		in.must("status")
 		status := in.enum("status", statuses...)
 		if err := in.err(); err != nil {
@@ -95,24 +95,24 @@ func (f *face) loggedModelRoutes() {
 		}
 		return oneLoggedOf(f.Tracker.FinishLoggedModel(ctx, id, experiment.ModelStatus(status)))
 	})
-	f.loggedRoute(api.Track, http.MethodDelete, one, func(ctx context.Context, id ident.ModelID, _ *args) (any, error) {
+	f.loggedRoute(access.Track, http.MethodDelete, one, func(ctx context.Context, id ident.ModelID, _ *args) (any, error) {
 		return nil, f.Tracker.DeleteLoggedModel(ctx, id)
 	})
-	f.loggedRoute(api.Track, http.MethodPatch, one+"/tags", func(ctx context.Context, id ident.ModelID, in *args) (any, error) {
+	f.loggedRoute(access.Track, http.MethodPatch, one+"/tags", func(ctx context.Context, id ident.ModelID, in *args) (any, error) {
 		tags := in.tags()
 		if err := in.err(); err != nil {
 			return nil, err
 		}
 		return nil, f.Tracker.SetLoggedModelTags(ctx, id, tags)
 	})
-	f.loggedRoute(api.Track, http.MethodDelete, one+"/tags/{key...}", func(ctx context.Context, id ident.ModelID, in *args) (any, error) {
+	f.loggedRoute(access.Track, http.MethodDelete, one+"/tags/{key...}", func(ctx context.Context, id ident.ModelID, in *args) (any, error) {
 		key := in.path("key")
 		if err := in.err(); err != nil {
 			return nil, err
 		}
 		return nil, f.Tracker.DeleteLoggedModelTag(ctx, id, key)
 	})
-	f.loggedRoute(api.Track, http.MethodPost, one+"/params", func(ctx context.Context, id ident.ModelID, in *args) (any, error) {
+	f.loggedRoute(access.Track, http.MethodPost, one+"/params", func(ctx context.Context, id ident.ModelID, in *args) (any, error) {
 		params := in.params()
 		if err := in.err(); err != nil {
 			return nil, err
@@ -122,7 +122,7 @@ func (f *face) loggedModelRoutes() {
 }
 
 // loggedRoute adds a call about the logged model that its path names.
-func (f *face) loggedRoute(p api.Permission, verb, path string, do func(ctx context.Context, id ident.ModelID, in *args) (any, error)) {
+func (f *face) loggedRoute(p access.Permission, verb, path string, do func(ctx context.Context, id ident.ModelID, in *args) (any, error)) {
 	f.route(p, verb, path, func(ctx context.Context, in *args) (any, error) {
 		id := ident.ModelID(in.path("id"))
 		if err := in.err(); err != nil {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"flyball/api"
 	"flyball/fault"
 	"flyball/governance/access"
 	"flyball/model/registry"
@@ -76,35 +75,35 @@ type manyModels struct {
 
 // registryRoutes adds the calls about registered models and aliases.
 func (f *face) registryRoutes() {
-	f.route(api.Track, http.MethodPost, "registered-models/create", func(ctx context.Context, in *args) (any, error) {
+	f.route(access.Track, http.MethodPost, "registered-models/create", func(ctx context.Context, in *args) (any, error) {
 		name, about, tags := in.need("name"), in.text("description"), in.registryTags("tags")
 		if err := in.err(); err != nil {
 			return nil, err
 		}
 		return oneModelOf(f.Registry.CreateModel(ctx, name, about, tags))
 	})
-	f.route(api.Track, http.MethodPost, "registered-models/rename", func(ctx context.Context, in *args) (any, error) {
+	f.route(access.Track, http.MethodPost, "registered-models/rename", func(ctx context.Context, in *args) (any, error) {
 		name, to := in.need("name"), in.need("new_name")
 		if err := in.err(); err != nil {
 			return nil, err
 		}
 		return oneModelOf(f.Registry.RenameModel(ctx, name, to, asker(ctx)))
 	})
-	f.route(api.Track, http.MethodPatch, "registered-models/update", func(ctx context.Context, in *args) (any, error) {
+	f.route(access.Track, http.MethodPatch, "registered-models/update", func(ctx context.Context, in *args) (any, error) {
 		name, about := in.need("name"), in.optional("description")
 		if err := in.err(); err != nil {
 			return nil, err
 		}
 		return oneModelOf(f.Registry.DescribeModel(ctx, name, about))
 	})
-	f.route(api.Track, http.MethodDelete, "registered-models/delete", func(ctx context.Context, in *args) (any, error) {
+	f.route(access.Track, http.MethodDelete, "registered-models/delete", func(ctx context.Context, in *args) (any, error) {
 		name := in.need("name")
 		if err := in.err(); err != nil {
 			return nil, err
 		}
 		return nil, f.Registry.DeleteModel(ctx, name, asker(ctx))
 	})
-	f.route(api.Read, http.MethodGet, "registered-models/get", func(ctx context.Context, in *args) (any, error) {
+	f.route(access.Read, http.MethodGet, "registered-models/get", func(ctx context.Context, in *args) (any, error) {
 		name := in.need("name")
 		if err := in.err(); err != nil {
 			return nil, err
@@ -112,17 +111,17 @@ func (f *face) registryRoutes() {
 		return oneModelOf(f.Registry.Model(ctx, name))
 	})
 	for _, verb := range []string{http.MethodGet, http.MethodPost} { // R searches models by POST
-		f.route(api.Read, verb, "registered-models/search", f.searchModels)
-		f.route(api.Read, verb, "registered-models/get-latest-versions", f.latestVersions)
+		f.route(access.Read, verb, "registered-models/search", f.searchModels)
+		f.route(access.Read, verb, "registered-models/get-latest-versions", f.latestVersions)
 	}
-	f.route(api.Track, http.MethodPost, "registered-models/set-tag", func(ctx context.Context, in *args) (any, error) {
+	f.route(access.Track, http.MethodPost, "registered-models/set-tag", func(ctx context.Context, in *args) (any, error) {
 		name, tag := in.need("name"), registry.Tag{Key: in.need("key"), Value: in.text("value")}
 		if err := in.err(); err != nil {
 			return nil, err
 		}
 		return nil, f.Registry.SetModelTag(ctx, name, tag)
 	})
-	f.route(api.Track, http.MethodDelete, "registered-models/delete-tag", func(ctx context.Context, in *args) (any, error) {
+	f.route(access.Track, http.MethodDelete, "registered-models/delete-tag", func(ctx context.Context, in *args) (any, error) {
 		name, key := in.need("name"), in.need("key")
 		if err := in.err(); err != nil {
 			return nil, err
@@ -135,21 +134,21 @@ func (f *face) registryRoutes() {
 // aliasRoutes adds the calls about aliases.
 func (f *face) aliasRoutes() {
 	const path = "registered-models/alias"
-	f.route(api.Track, http.MethodPost, path, func(ctx context.Context, in *args) (any, error) {
+	f.route(access.Track, http.MethodPost, path, func(ctx context.Context, in *args) (any, error) {
 		ref, alias := in.ref(), in.need("alias")
 		if err := in.err(); err != nil {
 			return nil, err
 		}
 		return nil, f.Registry.SetAlias(ctx, ref.Model, alias, ref.Version, asker(ctx))
 	})
-	f.route(api.Track, http.MethodDelete, path, func(ctx context.Context, in *args) (any, error) {
+	f.route(access.Track, http.MethodDelete, path, func(ctx context.Context, in *args) (any, error) {
 		name, alias := in.need("name"), in.need("alias")
 		if err := in.err(); err != nil {
 			return nil, err
 		}
 		return nil, f.Registry.DeleteAlias(ctx, name, alias, asker(ctx))
 	})
-	f.route(api.Read, http.MethodGet, path, func(ctx context.Context, in *args) (any, error) {
+	f.route(access.Read, http.MethodGet, path, func(ctx context.Context, in *args) (any, error) {
 		name, alias := in.need("name"), in.need("alias")
 		if err := in.err(); err != nil {
 			return nil, err

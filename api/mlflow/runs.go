@@ -6,27 +6,27 @@ import (
 	"context"
 	"net/http"
 
-	"flyball/api"
 	"flyball/experiment"
+	"flyball/governance/access"
 	"flyball/ident"
 )
 
 // runRoutes adds the calls about runs and what is logged to them.
 func (f *face) runRoutes() {
-	f.route(api.Track, http.MethodPost, "runs/create", f.createRun)
-	f.route(api.Track, http.MethodPost, "runs/update", f.updateRun)
-	f.route(api.Track, http.MethodPost, "runs/delete", f.deleteRun)
-	f.route(api.Track, http.MethodPost, "runs/restore", f.restoreRun)
-	f.route(api.Read, http.MethodGet, "runs/get", f.getRun)
-	f.route(api.Read, http.MethodPost, "runs/search", f.searchRuns)
-	f.route(api.Track, http.MethodPost, "runs/log-metric", f.logMetric)
-	f.route(api.Track, http.MethodPost, "runs/log-parameter", f.logParameter)
-	f.route(api.Track, http.MethodPost, "runs/log-batch", f.logBatch)
-	f.route(api.Track, http.MethodPost, "runs/set-tag", f.setTag)
-	f.route(api.Track, http.MethodPost, "runs/delete-tag", f.deleteTag)
-	f.route(api.Track, http.MethodPost, "runs/log-inputs", f.logInputs)
-	f.route(api.Track, http.MethodPost, "runs/outputs", f.logOutputs)
-	f.route(api.Track, http.MethodPost, "runs/log-model", f.logModel)
+	f.route(access.Track, http.MethodPost, "runs/create", f.createRun)
+	f.route(access.Track, http.MethodPost, "runs/update", f.updateRun)
+	f.route(access.Track, http.MethodPost, "runs/delete", f.deleteRun)
+	f.route(access.Track, http.MethodPost, "runs/restore", f.restoreRun)
+	f.route(access.Read, http.MethodGet, "runs/get", f.getRun)
+	f.route(access.Read, http.MethodPost, "runs/search", f.searchRuns)
+	f.route(access.Track, http.MethodPost, "runs/log-metric", f.logMetric)
+	f.route(access.Track, http.MethodPost, "runs/log-parameter", f.logParameter)
+	f.route(access.Track, http.MethodPost, "runs/log-batch", f.logBatch)
+	f.route(access.Track, http.MethodPost, "runs/set-tag", f.setTag)
+	f.route(access.Track, http.MethodPost, "runs/delete-tag", f.deleteTag)
+	f.route(access.Track, http.MethodPost, "runs/log-inputs", f.logInputs)
+	f.route(access.Track, http.MethodPost, "runs/outputs", f.logOutputs)
+	f.route(access.Track, http.MethodPost, "runs/log-model", f.logModel)
 }
 
 type runAnswer struct {

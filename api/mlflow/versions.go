@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"flyball/api"
+	"flyball/governance/access"
 	"flyball/ident"
 	"flyball/model/registry"
 	"flyball/search"
@@ -79,43 +79,43 @@ func (in *args) ref() ident.Ref {
 
 // versionRoutes adds the calls about versions.
 func (f *face) versionRoutes() {
-	f.route(api.Track, http.MethodPost, "model-versions/create", f.createVersion)
-	f.route(api.Read, http.MethodGet, "model-versions/search", f.searchVersions)
-	f.versionRoute(api.Read, http.MethodGet, "get", func(ctx context.Context, ref ident.Ref, _ *args) (any, error) {
+	f.route(access.Track, http.MethodPost, "model-versions/create", f.createVersion)
+	f.route(access.Read, http.MethodGet, "model-versions/search", f.searchVersions)
+	f.versionRoute(access.Read, http.MethodGet, "get", func(ctx context.Context, ref ident.Ref, _ *args) (any, error) {
 		return oneVersionOf(f.Registry.Version(ctx, ref))
 	})
-	f.versionRoute(api.Track, http.MethodPatch, "update", func(ctx context.Context, ref ident.Ref, in *args) (any, error) {
+	f.versionRoute(access.Track, http.MethodPatch, "update", func(ctx context.Context, ref ident.Ref, in *args) (any, error) {
 		about := in.optional("description")
 		if err := in.err(); err != nil {
 			return nil, err
 		}
 		return oneVersionOf(f.Registry.DescribeVersion(ctx, ref, about))
 	})
-	f.versionRoute(api.Track, http.MethodPost, "transition-stage", func(ctx context.Context, ref ident.Ref, in *args) (any, error) {
+	f.versionRoute(access.Track, http.MethodPost, "transition-stage", func(ctx context.Context, ref ident.Ref, in *args) (any, error) {
 		stage, archive := in.need("stage"), in.bool("archive_existing_versions")
 		if err := in.err(); err != nil {
 			return nil, err
 		}
 		return oneVersionOf(f.Registry.SetStage(ctx, ref, stage, archive))
 	})
-	f.versionRoute(api.Track, http.MethodDelete, "delete", func(ctx context.Context, ref ident.Ref, _ *args) (any, error) {
+	f.versionRoute(access.Track, http.MethodDelete, "delete", func(ctx context.Context, ref ident.Ref, _ *args) (any, error) {
 		return nil, f.Registry.DeleteVersion(ctx, ref, asker(ctx))
 	})
-	f.versionRoute(api.Read, http.MethodGet, "get-download-uri", func(ctx context.Context, ref ident.Ref, _ *args) (any, error) {
+	f.versionRoute(access.Read, http.MethodGet, "get-download-uri", func(ctx context.Context, ref ident.Ref, _ *args) (any, error) {
 		uri, err := f.Registry.DownloadURI(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
 		return map[string]string{"artifact_uri": uri}, nil
 	})
-	f.versionRoute(api.Track, http.MethodPost, "set-tag", func(ctx context.Context, ref ident.Ref, in *args) (any, error) {
+	f.versionRoute(access.Track, http.MethodPost, "set-tag", func(ctx context.Context, ref ident.Ref, in *args) (any, error) {
 		tag := registry.Tag{Key: in.need("key"), Value: in.text("value")}
 		if err := in.err(); err != nil {
 			return nil, err
 		}
 		return nil, f.Registry.SetVersionTag(ctx, ref, tag)
 	})
-	f.versionRoute(api.Track, http.MethodDelete, "delete-tag", func(ctx context.Context, ref ident.Ref, in *args) (any, error) {
+	f.versionRoute(access.Track, http.MethodDelete, "delete-tag", func(ctx context.Context, ref ident.Ref, in *args) (any, error) {
 		key := in.need("key")
 		if err := in.err(); err != nil {
 			return nil, err
@@ -125,7 +125,7 @@ func (f *face) versionRoutes() {
 }
 
 // versionRoute adds a call about the version that its arguments name.
-func (f *face) versionRoute(p api.Permission, verb, call string, do func(ctx context.Context, ref ident.Ref, in *args) (any, error)) {
+func (f *face) versionRoute(p access.Permission, verb, call string, do func(ctx context.Context, ref ident.Ref, in *args) (any, error)) {
 	f.route(p, verb, "model-versions/"+call, func(ctx context.Context, in *args) (any, error) {
 		ref := in.ref()
 		if err := in.err(); err != nil {

@@ -22,30 +22,31 @@ import (
 
 	"flyball/api"
 	"flyball/api/oip/inference"
+	"flyball/governance/access"
 	"flyball/ident"
 )
 
 // permissions are what each method of the gRPC server asks for.
-func permissions() map[string]api.Permission {
-	return map[string]api.Permission{
-		inference.GRPCInferenceService_ServerLive_FullMethodName:            api.Open,
-		inference.GRPCInferenceService_ServerReady_FullMethodName:           api.Open,
-		inference.GRPCInferenceService_ServerMetadata_FullMethodName:        api.Open,
-		inference.GRPCInferenceService_ModelReady_FullMethodName:            api.Read,
-		inference.GRPCInferenceService_ModelMetadata_FullMethodName:         api.Read,
-		inference.GRPCInferenceService_ModelConfig_FullMethodName:           api.Read,
-		inference.GRPCInferenceService_ModelStatistics_FullMethodName:       api.Read,
-		inference.GRPCInferenceService_RepositoryIndex_FullMethodName:       api.Read,
-		inference.GRPCInferenceService_ModelInfer_FullMethodName:            api.Predict,
-		inference.GRPCInferenceService_ModelStreamInfer_FullMethodName:      api.Predict,
-		inference.GRPCInferenceService_RepositoryModelLoad_FullMethodName:   api.Operate,
-		inference.GRPCInferenceService_RepositoryModelUnload_FullMethodName: api.Operate,
+func permissions() map[string]access.Permission {
+	return map[string]access.Permission{
+		inference.GRPCInferenceService_ServerLive_FullMethodName:            access.Open,
+		inference.GRPCInferenceService_ServerReady_FullMethodName:           access.Open,
+		inference.GRPCInferenceService_ServerMetadata_FullMethodName:        access.Open,
+		inference.GRPCInferenceService_ModelReady_FullMethodName:            access.Read,
+		inference.GRPCInferenceService_ModelMetadata_FullMethodName:         access.Read,
+		inference.GRPCInferenceService_ModelConfig_FullMethodName:           access.Read,
+		inference.GRPCInferenceService_ModelStatistics_FullMethodName:       access.Read,
+		inference.GRPCInferenceService_RepositoryIndex_FullMethodName:       access.Read,
+		inference.GRPCInferenceService_ModelInfer_FullMethodName:            access.Predict,
+		inference.GRPCInferenceService_ModelStreamInfer_FullMethodName:      access.Predict,
+		inference.GRPCInferenceService_RepositoryModelLoad_FullMethodName:   access.Operate,
+		inference.GRPCInferenceService_RepositoryModelUnload_FullMethodName: access.Operate,
 
-		healthpb.Health_Check_FullMethodName:                                 api.Open,
-		healthpb.Health_List_FullMethodName:                                  api.Open,
-		healthpb.Health_Watch_FullMethodName:                                 api.Open,
-		reflectionpb.ServerReflection_ServerReflectionInfo_FullMethodName:    api.Open,
-		oldreflectionpb.ServerReflection_ServerReflectionInfo_FullMethodName: api.Open,
+		healthpb.Health_Check_FullMethodName:                                 access.Open,
+		healthpb.Health_List_FullMethodName:                                  access.Open,
+		healthpb.Health_Watch_FullMethodName:                                 access.Open,
+		reflectionpb.ServerReflection_ServerReflectionInfo_FullMethodName:    access.Open,
+		oldreflectionpb.ServerReflection_ServerReflectionInfo_FullMethodName: access.Open,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"flyball/api"
 	"flyball/fault"
+	"flyball/governance/access"
 	"flyball/ident"
 	"flyball/serving"
 )
@@ -24,20 +25,20 @@ type paths struct {
 // Mount adds the face to the routes of a server, under /v2.
 func (f *Face) Mount(routes *api.Routes) {
 	p := paths{f, routes.Face(f.refuse, nil)}
-	p.route(api.Open, http.MethodGet, "/v2/health/live", f.live)
-	p.route(api.Open, http.MethodGet, "/v2/health/ready", f.readiness)
-	p.route(api.Open, http.MethodGet, "/v2", f.server)
-	p.route(api.Open, http.MethodGet, "/v2/{$}", f.server)
-	p.route(api.Read, http.MethodGet, "/v2/models", f.list)
-	p.route(api.Read, http.MethodGet, "/v2/models/stats", f.statistics)
-	p.model(api.Read, http.MethodGet, "", f.metadata)
-	p.model(api.Read, http.MethodGet, "/ready", f.modelReadiness)
-	p.model(api.Read, http.MethodGet, "/config", f.config)
-	p.model(api.Read, http.MethodGet, "/stats", f.statistics)
-	p.model(api.Predict, http.MethodPost, "/infer", f.inferREST)
-	p.route(api.Read, http.MethodPost, "/v2/repository/index", f.index)
-	p.route(api.Operate, http.MethodPost, "/v2/repository/models/{model}/load", f.load)
-	p.route(api.Operate, http.MethodPost, "/v2/repository/models/{model}/unload", f.unload)
+	p.route(access.Open, http.MethodGet, "/v2/health/live", f.live)
+	p.route(access.Open, http.MethodGet, "/v2/health/ready", f.readiness)
+	p.route(access.Open, http.MethodGet, "/v2", f.server)
+	p.route(access.Open, http.MethodGet, "/v2/{$}", f.server)
+	p.route(access.Read, http.MethodGet, "/v2/models", f.list)
+	p.route(access.Read, http.MethodGet, "/v2/models/stats", f.statistics)
+	p.model(access.Read, http.MethodGet, "", f.metadata)
+	p.model(access.Read, http.MethodGet, "/ready", f.modelReadiness)
+	p.model(access.Read, http.MethodGet, "/config", f.config)
+	p.model(access.Read, http.MethodGet, "/stats", f.statistics)
+	p.model(access.Predict, http.MethodPost, "/infer", f.inferREST)
+	p.route(access.Read, http.MethodPost, "/v2/repository/index", f.index)
+	p.route(access.Operate, http.MethodPost, "/v2/repository/models/{model}/load", f.load)
+	p.route(access.Operate, http.MethodPost, "/v2/repository/models/{model}/unload", f.unload)
 	for _, path := range []string{
 		"/v2/systemsharedmemory/", "/v2/cudasharedmemory/", "/v2/trace/", "/v2/logging",
 		"/v2/models/{model}/trace/setting",
@@ -48,19 +49,19 @@ func (f *Face) Mount(routes *api.Routes) {
 		p.missing("/v2/models/{model}" + what)
 		p.missing("/v2/models/{model}/versions/{version}" + what)
 	}
-	p.door.Handle(api.Open, "/v2/", func(w http.ResponseWriter, r *http.Request) {
+	p.door.Handle(access.Open, "/v2/", func(w http.ResponseWriter, r *http.Request) {
 		f.refuse(w, r, fault.New(fault.NotFound, "this server has no %s", clip([]byte(r.URL.Path))))
 	})
 }
 
 // model adds a route of a model and of a version of it.
-func (p paths) model(permission api.Permission, verb, path string, do func(w http.ResponseWriter, r *http.Request) error) {
+func (p paths) model(permission access.Permission, verb, path string, do func(w http.ResponseWriter, r *http.Request) error) {
 	p.route(permission, verb, "/v2/models/{model}"+path, do)
 	p.route(permission, verb, "/v2/models/{model}/versions/{version}"+path, do)
 }
 
 // route adds a route. One without a permission is a defect that shows at the first start.
-func (p paths) route(permission api.Permission, verb, path string, do func(w http.ResponseWriter, r *http.Request) error) {
+func (p paths) route(permission access.Permission, verb, path string, do func(w http.ResponseWriter, r *http.Request) error) {
 	if strings.Count(path, "/") == 1 {
 		path = "GET " + path // a single segment of any method would stand in the way of the pages
 	}
@@ -78,7 +79,7 @@ func (p paths) route(permission api.Permission, verb, path string, do func(w htt
 
 // missing adds a path of an extension that is not here.
 func (p paths) missing(path string) {
-	p.door.Handle(api.Open, path, func(w http.ResponseWriter, r *http.Request) {
+	p.door.Handle(access.Open, path, func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotImplemented, "this server has no "+clip([]byte(r.URL.Path)))
 	})
 }

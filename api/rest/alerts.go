@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"flyball/api"
 	"flyball/api/wire"
 	"flyball/governance/access"
 	"flyball/governance/alert"
@@ -31,7 +30,7 @@ func (o InModel) allow(ctx context.Context) error {
 	if o.Model == "" {
 		return nil
 	}
-	return access.From(ctx).Allow(api.Read, o.Model)
+	return access.From(ctx).Allow(access.Read, o.Model)
 }
 
 func (f *face) alertRoutes() {
@@ -39,7 +38,7 @@ func (f *face) alertRoutes() {
 		InModel
 		Open bool `query:"open" doc:"only those that are open"`
 	}
-	anywhere(f, api.Read, http.MethodGet, "/v1/alerts", "alerts", "What is wrong, and whom it was told",
+	anywhere(f, access.Read, http.MethodGet, "/v1/alerts", "alerts", "What is wrong, and whom it was told",
 		func(ctx context.Context, in *list) (*body[[]wire.Alert], error) {
 			if err := in.allow(ctx); err != nil {
 				return nil, err
@@ -49,17 +48,17 @@ func (f *face) alertRoutes() {
 				err = f.Control.Known(ctx, in.Model)
 			}
 			who := access.From(ctx)
-			return answer(slices.DeleteFunc(all, func(a wire.Alert) bool { return !who.May(api.Read, a.Model) }), err)
+			return answer(slices.DeleteFunc(all, func(a wire.Alert) bool { return !who.May(access.Read, a.Model) }), err)
 		})
 	type one struct {
 		ID   string `path:"id" doc:"the alert's id"`
 		Body wire.Change
 	}
-	anywhere(f, api.Ack, http.MethodPost, "/v1/alerts/{id}/ack", "alert-ack", "Take an alert, so that nobody else is told",
+	anywhere(f, access.Ack, http.MethodPost, "/v1/alerts/{id}/ack", "alert-ack", "Take an alert, so that nobody else is told",
 		func(ctx context.Context, in *one) (*body[wire.Changed], error) {
 			a, err := f.Alerts.Find(ctx, in.ID)
 			if err == nil {
-				err = access.From(ctx).Allow(api.Ack, a.Model)
+				err = access.From(ctx).Allow(access.Ack, a.Model)
 			}
 			if err == nil {
 				a, err = f.Alerts.Acknowledge(ctx, in.ID, access.Actor(ctx), in.Body.Why)
@@ -70,7 +69,7 @@ func (f *face) alertRoutes() {
 		OfModel
 		Body wire.Silence
 	}
-	route(f, api.Ack, http.MethodPost, "/v1/models/{model}/silence", "silence", "Have a model's alerts not told for a while",
+	route(f, access.Ack, http.MethodPost, "/v1/models/{model}/silence", "silence", "Have a model's alerts not told for a while",
 		func(ctx context.Context, in *silence) (*body[wire.Changed], error) {
 			err := f.Control.Known(ctx, in.Model)
 			if err != nil {
@@ -84,20 +83,20 @@ func (f *face) alertRoutes() {
 			return answer(wire.Changed{Text: text}, err)
 		})
 	type none struct{}
-	anywhere(f, api.Read, http.MethodGet, "/v1/digest", "digest", "What the loop did in the last seven days, and what waits for whom",
+	anywhere(f, access.Read, http.MethodGet, "/v1/digest", "digest", "What the loop did in the last seven days, and what waits for whom",
 		func(ctx context.Context, _ *none) (*body[wire.Digest], error) {
 			d, err := f.Alerts.Digest(ctx, f.Now())
 			who := access.From(ctx)
-			return answer(d.Of(func(model string) bool { return who.May(api.Read, model) }), err)
+			return answer(d.Of(func(model string) bool { return who.May(access.Read, model) }), err)
 		})
-	anywhere(f, api.Read, http.MethodGet, "/v1/owners", "owners", "Who has which duty, and where nobody may come",
+	anywhere(f, access.Read, http.MethodGet, "/v1/owners", "owners", "Who has which duty, and where nobody may come",
 		func(ctx context.Context, in *InModel) (*body[[]wire.Owner], error) {
 			if err := in.allow(ctx); err != nil {
 				return nil, err
 			}
 			all, err := f.Control.Owners(ctx, in.Model)
 			who := access.From(ctx)
-			all = slices.DeleteFunc(all, func(o wire.Owner) bool { return !who.May(api.Read, o.Model) })
+			all = slices.DeleteFunc(all, func(o wire.Owner) bool { return !who.May(access.Read, o.Model) })
 			f.unknown(all)
 			return answer(all, err)
 		})

@@ -16,6 +16,7 @@ import (
 	"flyball/api"
 	"flyball/api/wire"
 	"flyball/fault"
+	"flyball/governance/access"
 	"flyball/serving"
 )
 
@@ -24,7 +25,7 @@ import (
 func (f *face) predictRoute(desk api.Face) {
 	const path = "/v1/models/{model}/predict"
 	pool := &sync.Pool{New: func() any { return &exchange{} }}
-	desk.Handle(api.Predict, http.MethodPost+" "+path, func(w http.ResponseWriter, r *http.Request) {
+	desk.Handle(access.Predict, http.MethodPost+" "+path, func(w http.ResponseWriter, r *http.Request) {
 		x, _ := pool.Get().(*exchange)
 		defer x.back(pool)
 		if err := f.predict(w, r, x); err != nil {
@@ -47,7 +48,7 @@ func (f *face) predictRoute(desk api.Face) {
 			"200":     {Description: "OK", Content: body(reflect.TypeFor[wire.PredictResponse](), "PredictResponse")},
 			"default": {Description: "Error", Content: map[string]*huma.MediaType{"application/problem+json": {Schema: schemas.Schema(reflect.TypeFor[huma.ErrorModel](), true, "")}}},
 		},
-		Metadata: map[string]any{"permission": api.Predict}, Extensions: map[string]any{"x-permission": api.Predict},
+		Metadata: map[string]any{"permission": access.Predict}, Extensions: map[string]any{"x-permission": access.Predict},
 	})
 }
 

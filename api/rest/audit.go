@@ -13,7 +13,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"flyball/api"
 	"flyball/api/wire"
 	"flyball/control"
 	"flyball/fault"
@@ -29,32 +28,32 @@ func (f *face) auditRoutes() {
 		Actor  string    `query:"actor" doc:"who did it"`
 		Object string    `query:"object" doc:"what it was done to; with a model its versions, too"`
 	}
-	route(f, api.Audit, http.MethodGet, "/v1/audit", "audit", "The audit chain",
+	route(f, access.Audit, http.MethodGet, "/v1/audit", "audit", "The audit chain",
 		func(ctx context.Context, in *chain) (*body[[]audit.Record], error) {
 			return answer(f.Store.FindAudit(ctx, audit.Query{After: in.After, Since: in.Since, Actor: in.Actor, Object: in.Object}, in.Limit))
 		})
 	type none struct{}
-	route(f, api.Audit, http.MethodGet, "/v1/audit/verify", "verify-audit", "Recompute the audit chain, without what it tells of",
+	route(f, access.Audit, http.MethodGet, "/v1/audit/verify", "verify-audit", "Recompute the audit chain, without what it tells of",
 		func(ctx context.Context, _ *none) (*body[wire.AuditVerified], error) {
 			n, err := f.Store.VerifyAudit(ctx)
 			return answer(wire.AuditVerified{Records: n}, err)
 		})
-	route(f, api.Audit, http.MethodGet, "/v1/audit/anchor", "audit-anchor", "Where the audit chain ends now",
+	route(f, access.Audit, http.MethodGet, "/v1/audit/anchor", "audit-anchor", "Where the audit chain ends now",
 		func(ctx context.Context, _ *none) (*body[audit.Anchor], error) { return answer(f.Anchor(ctx)) })
 	type span struct {
 		From time.Time `query:"from" doc:"the first record at or after"`
 		To   time.Time `query:"to" doc:"the last record before"`
 	}
-	route(f, api.Audit, http.MethodGet, "/v1/audit/export", "export-audit", "The audit chain, one record a line as docs/formats/audit.md has it; the last line is {}",
+	route(f, access.Audit, http.MethodGet, "/v1/audit/export", "export-audit", "The audit chain, one record a line as docs/formats/audit.md has it; the last line is {}",
 		func(_ context.Context, in *span) (*huma.StreamResponse, error) {
 			return &huma.StreamResponse{Body: func(c huma.Context) { f.exportAudit(c, in.From, in.To) }}, nil
 		})
 	type forget struct{ Body wire.Forget }
-	route(f, api.Keep, http.MethodPost, "/v1/forget", "forget", "Remove for good what is kept of a caller's key",
+	route(f, access.Keep, http.MethodPost, "/v1/forget", "forget", "Remove for good what is kept of a caller's key",
 		func(ctx context.Context, in *forget) (*body[control.Forgot], error) {
 			return answer(f.Forgetter.Forget(ctx, in.Body.Model, in.Body.Key, access.Actor(ctx), in.Body.Why))
 		})
-	f.desk.Handle(api.Audit, "POST /v1/audit/verify", f.verifyAudit)
+	f.desk.Handle(access.Audit, "POST /v1/audit/verify", f.verifyAudit)
 }
 
 // exportAudit streams records as lines of JSON. Without its last line, {}, the answer

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"flyball/api"
 	"flyball/api/wire"
 	"flyball/fault"
 	"flyball/governance/access"
@@ -25,12 +24,12 @@ const maxLogs = 4 << 20
 
 // commandRoutes are about the commands of runs.
 func (f *face) commandRoutes() {
-	f.desk.Handle(api.Read, "GET /v1/runs/{id}/logs", f.logs)
+	f.desk.Handle(access.Read, "GET /v1/runs/{id}/logs", f.logs)
 	type cancel struct {
 		ID   string `path:"id" doc:"a run's id, the beginning of one, or a version"`
 		Body wire.Change
 	}
-	route(f, api.Operate, http.MethodPost, "/v1/runs/{id}/cancel", "run-cancel", "End the command of a run that goes on, and its training",
+	route(f, access.Operate, http.MethodPost, "/v1/runs/{id}/cancel", "run-cancel", "End the command of a run that goes on, and its training",
 		func(ctx context.Context, in *cancel) (*body[wire.Changed], error) {
 			text, err := f.Commands.Cancel(ctx, in.ID, access.Actor(ctx), in.Body.Why)
 			return answer(wire.Changed{Text: text}, err)

@@ -12,17 +12,17 @@ import (
 	"strconv"
 	"time"
 
-	"flyball/api"
 	"flyball/api/wire"
 	"flyball/data/frame"
 	"flyball/fault"
+	"flyball/governance/access"
 	"flyball/ident"
 	"flyball/serving"
 	"flyball/serving/prediction"
 )
 
 func (f *face) predictRoutes() {
-	route(f, api.Read, http.MethodGet, "/v1/models/{model}/stats", "stats", "What this process answered, and what it holds loaded",
+	route(f, access.Read, http.MethodGet, "/v1/models/{model}/stats", "stats", "What this process answered, and what it holds loaded",
 		func(ctx context.Context, in *OfModel) (*body[serving.Stats], error) {
 			return answer(f.Serving.Stats(ctx, in.Model))
 		})
@@ -30,7 +30,7 @@ func (f *face) predictRoutes() {
 		OfModel
 		Body wire.RecordRequest
 	}
-	route(f, api.Predict, http.MethodPost, "/v1/models/{model}/predictions", "record", "Keep what the live version answered elsewhere",
+	route(f, access.Predict, http.MethodPost, "/v1/models/{model}/predictions", "record", "Keep what the live version answered elsewhere",
 		func(ctx context.Context, in *record) (*body[wire.PredictResponse], error) {
 			records, err := f.Serving.Record(ctx, in.Model, given(in.Body.Predictions))
 			if err != nil {
@@ -42,7 +42,7 @@ func (f *face) predictRoutes() {
 		OfModel
 		Body wire.LabelsRequest
 	}
-	route(f, api.Predict, http.MethodPost, "/v1/models/{model}/labels", "label", "Tell truths",
+	route(f, access.Predict, http.MethodPost, "/v1/models/{model}/labels", "label", "Tell truths",
 		func(ctx context.Context, in *labels) (*body[wire.LabelsResponse], error) {
 			return answer(f.label(ctx, in.Model, in.Body.Labels))
 		})

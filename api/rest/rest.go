@@ -96,7 +96,7 @@ func New(routes *api.Routes, opts Options) {
 	config.DocsPath = "" // the usual pages load scripts from elsewhere
 	config.Info.Description = "The loop for models that predict a number or a class from a table."
 	f := &face{Options: opts}
-	f.desk = &desk{Face: routes.Face(f.writeProblem, nil), needs: api.Open}
+	f.desk = &desk{Face: routes.Face(f.writeProblem, nil), needs: access.Open}
 	f.api = humago.New(f.desk, config)
 	f.desk.needs = ""
 	f.predictRoute(routes.Face(f.writeProblem, func(r *http.Request) string { return named(r.PathValue("model")).Model }))
@@ -117,14 +117,14 @@ func New(routes *api.Routes, opts Options) {
 		f.alertRoutes()
 	}
 	f.auditRoutes()
-	f.desk.Handle(api.Apply, "POST /v1/data", f.upload)
-	f.desk.Handle(api.Read, "GET /v1/events", f.events)
-	f.desk.Handle(api.Track, "POST /v1/import", f.bringIn)
-	f.desk.Handle(api.Rows, "GET /v1/export", f.takeOut)
-	f.desk.Handle(api.Rows, "GET /v1/blobs/{digest}", f.blob)
-	f.desk.Handle(api.Rows, "GET /v1/models/{model}/versions/{version}/archive", f.exportVersion)
-	f.desk.Handle(api.Apply, "POST /v1/versions", f.importVersion)
-	f.desk.Handle(api.Keep, "POST /v1/gc", f.collect)
+	f.desk.Handle(access.Apply, "POST /v1/data", f.upload)
+	f.desk.Handle(access.Read, "GET /v1/events", f.events)
+	f.desk.Handle(access.Track, "POST /v1/import", f.bringIn)
+	f.desk.Handle(access.Rows, "GET /v1/export", f.takeOut)
+	f.desk.Handle(access.Rows, "GET /v1/blobs/{digest}", f.blob)
+	f.desk.Handle(access.Rows, "GET /v1/models/{model}/versions/{version}/archive", f.exportVersion)
+	f.desk.Handle(access.Apply, "POST /v1/versions", f.importVersion)
+	f.desk.Handle(access.Keep, "POST /v1/gc", f.collect)
 }
 
 // schemaName names a type in the OpenAPI document: by itself when it is the API's own,
@@ -143,7 +143,7 @@ func schemaName(t reflect.Type, hint string) string {
 
 // route adds one operation. A route without a permission is a defect that shows at
 // the first start.
-func route[In, Out any](f *face, permission api.Permission, method, path, id, summary string, do func(context.Context, *In) (*Out, error)) {
+func route[In, Out any](f *face, permission access.Permission, method, path, id, summary string, do func(context.Context, *In) (*Out, error)) {
 	f.desk.needs = permission
 	defer func() { f.desk.needs = "" }() // the next says its own
 	huma.Register(f.api, huma.Operation{
@@ -160,7 +160,7 @@ func route[In, Out any](f *face, permission api.Permission, method, path, id, su
 
 // anywhere adds an operation that a role for any one model is enough for: do leaves out,
 // or refuses, what concerns the others.
-func anywhere[In, Out any](f *face, permission api.Permission, method, path, id, summary string, do func(context.Context, *In) (*Out, error)) {
+func anywhere[In, Out any](f *face, permission access.Permission, method, path, id, summary string, do func(context.Context, *In) (*Out, error)) {
 	f.desk.anywhere = true
 	defer func() { f.desk.anywhere = false }()
 	route(f, permission, method, path, id, summary, do)
@@ -169,7 +169,7 @@ func anywhere[In, Out any](f *face, permission api.Permission, method, path, id,
 // desk is where huma adds its routes: each behind the permission that was said last.
 type desk struct {
 	api.Face
-	needs    api.Permission
+	needs    access.Permission
 	anywhere bool
 }
 

@@ -7,10 +7,10 @@ import (
 	"net/http"
 	"strings"
 
-	"flyball/api"
 	"flyball/api/wire"
 	"flyball/experiment"
 	"flyball/experiment/compare"
+	"flyball/governance/access"
 )
 
 // runsAsked is a search of runs in a query.
@@ -38,25 +38,25 @@ func (a runsAsked) ask() compare.Ask {
 
 // runRoutes are about runs: finding them, looking at one, and comparing.
 func (f *face) runRoutes() {
-	route(f, api.Read, http.MethodGet, "/v1/runs", "runs", "Runs, each with its distance from a reference",
+	route(f, access.Read, http.MethodGet, "/v1/runs", "runs", "Runs, each with its distance from a reference",
 		func(ctx context.Context, in *runsAsked) (*body[wire.Runs], error) {
 			return answer(f.Compare.List(ctx, in.ask()))
 		})
-	route(f, api.Read, http.MethodGet, "/v1/runs/parallel", "runs-parallel", "Runs as lines over the settings that vary and a metric",
+	route(f, access.Read, http.MethodGet, "/v1/runs/parallel", "runs-parallel", "Runs as lines over the settings that vary and a metric",
 		func(ctx context.Context, in *runsAsked) (*body[wire.Parallel], error) {
 			return answer(f.Compare.Parallel(ctx, in.ask()))
 		})
 	type one struct {
 		ID string `path:"id" doc:"a run's id, the beginning of one, or a version as in hotel-cancel@7"`
 	}
-	route(f, api.Read, http.MethodGet, "/v1/runs/{id}", "run", "One run with everything",
+	route(f, access.Read, http.MethodGet, "/v1/runs/{id}", "run", "One run with everything",
 		func(ctx context.Context, in *one) (*body[wire.Run], error) { return answer(f.Compare.Run(ctx, in.ID)) })
 	type metric struct {
 		ID     string `path:"id"`
 		Key    string `path:"key"`
 		Points int    `query:"points" minimum:"1" maximum:"2500" default:"320"`
 	}
-	route(f, api.Read, http.MethodGet, "/v1/runs/{id}/metrics/{key}", "run-metric", "Points of a metric, spread evenly over its steps",
+	route(f, access.Read, http.MethodGet, "/v1/runs/{id}/metrics/{key}", "run-metric", "Points of a metric, spread evenly over its steps",
 		func(ctx context.Context, in *metric) (*body[[]wire.Point], error) {
 			return answer(f.Compare.Curve(ctx, in.ID, in.Key, in.Points))
 		})
@@ -66,7 +66,7 @@ func (f *face) runRoutes() {
 		Model   string   `query:"model" doc:"of @live"`
 		Metric  string   `query:"metric" doc:"that decides; empty: the gate's first, or the usual one"`
 	}
-	route(f, api.Read, http.MethodGet, "/v1/compare", "compare", "Whether runs or versions are better than another, on the rows that both predicted",
+	route(f, access.Read, http.MethodGet, "/v1/compare", "compare", "Whether runs or versions are better than another, on the rows that both predicted",
 		func(ctx context.Context, in *question) (*body[wire.Comparison], error) {
 			return answer(f.Compare.Compare(ctx, compare.Question{
 				Refs: in.Refs, Against: in.Against, Model: in.Model, Metric: in.Metric, Slices: true, Curves: true,

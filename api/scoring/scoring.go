@@ -20,6 +20,7 @@ import (
 
 	"flyball/api"
 	"flyball/fault"
+	"flyball/governance/access"
 	"flyball/ident"
 	"flyball/model/registry"
 	"flyball/serving"
@@ -66,17 +67,17 @@ func New(routes *api.Routes, o Options) {
 		return n.Model
 	})
 	for _, root := range []string{"/models/{model}/", "/models/{model}/versions/{version}/"} {
-		f.route(door, api.Predict, root+"invocations", http.MethodPost, f.invocations)
-		f.route(door, api.Open, root+"ping", http.MethodGet, f.ping)
-		f.route(door, api.Open, root+"health", http.MethodGet, f.ping)
-		f.route(door, api.Open, root+"version", http.MethodGet, func(w http.ResponseWriter, _ *http.Request) {
+		f.route(door, access.Predict, root+"invocations", http.MethodPost, f.invocations)
+		f.route(door, access.Open, root+"ping", http.MethodGet, f.ping)
+		f.route(door, access.Open, root+"health", http.MethodGet, f.ping)
+		f.route(door, access.Open, root+"version", http.MethodGet, func(w http.ResponseWriter, _ *http.Request) {
 			write(w, http.StatusOK, "application/json", []byte(MLflowVersion))
 		})
 	}
 }
 
 // route adds a path.
-func (f *face) route(door api.Face, p api.Permission, path, verb string, do http.HandlerFunc) {
+func (f *face) route(door api.Face, p access.Permission, path, verb string, do http.HandlerFunc) {
 	door.Handle(p, path, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != verb && !(r.Method == http.MethodHead && verb == http.MethodGet) {
 			w.Header().Set("Allow", verb)
