@@ -83,7 +83,7 @@ type Identity struct {
 	Token string `json:"token,omitempty"`
 
 	local  bool
-	grants []Grant
+	grants []held
 	scope  *Scope
 }
 
@@ -99,7 +99,7 @@ func (i Identity) May(p Permission, model string) bool {
 	if i.scope != nil && !i.scope.allows(p, model) {
 		return false
 	}
-	return slices.ContainsFunc(i.grants, func(g Grant) bool { return g.allows(p, model) })
+	return slices.ContainsFunc(i.grants, func(h held) bool { return h.allows(p, model) })
 }
 
 // Allow is May as an error: a Denied fault that says what is missing.
@@ -128,7 +128,16 @@ func (i Identity) Models(p Permission) (names []string, all bool) {
 }
 
 // Grants are the roles of the identity; nil for the local user.
-func (i Identity) Grants() []Grant { return slices.Clone(i.grants) }
+func (i Identity) Grants() []Grant {
+	if i.grants == nil {
+		return nil
+	}
+	out := make([]Grant, len(i.grants))
+	for at, h := range i.grants {
+		out[at] = h.Grant
+	}
+	return out
+}
 
 type key struct{}
 

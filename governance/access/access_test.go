@@ -403,3 +403,26 @@ func TestTheDocumentHasTheRoles(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkARequestByToken(b *testing.B) {
+	m := &memory{
+		n:      1,
+		users:  []access.User{{Name: "shop", Grants: []access.Grant{{Role: "viewer"}, {Role: "app", Model: "hotel"}}}},
+		tokens: []access.Token{},
+	}
+	d, err := access.NewDirectory(b.Context(), access.Options{Store: m})
+	if err != nil {
+		b.Fatal(err)
+	}
+	secret, err := d.Lend(b.Context(), "bench", time.Hour)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		who, err := d.ByToken(secret)
+		if err != nil || !who.May(access.Read, "hotel") {
+			b.Fatal(who, err)
+		}
+	}
+}

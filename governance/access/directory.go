@@ -69,6 +69,7 @@ type Directory struct {
 type known struct {
 	generation int64
 	users      map[string]User
+	grants     map[string][]held  // by user
 	tokens     map[string]Token   // by id
 	sessions   map[string]Session // by digest
 }
@@ -106,9 +107,9 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k := &known{generation: g, users: map[string]User{}, tokens: map[string]Token{}, sessions: map[string]Session{}}
+	k := &known{generation: g, users: map[string]User{}, grants: map[string][]held{ourselves: allHeld([]Grant{{Role: "trainer"}})}, tokens: map[string]Token{}, sessions: map[string]Session{}}
 	for _, u := range users {
-		k.users[u.Name] = u
+		k.users[u.Name], k.grants[u.Name] = u, allHeld(u.Grants)
 	}
 	for _, t := range tokens {
 		k.tokens[t.ID] = t
@@ -152,13 +153,13 @@ func Nobody() error { return unknown("this server wants to know who asks") }
 // user is the identity of a user who may act.
 func (k *known) user(name string) (Identity, bool) {
 	if name == ourselves {
-		return Identity{Name: name, grants: []Grant{{Role: "trainer"}}}, true
+		return Identity{Name: name, grants: k.grants[ourselves]}, true
 	}
 	u, ok := k.users[name]
 	if !ok || u.Disabled {
 		return Identity{}, false
 	}
-	return Identity{Name: name, grants: u.Grants}, true
+	return Identity{Name: name, grants: k.grants[name]}, true
 }
 
 // ByToken is whom a token's secret stands for.

@@ -58,12 +58,33 @@ type Grant struct {
 	Model string `json:"model,omitempty"` // empty: all models, and what belongs to none
 }
 
+// allows says whether the grant gives the permission on the model.
+func (g Grant) allows(p Permission, model string) bool { return g.held().allows(p, model) }
+
+// held is a grant with what its role may, looked up once and not for each request.
+type held struct {
+	Grant
+	may []Permission
+}
+
+func (g Grant) held() held {
+	r, err := RoleOf(g.Role)
+	if err != nil { // a role of a newer release gives nothing
+		return held{Grant: g}
+	}
+	return held{Grant: g, may: r.May}
+}
+
+func allHeld(gs []Grant) []held {
+	out := make([]held, len(gs))
+	for i, g := range gs {
+		out[i] = g.held()
+	}
+	return out
+}
+
 // allows says whether the grant gives the permission on the model; an empty model is
 // what belongs to none, such as the list of runs.
-func (g Grant) allows(p Permission, model string) bool {
-	if g.Model != "" && g.Model != model {
-		return false
-	}
-	r, err := RoleOf(g.Role)
-	return err == nil && slices.Contains(r.May, p)
+func (h held) allows(p Permission, model string) bool {
+	return (h.Model == "" || h.Model == model) && slices.Contains(h.may, p)
 }
