@@ -90,10 +90,7 @@ func (f Face) Guard(p access.Permission, pattern string, do http.HandlerFunc) ht
 			do(w, r)
 			return
 		}
-		who, err := f.routes.Identify(r)
-		if err == nil {
-			err = f.allow(who, p, r)
-		}
+		who, err := f.Again(r, p)
 		if err != nil {
 			if fault.Is(err, fault.Unauthenticated) {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="flyball"`)
@@ -103,6 +100,17 @@ func (f Face) Guard(p access.Permission, pattern string, do http.HandlerFunc) ht
 		}
 		do(w, r.WithContext(access.With(r.Context(), who)))
 	}
+}
+
+// Again is who sends the request, and whether they may, as it is now. What goes on for long,
+// such as a stream, asks it again and ends by its error: a token may have been taken back
+// meanwhile, or a role.
+func (f Face) Again(r *http.Request, p access.Permission) (access.Identity, error) {
+	who, err := f.routes.Identify(r)
+	if err != nil {
+		return who, err
+	}
+	return who, f.allow(who, p, r)
 }
 
 func (f Face) allow(who access.Identity, p access.Permission, r *http.Request) error {

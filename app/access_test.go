@@ -258,3 +258,32 @@ func TestWithUsersOthersMayReachTheServer(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAStreamEndsWithTheTokenThatBeganIt(t *testing.T) {
+	a, ana, _ := guarded(t)
+	for _, path := range []string{"/v1/events", "/stream"} {
+		k, err := ana.AddToken(t.Context(), wire.Token{User: "viewer"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.URL()+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+k.Secret)
+		req.Header.Set("Accept", "text/event-stream")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ana.EndToken(t.Context(), k.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != http.StatusOK { // until its next beat
+			t.Errorf("%s: %s, %v", path, res.Status, err)
+		}
+		_ = res.Body.Close()
+	}
+}

@@ -63,6 +63,7 @@ type pages struct {
 	Options
 	templates *template.Template
 	tags      map[string]string // of the static files, by path
+	door      api.Face
 }
 
 // New adds the pages to the routes of a server. It fails when a template cannot be read.
@@ -78,6 +79,7 @@ func New(routes *api.Routes, opts Options) error {
 		return fault.Wrap(err, fault.Internal, "the pages' files cannot be read")
 	}
 	door := routes.Face(p.turnedAway, nil)
+	p.door = door.Anywhere()
 	door.Handle(access.Open, "GET /static/", p.static)
 	door.Handle(access.Open, "GET /login", p.login)
 	door.Handle(access.Open, "POST /login", p.signIn)
@@ -200,7 +202,11 @@ func (p *pages) stream(w http.ResponseWriter, r *http.Request) {
 	var sent []byte
 	for {
 		changed := p.Changed()
-		html, err := p.render(r.Context(), "live")
+		who, err := p.door.Again(r, access.Read)
+		if err != nil { // signed out, or lost the role
+			return
+		}
+		html, err := p.render(access.With(r.Context(), who), "live")
 		if err != nil {
 			if r.Context().Err() == nil {
 				p.Logger.ErrorContext(r.Context(), "the page cannot be sent again", "error", err)

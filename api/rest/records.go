@@ -126,6 +126,9 @@ func (f *face) stream(w http.ResponseWriter, r *http.Request, after int64, model
 	defer beat.Stop()
 	for {
 		changed := f.Store.Changed()
+		if _, err := f.desk.Again(r, access.Read); err != nil { // signed out, or lost the role
+			return
+		}
 		evs, err := f.Store.Events(r.Context(), after, model, 1000)
 		if err != nil {
 			return
