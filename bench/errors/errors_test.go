@@ -9,6 +9,9 @@ import (
 	"testing"
 )
 
+// The lines between which the document holds what was measured.
+const begins, ends = "<!-- made by: go run ./bench/errors -write docs/errors.md -->\n", "<!-- end -->\n"
+
 // A share as high as the one promised is seldom three standard errors above it; the whole
 // table takes minutes.
 func TestPromisesHoldInAFewTrials(t *testing.T) {

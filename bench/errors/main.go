@@ -19,6 +19,8 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+
+	"flyball/bench/document"
 )
 
 // experiment is one claim about how often something goes wrong.
@@ -106,23 +108,7 @@ func table(w io.Writer, all []outcome) {
 	}
 }
 
-// The marks between which a document holds the table.
-const begins, ends = "<!-- made by: go run ./bench/errors -write docs/errors.md -->\n", "<!-- end -->\n"
-
-// into writes the table into a document.
+// into writes what was measured into a document.
 func into(path string, all []outcome) error {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	before, rest, found := strings.Cut(string(raw), begins)
-	_, after, closed := strings.Cut(rest, ends)
-	if !found || !closed {
-		return fmt.Errorf("%s has no place for the table, between %q and %q", path, strings.TrimSpace(begins), strings.TrimSpace(ends))
-	}
-	var b strings.Builder
-	b.WriteString(before + begins)
-	table(&b, all)
-	b.WriteString(ends + after)
-	return os.WriteFile(path, []byte(b.String()), 0o644) //nolint:gosec // a document
+	return document.Write(path, "go run ./bench/errors -write docs/errors.md", func(w io.Writer) { table(w, all) })
 }

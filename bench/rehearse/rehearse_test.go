@@ -11,6 +11,9 @@ import (
 	"flyball/loop/rehearse"
 )
 
+// The lines between which the document holds what was measured.
+const begins, ends = "<!-- made by: go run ./bench/rehearse -write docs/rehearsals.md -employment FOLDER -->\n", "<!-- end -->\n"
+
 func TestTheTablesStandBetweenTheirMarks(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rehearsals.md")

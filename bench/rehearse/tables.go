@@ -5,9 +5,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
+	"flyball/bench/document"
 	"flyball/loop/rehearse"
 )
 
@@ -92,23 +92,7 @@ func signed(x float64) string {
 	return "+" + three(x)
 }
 
-// The marks between which a document holds the tables.
-const begins, ends = "<!-- made by: go run ./bench/rehearse -write docs/rehearsals.md -employment FOLDER -->\n", "<!-- end -->\n"
-
-// into writes the tables into a document.
+// into writes what was measured into a document.
 func into(path string, all []rehearsed) error {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	before, rest, found := strings.Cut(string(raw), begins)
-	_, after, closed := strings.Cut(rest, ends)
-	if !found || !closed {
-		return fmt.Errorf("%s has no place for the tables, between %q and %q", path, strings.TrimSpace(begins), strings.TrimSpace(ends))
-	}
-	var b strings.Builder
-	b.WriteString(before + begins)
-	tables(&b, all)
-	b.WriteString(ends + after)
-	return os.WriteFile(path, []byte(b.String()), 0o644) //nolint:gosec // a document
+	return document.Write(path, "go run ./bench/rehearse -write docs/rehearsals.md -employment FOLDER", func(w io.Writer) { tables(w, all) })
 }
