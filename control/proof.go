@@ -33,7 +33,7 @@ const mostRecord = 16 << 20
 // Card is the model card of a version as things stand. What the version does for groups
 // is in it where whoever asks may see that.
 func (s *Service) Card(ctx context.Context, name string, version int) (card.Card, error) {
-	v, err := s.opts.Store.Version(ctx, ident.Ref{Model: name, Version: version})
+	v, err := s.Version(ctx, ident.Ref{Model: name, Version: version})
 	if err != nil {
 		return card.Card{}, err
 	}
@@ -43,7 +43,7 @@ func (s *Service) Card(ctx context.Context, name string, version int) (card.Card
 // card is the card of a version, by the model file of the model that cares for it: a
 // baseline's version is counted apart.
 func (s *Service) card(ctx context.Context, v registry.Version, cared string) (card.Card, error) {
-	f := card.Facts{Version: v, Groups: access.From(ctx).May(access.Fairness, cared), Now: s.opts.Now()}
+	f := card.Facts{Version: v, Now: s.opts.Now()}
 	m, err := s.opts.Store.Model(ctx, cared)
 	if err != nil {
 		return card.Card{}, err
@@ -113,7 +113,7 @@ func (s *Service) VersionDossier(ctx context.Context, name string, version int) 
 
 // filed puts a version into the dossier.
 func (s *Service) filed(ctx context.Context, d *dossier.Dossier, ref ident.Ref) error {
-	v, err := s.opts.Store.Version(ctx, ref)
+	v, err := s.Version(ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (s *Service) filed(ctx context.Context, d *dossier.Dossier, ref ident.Ref) 
 		return err
 	}
 	d.Card = &c
-	d.Verdict, err = dossier.Judged(v, !c.Withheld)
+	d.Verdict, err = dossier.Judged(v)
 	return err
 }
 

@@ -25,7 +25,7 @@ func (s *Service) made(ctx context.Context, model string, version int) (registry
 // ExportVersion writes a version as one archive (training.WriteTar), with its data or
 // with the digests of it.
 func (s *Service) ExportVersion(ctx context.Context, w io.Writer, model string, version int, data bool) error {
-	v, err := s.opts.Store.Version(ctx, ident.Ref{Model: model, Version: version})
+	v, err := s.Version(ctx, ident.Ref{Model: model, Version: version})
 	if err != nil {
 		return err
 	}

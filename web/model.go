@@ -29,7 +29,6 @@ import (
 
 // Models is what the pages of a model are made of.
 type Models interface {
-	Versions(ctx context.Context, model string) ([]registry.Version, error)
 	AliasHistory(ctx context.Context, model string) ([]registry.Move, error)
 	Releases(ctx context.Context, model string) ([]release.State, error)
 	Findings(ctx context.Context, model string, openOnly bool) ([]monitoring.Finding, error)
@@ -41,6 +40,7 @@ type Care interface {
 	Standing(ctx context.Context, model string, version int) (monitoring.Standing, error)
 	Rollback(ctx context.Context, model, by, why string) (wire.Changed, error)
 	Known(ctx context.Context, model string) error
+	Versions(ctx context.Context, model string) ([]registry.Version, error) // without what the reader may not see
 	Explain(ctx context.Context, model, name string, ask control.Ask) (wire.Explained, error)
 }
 
@@ -112,7 +112,7 @@ type versionLink struct {
 func (p *pages) version(w http.ResponseWriter, r *http.Request) {
 	model := modelAsked(r)
 	f := modelFrame(model, "version", "Version", "flyball versions "+shell(model))
-	vs, err := p.Models.Versions(r.Context(), model)
+	vs, err := p.Care.Versions(r.Context(), model)
 	if err == nil && len(vs) == 0 {
 		if err = p.Care.Known(r.Context(), model); err == nil {
 			err = fault.New(fault.NotFound, "%s has no version yet", model).Do("flyball retrain %s makes the first", model)

@@ -23,7 +23,7 @@ import (
 func (f *face) recordRoutes() {
 	route(f, access.Read, http.MethodGet, "/v1/models/{model}/versions", "versions", "Versions, newest first",
 		func(ctx context.Context, in *OfModel) (*body[[]registry.Version], error) {
-			vs, err := f.Store.Versions(ctx, in.Model)
+			vs, err := f.Control.Versions(ctx, in.Model)
 			if err == nil && len(vs) == 0 {
 				err = f.Control.Known(ctx, in.Model)
 			}
@@ -76,13 +76,13 @@ func (f *face) recordRoutes() {
 		})
 	route(f, access.Read, http.MethodGet, "/v1/models/{model}/jobs", "jobs", "Background work of a model, newest first",
 		func(ctx context.Context, in *OfModel) (*body[[]job.Job], error) {
-			return answer(f.Store.Jobs(ctx, in.Model, 100))
+			return answer(f.Control.Jobs(ctx, in.Model, 100))
 		})
 	type one struct {
 		ID string `path:"id"`
 	}
 	route(f, access.Read, http.MethodGet, "/v1/jobs/{id}", "job", "One piece of background work",
-		func(ctx context.Context, in *one) (*body[job.Job], error) { return answer(f.Store.Job(ctx, in.ID)) })
+		func(ctx context.Context, in *one) (*body[job.Job], error) { return answer(f.Control.Job(ctx, in.ID)) })
 }
 
 // events gives the feed: as JSON, or, to an Accept of text/event-stream, as a stream

@@ -28,7 +28,6 @@ import (
 	"flyball/governance/access"
 	"flyball/governance/audit"
 	"flyball/governance/retention"
-	"flyball/job"
 	"flyball/model/registry"
 	"flyball/monitoring"
 	"flyball/serving"
@@ -38,7 +37,6 @@ import (
 
 // Store is what the face reads of the records. Package store implements it.
 type Store interface {
-	Versions(ctx context.Context, model string) ([]registry.Version, error)
 	AliasHistory(ctx context.Context, model string) ([]registry.Move, error)
 	Releases(ctx context.Context, model string) ([]release.State, error)
 	Findings(ctx context.Context, model string, openOnly bool) ([]monitoring.Finding, error)
@@ -48,8 +46,6 @@ type Store interface {
 	FindAudit(ctx context.Context, q audit.Query, limit int) ([]audit.Record, error)
 	AuditSpan(ctx context.Context, from, to time.Time) (first, last int64, err error)
 	VerifyAudit(ctx context.Context) (int64, error)
-	Jobs(ctx context.Context, model string, limit int) ([]job.Job, error)
-	Job(ctx context.Context, id string) (job.Job, error)
 }
 
 // Options are what the face is built from.

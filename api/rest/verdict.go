@@ -36,7 +36,7 @@ type shownVerdict struct {
 func (f *face) verdictRoute() {
 	route(f, access.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/gate", "verdict", "What the gate said of a version, as JSON, Markdown or HTML",
 		func(ctx context.Context, in *asVerdict) (*shownVerdict, error) {
-			vs, err := f.Store.Versions(ctx, in.Model)
+			vs, err := f.Control.Versions(ctx, in.Model)
 			if err == nil && len(vs) == 0 {
 				err = f.Control.Known(ctx, in.Model)
 			}

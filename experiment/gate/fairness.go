@@ -11,12 +11,15 @@ import (
 	"flyball/unit"
 )
 
+// fairnessRule stands before the metric of a rule about groups.
+const fairnessRule = "fairness "
+
 // fairness asks of each column of groups what the policy asks of the gap between
 // them. A limit must hold with the whole interval; what cannot be judged is
 // inconclusive.
 func (j *judging) fairness(rule Fairness) []finding {
 	base := finding{Reason: Reason{
-		Rule: "fairness " + rule.Metric, Metric: rule.Metric, Decision: Inconclusive,
+		Rule: fairnessRule + rule.Metric, Metric: rule.Metric, Decision: Inconclusive,
 		Required: rule.Require.Word != "report",
 	}}
 	if len(j.in.Groups) == 0 {
@@ -56,16 +59,12 @@ func (j *judging) fairness(rule Fairness) []finding {
 func (j *judging) gap(rule Fairness, column string, g evaluation.Gap, f finding) finding {
 	e := evaluation.Estimate{Metric: rule.Metric, Slice: column, Role: "candidate", Value: g.Value, Low: g.Low, High: g.High, Rows: g.Rows, Blocks: g.Blocks}
 	j.verdict.Estimates = append(j.verdict.Estimates, e)
-	plain := e
 	e.Metric += " by " + column
 	f.Text = fmt.Sprintf("%s, %s, %s", measured(e), ends(g), on(g.Rows, g.Blocks))
 	if limit := rule.Require.AtMost; limit != nil {
 		tail := ""
 		f.Decision, f.Needs, tail = inside(e, math.Inf(-1), *limit)
 		f.Text += ", at most " + given(*limit) + tail
-		f.short = func(room int) string {
-			return fit(room, measured(e)+", at most "+given(*limit), measured(plain)+", at most "+given(*limit))
-		}
 	}
 	f.Text += left(g)
 	return f
@@ -102,9 +101,6 @@ func (j *judging) widening(rule Fairness, column string, g evaluation.Gap, f fin
 	a, b := both(d)
 	f.Text = fmt.Sprintf("%s by %s %s, live %s: wider by %s (%s…%s), at most %s, %s%s%s", rule.Metric, column, a, b, unit.Signed(-d.Value, digits),
 		unit.Signed(-d.High, digits), unit.Signed(-d.Low, digits), given(limit), on(d.Rows, d.Blocks), tail, left(g))
-	f.short = func(int) string {
-		return fmt.Sprintf("%s wider by %s, at most %s", rule.Metric, unit.Signed(-d.Value, digits), given(limit))
-	}
 	return f
 }
 

@@ -64,6 +64,7 @@ func (j *judging) add(f ...finding) { j.findings = append(j.findings, f...) }
 // does not pass: one that only holds, such as a limit, leaves superior as it is. The
 // summary is what the deciding finding says: where the verdict passes, the first
 // comparison; else the worst over all rows, and a slice only where nothing else failed.
+// It goes into events and mails, so it names a rule about groups without its figures.
 func (j *judging) decide() Verdict {
 	v := j.verdict
 	var why *finding
@@ -91,9 +92,12 @@ func (j *judging) decide() Verdict {
 	if v.Pass {
 		v.Summary = "passes: "
 	}
-	if room := longest - len(v.Summary); why.short != nil {
+	switch room := longest - len(v.Summary); {
+	case ofColumn(j.in.Groups, why.Slice) && !why.NotJudged:
+		v.Summary += cut(fit(room, why.Rule+" by "+why.Slice, why.Rule), room)
+	case why.short != nil:
 		v.Summary += cut(why.short(room), room)
-	} else {
+	default:
 		v.Summary += cut(why.Text, room)
 	}
 	return v

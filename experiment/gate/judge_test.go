@@ -323,10 +323,10 @@ func TestHotelCancelIsJudgedByItsPolicy(t *testing.T) {
 		{judged{"a gap within its limit", Input{Sample: bookings(3000, eyes(1, 0.9), 0), Groups: groups, Values: values}, Superior, "passes: log_loss 0.367, live 0.396 (+0.029…+0.030)", []string{
 			"noninferior: fpr_gap by children 0.0112 (0.0000…0.0289), from children=≥1 0.0305 to children=<1 0.0417, on 3,000 rows, at most 0.1",
 		}}, FairnessRequirement{AtMost: at(0.1)}},
-		{judged{"a gap beyond its limit", Input{Sample: bookings(3000, eyes(1.2, 0.9), 0.3), Groups: groups, Values: values}, Harm, "kept out: fpr_gap 0.264 (0.221…0.301), at most 0.1", []string{
+		{judged{"a gap beyond its limit", Input{Sample: bookings(3000, eyes(1.2, 0.9), 0.3), Groups: groups, Values: values}, Harm, "kept out: fairness fpr_gap by children", []string{
 			"harm: fpr_gap by children 0.264 (0.221…0.301), from children=<1 0.027 to children=≥1 0.292, on 3,000 rows, at most 0.1",
 		}}, FairnessRequirement{AtMost: at(0.1)}},
-		{judged{"a gap that these rows cannot tell from its limit", Input{Sample: bookings(1200, eyes(1, 0.9), 0), Groups: groups, Values: values}, Inconclusive, "kept out: fpr_gap 0.0183 (0.0000…0.0454), at most 0.03", []string{
+		{judged{"a gap that these rows cannot tell from its limit", Input{Sample: bookings(1200, eyes(1, 0.9), 0), Groups: groups, Values: values}, Inconclusive, "kept out: fairness fpr_gap by children", []string{
 			"inconclusive, needs 5228: fpr_gap by children 0.0183 (0.0000…0.0454), from children=≥1 0.0258 to children=<1 0.0440, on 1,200 rows, at most 0.03; about 5,300 more rows would tell",
 		}}, FairnessRequirement{AtMost: at(0.03)}},
 		{judged{"groups too small for a limit", Input{Sample: bookings(240, eyes(1.4, 0.9), 0), Groups: groups, Values: values}, Inconclusive, "kept out: fpr_gap not judged, groups too small", []string{
@@ -335,7 +335,7 @@ func TestHotelCancelIsJudgedByItsPolicy(t *testing.T) {
 		{judged{"a gap no wider than the live version's", Input{Sample: bookings(1200, eyes(1, 0.9), 0), Groups: groups, Values: values}, Superior, "passes: log_loss 0.356, live 0.385 (+0.028…+0.030)", []string{
 			"noninferior: fpr_gap by children 0.0183, live 0.0245: wider by −0.0062 (−0.0189…+0.0184), at most 0.05, on 1,200 rows",
 		}}, FairnessRequirement{WidensAtMost: at(0.05)}},
-		{judged{"a gap wider than the live version's", Input{Sample: bookings(1200, eyes(1.2, 0.9), 0.2), Groups: groups, Values: values}, Harm, "kept out: fpr_gap wider by +0.113, at most 0.05", []string{
+		{judged{"a gap wider than the live version's", Input{Sample: bookings(1200, eyes(1.2, 0.9), 0.2), Groups: groups, Values: values}, Harm, "kept out: fairness fpr_gap by children", []string{
 			"harm: fpr_gap by children 0.138, live 0.024: wider by +0.113 (+0.050…+0.186), at most 0.05, on 1,200 rows",
 		}}, FairnessRequirement{WidensAtMost: at(0.05)}},
 		{judged{"a first release whose gap has nothing to widen from", Input{First: true, Sample: bookings(1200, map[string]float64{"candidate": 1, "baseline": 0}, 0), Groups: groups, Values: values}, Superior, "passes: log_loss 0.356, baseline 0.731 (+0.365…+0.385)", []string{

@@ -75,6 +75,10 @@ type Verdict struct {
 	Changed     *int                    `json:"changed,omitempty"` // Binary: rows that candidate and live version decide differently
 	Groups      []evaluation.GroupTable `json:"groups,omitempty"`  // Binary: what the candidate does for each group, by Input.Groups
 	Tests       []modeltest.Result      `json:"tests,omitempty"`   // of Policy.Tests, in their order
+
+	// Withheld is the id of the whole verdict, where this is what is left of it for whoever
+	// may not see what a version does for groups. Package report withholds.
+	Withheld string `json:"withheld,omitempty"`
 }
 
 // Input is what the gate judges.

@@ -115,7 +115,6 @@ type Facts struct {
 	Releases []release.State // all of the model, in the order of their generations
 	Findings []monitoring.Finding
 	Remade   []registry.Reproduction
-	Groups   bool // whoever asks may see what the version does for groups
 	Now      time.Time
 }
 
@@ -131,7 +130,7 @@ func Of(f Facts) (Card, error) {
 		Data:    Data{Snapshot: v.Snapshot, Rows: f.Snapshot.Rows, MadeAt: f.Snapshot.At, SeenUntil: v.SeenUntil},
 		Verdict: v.Verdict,
 	}
-	if err := c.judged(v, f.Groups); err != nil {
+	if err := c.judged(v); err != nil {
 		return Card{}, err
 	}
 	if len(f.Record) > 0 {
@@ -153,7 +152,7 @@ func Of(f Facts) (Card, error) {
 }
 
 // judged takes what the gate measured of the version.
-func (c *Card) judged(v registry.Version, groups bool) error {
+func (c *Card) judged(v registry.Version) error {
 	if v.Verdict == "" || len(v.Report) == 0 {
 		return nil
 	}
@@ -163,10 +162,7 @@ func (c *Card) judged(v registry.Version, groups bool) error {
 	}
 	c.Decision, c.Summary, c.Rows, c.Blocks = verdict.Decision, verdict.Summary, verdict.Rows, verdict.Blocks
 	c.Estimates, c.Compared, c.Tests = verdict.Estimates, verdict.Differences, verdict.Tests
-	if groups {
-		c.Groups = verdict.Groups
-	}
-	c.Withheld = !groups && len(verdict.Groups) > 0
+	c.Groups, c.Withheld = verdict.Groups, verdict.Withheld != ""
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"flyball/data/dataset"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
+	"flyball/experiment/gate/report"
 	"flyball/experiment/modeltest"
 	"flyball/governance/duty"
 	"flyball/ident"
@@ -77,7 +78,7 @@ func facts(t *testing.T) Facts {
 			{Version: 6, Kind: "drift", Subject: "adr", Opened: noon.AddDate(0, 0, -2), Text: "of another version"},
 		},
 		Remade: []registry.Reproduction{{At: noon.AddDate(0, 0, -1), By: "chen", Grade: "R3"}},
-		Groups: true, Now: noon,
+		Now:    noon,
 	}
 }
 
@@ -157,7 +158,10 @@ func TestACardDerivesWhatIsRecordedAndNoMore(t *testing.T) {
 
 func TestGroupsAreKeptFromWhoMayNotSeeThem(t *testing.T) {
 	f := facts(t)
-	f.Groups = false
+	var err error
+	if f.Version, err = report.Withhold(f.Version); err != nil {
+		t.Fatal(err)
+	}
 	c := made(t, f)
 	if len(c.Groups) != 0 || !c.Withheld {
 		t.Errorf("groups %v, withheld %t", c.Groups, c.Withheld)

@@ -46,10 +46,9 @@ type Verdict struct {
 	of registry.Version
 }
 
-// Judged is what the gate said of a version; nil when it was not judged. Without groups it
-// leaves out what the version does for groups. A report that cannot be read is an
-// Internal fault.
-func Judged(v registry.Version, groups bool) (*Verdict, error) {
+// Judged is what the gate said of a version; nil when it was not judged. A report
+// that cannot be read is an Internal fault.
+func Judged(v registry.Version) (*Verdict, error) {
 	if v.Verdict == "" || len(v.Report) == 0 {
 		return nil, nil
 	}
@@ -58,9 +57,6 @@ func Judged(v registry.Version, groups bool) (*Verdict, error) {
 		return nil, fault.Wrap(err, fault.Internal, "the report of %s cannot be read", v.Ref)
 	}
 	out.ID = report.ID(v, out.Verdict)
-	if !groups {
-		out.Groups = nil
-	}
 	return out, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"flyball/data/dataset"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
+	"flyball/experiment/gate/report"
 	"flyball/governance/audit"
 	"flyball/governance/card"
 	"flyball/ident"
@@ -45,7 +46,7 @@ func chain(t *testing.T, all ...audit.Record) []audit.Record {
 // held is the dossier of a prediction.
 func held(t *testing.T) Dossier {
 	t.Helper()
-	report, err := json.Marshal(gate.Verdict{
+	raw, err := json.Marshal(gate.Verdict{
 		Decision: gate.Superior, Pass: true, Summary: "is better than the baseline", Rows: 4210, Blocks: 118,
 		Reasons:     []gate.Reason{{Rule: "log_loss against baseline: superior", Metric: "log_loss", Against: "baseline", Decision: gate.Superior, Required: true, Text: "better"}},
 		Differences: []evaluation.Difference{{Metric: "log_loss", Against: "baseline", Candidate: 0.41, Other: 0.66, Value: 0.25, Low: 0.24, High: 0.26, Rows: 4210, Blocks: 118}},
@@ -54,7 +55,10 @@ func held(t *testing.T) Dossier {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := registry.Version{Ref: ident.Ref{Model: "hotel-cancel", Version: 7}, Bundle: "6c2ca7", Snapshot: "5fe0d2", Verdict: "pass", Report: report, CreatedAt: noon.AddDate(-2, 0, 0), CreatedBy: "flyball", Cause: "first"}
+	v := registry.Version{Ref: ident.Ref{Model: "hotel-cancel", Version: 7}, Bundle: "6c2ca7", Snapshot: "5fe0d2", Verdict: "pass", Report: raw, CreatedAt: noon.AddDate(-2, 0, 0), CreatedBy: "flyball", Cause: "first"}
+	if v, err = report.Withhold(v); err != nil {
+		t.Fatal(err)
+	}
 	history := []release.State{
 		{ID: "hotel-cancel/7/1", Model: "hotel-cancel", Candidate: 7, Generation: 3, Phase: release.Full, StartedAt: noon.AddDate(-2, 0, 0), EnteredAt: noon.AddDate(-2, 0, 1), By: "bo", Cause: "first", Reason: "the shadow did no harm"},
 		{ID: "hotel-cancel/8/2", Model: "hotel-cancel", Candidate: 8, Generation: 9},
@@ -63,7 +67,7 @@ func held(t *testing.T) Dossier {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict, err := Judged(v, false)
+	verdict, err := Judged(v)
 	if err != nil {
 		t.Fatal(err)
 	}

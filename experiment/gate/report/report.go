@@ -16,6 +16,7 @@ import (
 
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
+	"flyball/fault"
 	"flyball/model/registry"
 	"flyball/unit"
 )
@@ -46,11 +47,35 @@ type Row struct {
 
 // ID is the digest by which a verdict is asked for: of the version and what was said.
 func ID(v registry.Version, verdict gate.Verdict) string {
+	if verdict.Withheld != "" {
+		return verdict.Withheld
+	}
 	raw, err := json.Marshal(verdict)
 	if err != nil {
 		return "unknown"
 	}
 	return fmt.Sprintf("%x", sha256.Sum256(append([]byte(v.Ref.String()+"\n"), raw...)))[:12]
+}
+
+// Withhold is the version for whoever may not see what it does for groups: its report
+// without any figure of a group, under the same id. A report that cannot be read is an
+// Internal fault.
+func Withhold(v registry.Version) (registry.Version, error) {
+	if len(v.Report) == 0 {
+		return v, nil
+	}
+	var whole gate.Verdict
+	if err := json.Unmarshal(v.Report, &whole); err != nil {
+		return v, fault.Wrap(err, fault.Internal, "the report of %s cannot be read", v.Ref)
+	}
+	less, ok := whole.WithoutGroups()
+	if !ok {
+		return v, nil
+	}
+	less.Withheld = ID(v, whole)
+	raw, err := json.Marshal(less)
+	v.Report = raw
+	return v, err
 }
 
 // Of is the report of what the gate said of a version; code is the exit code that it has as
@@ -112,6 +137,9 @@ func (r *Report) note(v gate.Verdict, few int) {
 					percent(g.Ratio.Value), t.Reference, percent(g.Ratio.Low), percent(g.Ratio.High)))
 			}
 		}
+	}
+	if v.Withheld != "" {
+		r.Notes = append(r.Notes, "What it does for groups is withheld: that takes the permission fairness.")
 	}
 	if len(r.Compared) > 0 {
 		r.Notes = append(r.Notes, "A difference above zero is better.")
