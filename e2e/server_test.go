@@ -167,13 +167,16 @@ func run(t *testing.T, url, stdin string, args ...string) result {
 // runWithin is run for a command that may take longer.
 func runWithin(t *testing.T, limit time.Duration, url, stdin string, args ...string) result {
 	t.Helper()
+	return runIn(t, limit, []string{"FLYBALL_TOKEN=", "FLYBALL_URL=" + url}, stdin, args...)
+}
+
+// runIn is run with what the environment says.
+func runIn(t *testing.T, limit time.Duration, environment []string, stdin string, args ...string) result {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Env = append(os.Environ(), "FLYBALL_TOKEN=")
-	if url != "" {
-		cmd.Env = append(cmd.Env, "FLYBALL_URL="+url)
-	}
+	cmd.Env = append(os.Environ(), environment...)
 	cmd.Dir, cmd.Stdin = t.TempDir(), strings.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

@@ -8,11 +8,12 @@ cd "$(dirname "$0")/.."
 say() { echo "$*" >&2; }
 
 # What a bare Debian lacks: a C compiler for the race detector, PostgreSQL's programs
-# (the tests start a server of their own, as another user), Python's venv.
+# (the tests start a server of their own, as another user), Python's venv, a browser.
 want=()
 command -v cc >/dev/null || want+=(gcc libc6-dev)
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || want+=(postgresql)
 python3 -c 'import ensurepip, venv' 2>/dev/null || [ -x .cache/venv/bin/python ] || want+=(python3 python3-venv)
+command -v chromium >/dev/null || command -v google-chrome >/dev/null || want+=(chromium fonts-dejavu-core)
 
 if [ ${#want[@]} -gt 0 ]; then
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -26,6 +27,7 @@ if [ ${#want[@]} -gt 0 ]; then
 			gcc) echo "the race detector: no C compiler here, and only root can install gcc" ;;
 			postgresql) echo "the store on PostgreSQL: it is not installed here, and only root can install it" ;;
 			python3) echo "the comparison with XGBoost in Python, the clients of MLflow and the Python SDK: no python3 with venv here, and only root can install it" ;;
+			chromium) echo "the pages in a browser: no Chromium here, and only root can install it" ;;
 			esac
 		done
 	fi
@@ -69,6 +71,15 @@ fi
 # grpcurl, which asks the gRPC server with what that tells of itself.
 if [ ! -x .cache/bin/grpcurl ] && ! CGO_ENABLED=0 GOBIN="$PWD/.cache/bin" go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4 >&2; then
 	echo "the test with grpcurl: it could not be built"
+fi
+
+# axe-core, which finds what keeps somebody with a handicap from reading a page.
+axe() {
+	npm pack --silent axe-core@4.14.1 && echo "$1  axe-core-4.14.1.tgz" | sha256sum -c --quiet && tar -xzf axe-core-4.14.1.tgz package/axe.min.js && mv package/axe.min.js axe.js && rm -r package axe-core-4.14.1.tgz
+}
+if [ ! -f .cache/axe/axe.js ]; then
+	mkdir -p .cache/axe
+	(cd .cache/axe && axe e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745) >&2 || echo "the pages under axe: axe-core could not be fetched"
 fi
 
 # versitygw, an S3 server over a folder, from which the tests of sources read.

@@ -155,7 +155,9 @@ func (p *pages) missing(w http.ResponseWriter, r *http.Request) {
 func protect(w http.ResponseWriter) {
 	w.Header().Set("Content-Security-Policy", policy)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Referrer-Policy", "no-referrer")
+	// Not no-referrer: with that a browser sends "Origin: null" with a form, which is what
+	// a page of another site could send.
+	w.Header().Set("Referrer-Policy", "same-origin")
 }
 
 // loop shows the loop of every model.
