@@ -79,6 +79,9 @@ func (a *App) alert(ctx context.Context) error {
 	if err := a.weekly(ctx); err != nil {
 		return err
 	}
+	if err := a.tellEvents(ctx); err != nil {
+		return err
+	}
 	return a.sender.Turn(ctx)
 }
 

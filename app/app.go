@@ -36,6 +36,7 @@ import (
 	"flyball/governance/access"
 	"flyball/governance/alert"
 	"flyball/governance/retention"
+	"flyball/ident"
 	"flyball/job"
 	"flyball/loop"
 	"flyball/model/formats"
@@ -43,6 +44,7 @@ import (
 	"flyball/notify"
 	"flyball/serving"
 	"flyball/serving/predictionlog"
+	"flyball/serving/release"
 	"flyball/store"
 	"flyball/training"
 	"flyball/training/environment"
@@ -133,9 +135,11 @@ type App struct {
 	sources   *remote.Sources
 	leaving   leaving
 	metrics   *prometheus.Registry
-	router    *alert.Router  // brings alerts to people
-	sender    *notify.Sender // sends them
-	digested  time.Time      // the Monday whose digest this process put into the outbox
+	router    *alert.Router                 // brings alerts to people
+	sender    *notify.Sender                // sends them
+	process   string                        // names this run of the server among those that counted requests
+	hours     map[release.Hour]release.Hour // counts as they were kept last, by the hour alone
+	digested  time.Time                     // the Monday whose digest this process put into the outbox
 	door      *access.Directory
 	routes    *api.Routes
 	tls       *tls.Config // nil: in the clear
@@ -150,7 +154,7 @@ type App struct {
 // New opens the data folder and the port, and starts nothing. What cannot be opened
 // is a fault of one sentence, and everything opened so far is closed again.
 func New(ctx context.Context, cfg Config) (_ *App, err error) {
-	a := &App{cfg: cfg, clock: &clock{manual: cfg.Manual, at: cfg.Start}, metrics: prometheus.NewRegistry()}
+	a := &App{cfg: cfg, clock: &clock{manual: cfg.Manual, at: cfg.Start}, process: string(ident.NewRunID()), metrics: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -313,6 +317,7 @@ func (a *App) Run(ctx context.Context) error {
 	reasoned := make(chan error, 1)
 	go func() { reasoned <- a.reasons.Run(reasoning) }()
 	err := a.work(ctx)
+	a.flushHours(context.WithoutCancel(ctx))
 	stopReasons()
 	err = errors.Join(err, <-reasoned, a.serving.Close())
 	stopLog()
@@ -353,6 +358,7 @@ func (a *App) work(ctx context.Context) error {
 	g.Go(func() error { return a.door.Run(ctx) })
 	g.Go(func() error { return a.keepAnchors(ctx) })
 	g.Go(func() error { return a.again.Run(ctx) }) // on a manual clock too: it moves no model
+	g.Go(func() error { return a.keepHours(ctx) })
 	if !a.cfg.Manual {
 		g.Go(func() error { return a.loop.Run(ctx) })
 		g.Go(func() error { return a.worker.Run(ctx) })
@@ -360,6 +366,7 @@ func (a *App) work(ctx context.Context) error {
 		g.Go(func() error { return a.router.Run(ctx) })
 		g.Go(func() error { return a.sender.Run(ctx) })
 		g.Go(func() error { return a.digests(ctx) })
+		g.Go(func() error { return a.subscribed(ctx) })
 	}
 	return g.Wait()
 }

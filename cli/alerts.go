@@ -51,6 +51,7 @@ func alertsCommand(e *env) *cobra.Command {
 func alertFlags(c *cobra.Command, cfg *app.Config) {
 	f := c.Flags()
 	f.StringVar(&cfg.Alerts.Webhook, "alert-webhook", "", "send alerts to this address as JSON, signed by FLYBALL_WEBHOOK_SECRET; to a chat, by the address in FLYBALL_SLACK_URL")
+	f.StringVar(&cfg.Alerts.Events, "event-webhook", "", "send what happens to models to this address as JSON, such as trained, release and drift, signed by FLYBALL_WEBHOOK_SECRET")
 	f.BoolVar(&cfg.Alerts.Private, "alert-private", false, "let webhook and chat lie outside of the public network, and speak HTTP without TLS")
 	f.StringVar(&cfg.Alerts.SMTP, "smtp", "", "send alerts by mail through this server, such as mail.example.org:587; its password comes from FLYBALL_SMTP_PASSWORD, its user from FLYBALL_SMTP_USER (default --mail-from)")
 	f.StringVar(&cfg.Alerts.From, "mail-from", "", "the address that mails come from")

@@ -5,14 +5,18 @@ package control
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"time"
 
 	"flyball/blob"
 	"flyball/experiment/gate"
 	"flyball/fault"
 	"flyball/governance/maturity"
+	"flyball/ident"
 	"flyball/job"
 	"flyball/loop"
 	"flyball/model"
@@ -188,16 +192,33 @@ func (g *gathering) watch(ctx context.Context) error {
 	return err
 }
 
-// traced is how many of the newest predictions are followed.
+// served reads how the route answered, and what of the model's life a subscriber took.
+func (g *gathering) served(ctx context.Context) error {
+	var err error
+	if g.facts.Hours, err = g.opts.Store.Hours(ctx, g.model.Name, time.Time{}); err != nil {
+		return err
+	}
+	g.facts.Deliveries, err = g.opts.Store.Delivered(ctx, g.model.Name, g.facts.Now.Add(-maturity.Long))
+	return err
+}
+
+// traced is how many predictions are followed.
 const traced = 20
 
-// trace follows the newest predictions to where their versions came from.
+// trace follows predictions of the month to where their versions came from: the newest
+// before each of some moments, which a generator draws whose seed is the model and the
+// day. So nobody chooses them, and who has the log draws the same. Where a month holds
+// too few the newest make up for it.
 func (g *gathering) trace(ctx context.Context) error {
-	broken := map[int]string{}
-	return g.opts.Log.Scan(ctx, prediction.Query{Model: g.model.Name, Last: traced}, func(j prediction.Joined) error {
-		if j.Arm != prediction.Live && j.Arm != prediction.Candidate {
-			return nil // the fallback, or a baseline that is counted apart
+	g.facts.Drawn = g.model.Name + "/" + g.facts.Now.UTC().Format("2006-01-02")
+	draw := rand.New(rand.NewChaCha8(sha256.Sum256([]byte(g.facts.Drawn)))) //nolint:gosec // who has the seed must draw the same
+	day := g.facts.Now.UTC().Truncate(24 * time.Hour)
+	taken, broken := map[ident.PredictionID]bool{}, map[int]string{}
+	follow := func(j prediction.Joined) error {
+		if taken[j.ID] || len(taken) == traced || j.Arm != prediction.Live && j.Arm != prediction.Candidate { // the fallback, or a baseline that is counted apart
+			return nil
 		}
+		taken[j.ID] = true
 		why, ok := broken[j.Version]
 		if !ok {
 			var err error
@@ -208,7 +229,14 @@ func (g *gathering) trace(ctx context.Context) error {
 		}
 		g.facts.Traced = append(g.facts.Traced, maturity.Trace{ID: "prediction " + string(j.ID), Broken: why})
 		return nil
-	})
+	}
+	for range traced {
+		at := day.Add(-time.Duration(draw.Int64N(int64(maturity.Month))))
+		if err := g.opts.Log.Scan(ctx, prediction.Query{Model: g.model.Name, From: day.Add(-maturity.Month), To: at, Last: 1}, follow); err != nil {
+			return err
+		}
+	}
+	return g.opts.Log.Scan(ctx, prediction.Query{Model: g.model.Name, Last: traced}, follow)
 }
 
 // broken is the first link that is missing between a version and where it came from;

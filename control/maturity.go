@@ -27,6 +27,8 @@ type MaturityStore interface {
 	Alerts(ctx context.Context, model string, openOnly bool) ([]alert.Alert, error)
 	Users(ctx context.Context) ([]access.User, error)
 	Acts(ctx context.Context, model string, since time.Time) ([]audit.Record, error)
+	Hours(ctx context.Context, model string, since time.Time) ([]release.Hour, error)
+	Delivered(ctx context.Context, model string, since time.Time) ([]maturity.Delivery, error)
 	Attestations(ctx context.Context, after time.Time) ([]maturity.Attestation, error)
 	Reports(ctx context.Context, model string, since time.Time) ([]maturity.Report, error)
 	AddAttestation(ctx context.Context, a maturity.Attestation, rec audit.Record, ev event.Event) error
@@ -178,7 +180,7 @@ func (s *Service) evidence(ctx context.Context, m *loop.Model) (*maturity.Facts,
 			g.facts.Fresh = c.Fresh.Within.D()
 		}
 	}
-	for _, part := range []func(context.Context) error{g.releases, g.versions, g.trainings, g.people, g.watch, g.trace} {
+	for _, part := range []func(context.Context) error{g.releases, g.versions, g.trainings, g.people, g.watch, g.served, g.trace} {
 		if err := part(ctx); err != nil {
 			return g.facts, err
 		}

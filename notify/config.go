@@ -18,6 +18,7 @@ import (
 type Config struct {
 	Webhook string // an address that gets JSON; empty: none
 	Secret  string // by which it is signed: 16 bytes at least
+	Events  string // an address that gets what happens to models, signed by the same secret; empty: none
 	Slack   string // the address of a chat's hook, which is a secret; empty: none
 	Private bool   // they may lie outside of the public network, and speak HTTP without TLS
 
@@ -28,7 +29,7 @@ type Config struct {
 	Certificates *tls.Config // what the mail server's certificate must hold against; nil: as the machine does
 }
 
-// Ways are those by which the configuration sends.
+// Ways are those by which the configuration sends alerts.
 func (c Config) Ways() []string {
 	var out []string
 	for _, x := range [][2]string{{Webhook, c.Webhook}, {Slack, c.Slack}, {Mail, c.SMTP}} {
@@ -41,11 +42,11 @@ func (c Config) Ways() []string {
 
 // Check says whether messages can be sent so; the error is an Invalid fault.
 func (c Config) Check() error {
-	if c.Webhook != "" && len(key(c.Secret)) < 16 {
+	if c.Webhook+c.Events != "" && len(key(c.Secret)) < 16 {
 		return fault.New(fault.Invalid, "the webhook has no secret of 16 bytes by which it is signed").
 			Do("set FLYBALL_WEBHOOK_SECRET, and tell it to the receiver")
 	}
-	for what, text := range map[string]string{"the webhook": c.Webhook, "the chat's hook": c.Slack} {
+	for what, text := range map[string]string{"the webhook": c.Webhook, "the subscriber": c.Events, "the chat's hook": c.Slack} {
 		if text == "" {
 			continue
 		}
@@ -83,6 +84,9 @@ func New(o Options) (*Sender, error) {
 	p := newPoster(c.Private)
 	if c.Webhook != "" {
 		s.ways[Webhook] = p.webhook(c.Webhook, c.Secret)
+	}
+	if c.Events != "" {
+		s.ways[Events] = p.webhook(c.Events, c.Secret)
 	}
 	if c.Slack != "" {
 		s.ways[Slack] = p.slack(c.Slack)

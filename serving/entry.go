@@ -100,6 +100,7 @@ type published struct {
 	answers map[string]prometheus.Counter
 	uses    atomic.Int64
 	ended   func()
+	counts  atomic.Pointer[hour] // of the hour in which somebody asked last
 }
 
 func (s *Server) published(name string, e Entry) *published {

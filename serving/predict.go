@@ -62,7 +62,9 @@ func (s *Server) Predict(ctx context.Context, req Request) (Answer, error) {
 	defer p.drop()
 	switch n := req.name(); {
 	case n.Alias == "" && (n.Version == 0 || p.standsFor(n.Version)):
-		return s.byRoute(ctx, p, &req)
+		a, err := s.byRoute(ctx, p, &req)
+		s.count(ctx, p, err)
+		return a, err
 	case n.Alias == "" && p.Versions[n.Version] != nil:
 		return s.asked(ctx, &req, p.Versions[n.Version], n.Version)
 	}

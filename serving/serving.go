@@ -46,7 +46,8 @@ type Server struct {
 	table   atomic.Pointer[Table]
 	change  sync.Mutex // held by Publish and Close
 	metrics *metrics
-	meters  sync.Map      // *meter by model
+	meters  sync.Map // *meter by model
+	hours   hours
 	beside  chan struct{} // one for each request that has a version score after its answer
 
 	held    sync.Mutex            // guards uses
@@ -68,7 +69,7 @@ func New(opts Options) *Server {
 	if opts.Limits.Queue == 0 {
 		opts.Limits.Queue = 2048
 	}
-	s := &Server{opts: opts, metrics: newMetrics(opts.Metrics), uses: map[*model.Bundle]int{}, beside: make(chan struct{}, besideAtOnce)}
+	s := &Server{opts: opts, metrics: newMetrics(opts.Metrics), uses: map[*model.Bundle]int{}, hours: hours{all: map[hourOf]*hour{}}, beside: make(chan struct{}, besideAtOnce)}
 	s.table.Store(&Table{})
 	return s
 }

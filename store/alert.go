@@ -158,7 +158,10 @@ func (db *DB) EndMessage(ctx context.Context, id string, at time.Time, why strin
 	}
 	return db.atomic(ctx, "that a message was sent was not noted", func(t *tx) error {
 		_, err := t.exec(ctx, `UPDATE outbox SET next_at = NULL, sent_at = $2, why = $3 WHERE id = $1`, id, sent, clean(why))
-		return err
+		if err != nil || why != "" {
+			return err
+		}
+		return t.delivered(ctx, id, at)
 	})
 }
 

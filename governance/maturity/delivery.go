@@ -48,7 +48,7 @@ type Figures struct {
 	Action    Stage `json:"action"`    // and from there
 
 	Rework      *float64 `json:"rework"`      // share of the releases begun that a finding caused; nil: none was begun
-	Reliability *float64 `json:"reliability"` // share of the hours with a live version without an open finding of its quality and without the baseline in its place; nil: no version was live
+	Reliability *float64 `json:"reliability"` // share of the hours with a live version without an open finding of its quality, without the baseline in its place, and in which 99.9 % of the requests were answered; nil: no version was live
 
 	Evidence []string `json:"evidence,omitempty"` // the releases that this is of, at most 20, the newest first
 }
@@ -221,6 +221,11 @@ func (f *Facts) reliability(from time.Time) *float64 {
 				end = f.Now
 			}
 			bad = append(bad, Span{Start: x.Opened, End: end})
+		}
+	}
+	for _, h := range f.Hours {
+		if float64(h.Failed) > 0.001*float64(h.Asked()) {
+			bad = append(bad, Span{Start: h.Start, End: h.Start.Add(time.Hour)})
 		}
 	}
 	for i, s := range states {

@@ -40,7 +40,7 @@ func TestDeliveryOfFourReleases(t *testing.T) {
 	}
 	text := fmt.Sprintf("%d deployments: %d retrained, %d changed; %.3f a week, on %d days; failed %d of %d, %.2f; caught %d and %d; rework %.2f, reliable %.3f",
 		got.Deployments, got.Retrained, got.Changed, got.PerWeek, got.DaysPerWeek, got.Failed, got.Answered, *got.FailureRate, got.CaughtRelease, got.CaughtGate, *got.Rework, *got.Reliability)
-	want := "3 deployments: 2 retrained, 1 changed; 0.233 a week, on 0 days; failed 1 of 4, 0.25; caught 0 and 0; rework 0.50, reliable 1.000"
+	want := "3 deployments: 2 retrained, 1 changed; 0.233 a week, on 0 days; failed 1 of 4, 0.25; caught 0 and 0; rework 0.50, reliable 0.999"
 	if text != want {
 		t.Errorf("got  %s\nwant %s", text, want)
 	}

@@ -36,16 +36,17 @@ type Facts struct {
 	Alerts    []alert.Alert
 	Acts      []audit.Record // of the model and its versions, in order
 	Programs  []string       // users that are programs
-	Traced    []Trace        // of the newest predictions
+	Traced    []Trace        // of predictions of the month
+	Drawn     string         // the seed by which those were drawn
+	Hours     []release.Hour // in which requests were counted, in order
 	Drift     []Span         // closed windows of drift, in order
 
 	Reports      []Report // of the model, or of all, the newest first
 	Attestations []Attestation
 
-	// What a server may not keep; nil: it keeps none.
-	Deliveries   []Delivery    // what subscribers took
-	Incidents    []Incident    //
-	Availability *Availability //
+	Deliveries []Delivery // what a subscriber took
+
+	Incidents []Incident // nil: none are kept
 }
 
 // Version is a version with what its record and its run tell.
@@ -94,7 +95,7 @@ type Span struct {
 // Delivery is an event that a subscriber took.
 type Delivery struct {
 	ID   string
-	Kind string
+	Kind string // of the event
 	At   time.Time
 }
 
@@ -104,14 +105,6 @@ type Incident struct {
 	Closed       time.Time // zero: open
 	Owner, Cause string
 	Change       string // what was changed because of it; empty: nothing
-}
-
-// Availability counts the requests of a stretch of time.
-type Availability struct {
-	From, To        time.Time
-	Asked           int
-	Failed          int // of them
-	FailedInRollout int // of them, while a rollout was under way
 }
 
 // Rollout is one release with all states that it ever had, in order.

@@ -102,10 +102,13 @@ func (f *Facts) traceable() answer {
 		}
 	}
 	if len(bad) > 0 {
-		return notMet(bad, "%d of %d predictions lead nowhere: %s", len(bad), len(f.Traced), why)
+		return notMet(f.drawn(bad), "%d of %d predictions lead nowhere: %s", len(bad), len(f.Traced), why)
 	}
-	return met(good, "all of %d predictions lead to their origin", len(good))
+	return met(f.drawn(good), "all of %d predictions lead to their origin", len(good))
 }
+
+// drawn names the seed before the predictions that were drawn by it.
+func (f *Facts) drawn(ids []string) []string { return append([]string{"seed " + f.Drawn}, ids...) }
 
 // brought is the record of how a version came from another server; empty when it did not.
 func (f *Facts) brought(ref ident.Ref) string {

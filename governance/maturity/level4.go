@@ -48,19 +48,31 @@ func (f *Facts) series() answer {
 	if inputs < 0.95 || scores < 0.95 {
 		return notMet(nil, "inputs were watched %.0f %% of 30 days, predictions %.0f %%", 100*inputs, 100*scores)
 	}
-	if f.Availability == nil {
-		return unknown("drift is known of %.0f %% of 30 days; requests, latency and failures are told at /metrics and not kept", 100*min(inputs, scores))
-	}
-	if !f.covers() {
-		return notMet(nil, "requests are counted since %s alone", f.days(f.Availability.From))
+	if counted := f.counted(); counted < 0.95 {
+		return notMet(nil, "requests were counted in %.0f %% of the hours of 30 days", 100*counted)
 	}
 	return met(nil, "inputs were watched %.0f %% of 30 days, predictions %.0f %%", 100*inputs, 100*scores)
 }
 
-// covers reports whether requests are counted over 95 % of 30 days.
-func (f *Facts) covers() bool {
-	a := f.Availability
-	return min(a.To.Sub(a.From), f.Now.Sub(a.From)) >= Month*95/100 && f.since(a.To, Month)
+// month are the hours of 30 days.
+func (f *Facts) month() []release.Hour {
+	i := slices.IndexFunc(f.Hours, func(h release.Hour) bool { return f.since(h.Start, Month) })
+	if i < 0 {
+		return nil
+	}
+	return f.Hours[i:]
+}
+
+// counted is the share of the hours of 30 days in which requests were counted: those in
+// which a server was there that served the model, whether anybody asked or not.
+func (f *Facts) counted() float64 {
+	n, last := 0, time.Time{}
+	for _, h := range f.month() {
+		if h.Start.After(last) {
+			n, last = n+1, h.Start
+		}
+	}
+	return float64(n) / Month.Hours()
 }
 
 // watched is the share of 30 days in spans that pick picks.
@@ -138,18 +150,37 @@ func (f *Facts) gated() answer {
 }
 
 func (f *Facts) available() answer {
-	a := f.Availability
-	switch {
-	case a == nil:
-		return unknown("this server keeps no record of requests that failed; it tells them at /metrics")
-	case a.Asked == 0 || !f.covers():
-		return unknown("requests are not counted over 30 days yet")
+	moving := f.moving()
+	var asked, failed, during int64
+	var bad []string
+	for _, h := range f.month() {
+		asked, failed = asked+h.Asked(), failed+h.Failed
+		if h.Failed > 0 {
+			bad = append(bad, "hour "+h.Start.UTC().Format("2006-01-02T15Z"))
+		}
+		if moving[h.Generation] {
+			during += h.Failed
+		}
 	}
-	up := 1 - float64(a.Failed)/float64(a.Asked)
-	if up < 0.999 || a.FailedInRollout > 0 {
-		return notMet(nil, "%.3f %% of %d requests were answered, %d failed during releases", 100*up, a.Asked, a.FailedInRollout)
+	if asked == 0 || f.counted() < 0.95 {
+		return unknown("requests were counted in %.0f %% of the hours of 30 days, %d in all", 100*f.counted(), asked)
 	}
-	return met(nil, "%.3f %% of %d requests were answered", 100*up, a.Asked)
+	up := 1 - float64(failed)/float64(asked)
+	if up < 0.999 || during > 0 {
+		return notMet(bad, "%.3f %% of %d requests were answered, %d failed during releases", 100*up, asked, during)
+	}
+	return met(nil, "%.3f %% of %d requests were answered", 100*up, asked)
+}
+
+// moving are the generations of the route while a release was under way.
+func (f *Facts) moving() map[int64]bool {
+	out := map[int64]bool{}
+	for _, r := range f.Rollouts {
+		for _, s := range r.States {
+			out[s.Generation] = !s.Done()
+		}
+	}
+	return out
 }
 
 func (f *Facts) learnt() answer {

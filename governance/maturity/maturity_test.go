@@ -93,10 +93,14 @@ func good() *Facts {
 		Traced: []Trace{{ID: "p1"}, {ID: "p2"}},
 		Drift:  []Span{{Start: ago(40), End: ago(10), Inputs: true, Scores: true}, {Start: ago(12), End: now, Inputs: true, Scores: true}},
 
-		Deliveries:   []Delivery{{ID: "d1", Kind: "registered", At: ago(3)}},
-		Incidents:    []Incident{{ID: "i1", Closed: ago(5), Owner: "bo", Cause: "a join", Change: "a check"}},
-		Availability: &Availability{From: ago(40), To: now, Asked: 100_000, Failed: 3},
+		Deliveries: []Delivery{{ID: "d1", Kind: "trained", At: ago(3)}},
+		Incidents:  []Incident{{ID: "i1", Closed: ago(5), Owner: "bo", Cause: "a join", Change: "a check"}},
 	}
+	f.Hours = append(f.Hours, release.Hour{Start: ago(35), Generation: 27, Answered: 100, Failed: 100}) // longer ago
+	for at := ago(30); at.Before(now); at = at.Add(time.Hour) {
+		f.Hours = append(f.Hours, release.Hour{Start: at, Generation: 37, Answered: 100})
+	}
+	f.Hours[1].Answered, f.Hours[1].Failed = 28_097, 3
 	day := duty.Duty{Owner: "ana", Backup: "bo", Within: unit.Duration(4 * time.Hour)}
 	f.Duties = duty.Duties{Feed: day, Monitor: day, Retrain: duty.Duty{Owner: "bo", Backup: "ana"}, Fix: day}
 	f.Versions[1].Reproductions = []registry.Reproduction{{ID: "again", Grade: "R3", At: ago(30)}}
@@ -169,8 +173,9 @@ func TestEachCheckSeesWhatIsMissing(t *testing.T) {
 		{"L2.feature-definitions", "training and serving differ", func(f *Facts) {
 			f.Findings = append(f.Findings, monitoring.Finding{ID: "f2", Version: 3, Kind: monitoring.Skew, Text: "adr differs in 3 of 100 rows"})
 		}, NotMet, "adr differs in 3 of 100 rows"},
-		{"L2.lifecycle-events", "not kept", func(f *Facts) { f.Deliveries = nil }, NoEvidence, "this server keeps no record of what subscribers took"},
-		{"L2.lifecycle-events", "nobody listens", func(f *Facts) { f.Deliveries = []Delivery{} }, NotMet, "no subscriber took anything in 90 days"},
+		{"L2.lifecycle-events", "nobody listens", func(f *Facts) { f.Deliveries = nil }, NotMet, "no subscriber took anything of a version in 90 days"},
+		{"L2.lifecycle-events", "of no version", func(f *Facts) { f.Deliveries[0].Kind = "drift" }, NotMet, "no subscriber took anything of a version in 90 days"},
+		{"L2.lifecycle-events", "long ago", func(f *Facts) { f.Deliveries[0].At = ago(91) }, NotMet, "no subscriber took anything of a version in 90 days"},
 		{"L2.compute-managed", "trained elsewhere", func(f *Facts) { f.Versions[0].Source = "s3://…" }, NotMet, "3 of 4 versions trained by a server"},
 		{"L2.ds-de-work-together", "one person has both", func(f *Facts) { f.Duties.Retrain.Owner = "ana" }, NotMet, "both duties are ana's"},
 		{"L2.ds-de-work-together", "one did nothing", func(f *Facts) { f.Duties.Retrain.Owner = "eve" }, NotMet, "eve applied and approved nothing in 90 days"},
@@ -208,7 +213,7 @@ func TestEachCheckSeesWhatIsMissing(t *testing.T) {
 
 		{"L4.retrain-from-production", "no finding before it", func(f *Facts) { f.Findings = nil }, NotMet, "no finding of production brought forth a version in 180 days"},
 		{"L4.metrics-verbose", "a gap", func(f *Facts) { f.Drift = f.Drift[1:] }, NotMet, "inputs were watched 40 % of 30 days, predictions 40 %"},
-		{"L4.metrics-verbose", "requests are not counted", func(f *Facts) { f.Availability = nil }, NoEvidence, "drift is known of 100 % of 30 days; requests, latency and failures are told at /metrics and not kept"},
+		{"L4.metrics-verbose", "the server was away for three days", func(f *Facts) { f.Hours = slices.Delete(f.Hours, 100, 172) }, NotMet, "requests were counted in 90 % of the hours of 30 days"},
 		{"L4.feature-freshness", "no limit", func(f *Facts) { f.Fresh = 0 }, NotMet, "the model file sets no limit"},
 		{"L4.feature-freshness", "not looked at", func(f *Facts) { f.Trainings = f.Trainings[1:] }, NotMet, "checked last 20 days ago, by the last training"},
 		{"L4.promotion-policy", "moved on by hand", func(f *Facts) { byHand(f); f.Rollouts = f.Rollouts[:2] }, NotMet, "no version of a trigger became live by its plan alone in 180 days"},
@@ -219,8 +224,9 @@ func TestEachCheckSeesWhatIsMissing(t *testing.T) {
 		}, NotMet, "no version of a trigger became live by its plan alone in 180 days"},
 		{"L4.auto-test-train", "one failed", func(f *Facts) { f.Versions[0].Key = "another" }, NotMet, "1 of 3 ended without one"},
 		{"L4.auto-test-train", "a gate that asks nothing", func(f *Facts) { f.Versions[2].Required = false }, NotMet, "1 of 3 ended without one"},
-		{"L4.near-zero-downtime", "one failed in a release", func(f *Facts) { f.Availability.FailedInRollout = 1 }, NotMet, "99.997 % of 100000 requests were answered, 1 failed during releases"},
-		{"L4.near-zero-downtime", "not kept", func(f *Facts) { f.Availability = nil }, NoEvidence, "this server keeps no record of requests that failed; it tells them at /metrics"},
+		{"L4.near-zero-downtime", "some failed in a release", func(f *Facts) { f.Hours[1].Generation = 44 }, NotMet, "99.997 % of 100000 requests were answered, 3 failed during releases"},
+		{"L4.near-zero-downtime", "too many failed", func(f *Facts) { f.Hours[9].Failed = 200 }, NotMet, "99.797 % of 100200 requests were answered, 0 failed during releases"},
+		{"L4.near-zero-downtime", "not counted", func(f *Facts) { f.Hours = nil }, NoEvidence, "requests were counted in 0 % of the hours of 30 days, 0 in all"},
 		{"L4.incident-learning", "nothing was changed", func(f *Facts) { f.Incidents[0].Change = "" }, NotMet, "1 of 1 without owner, cause or change"},
 		{"L4.incident-learning", "there was none", func(f *Facts) { f.Incidents = []Incident{} }, NotApplicable, "no incident was closed in 90 days"},
 		{"L4.duties-covered", "a duty without backup", func(f *Facts) { f.Duties.Fix.Backup = "" }, NotMet, "no model goes live without its four duties: fix has no backup; name an owner and a backup under duties in the model file"},

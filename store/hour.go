@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"time"
+
+	"flyball/serving/release"
+)
+
+// keptHours is how long the counts of an hour are kept: two years.
+const keptHours = 2 * 366 * 24 * time.Hour
+
+// KeepHours keeps what a process counted since it began, in the place of what it kept of
+// the same hours before. Counts that are more than two years older than the newest of
+// them are forgotten.
+func (db *DB) KeepHours(ctx context.Context, process string, hours []release.Hour) error {
+	if len(hours) == 0 {
+		return nil
+	}
+	return db.atomic(ctx, "the counts of requests were not kept", func(t *tx) error {
+		var newest time.Time
+		for _, h := range hours {
+			if _, err := t.exec(ctx, `INSERT INTO hours (process, model, start_at, generation, answered, failed) VALUES ($1, $2, $3, $4, $5, $6)
+				ON CONFLICT (model, start_at, generation, process) DO UPDATE SET answered = excluded.answered, failed = excluded.failed`,
+				process, h.Model, h.Start.UnixMicro(), h.Generation, h.Answered, h.Failed); err != nil {
+				return err
+			}
+			if h.Start.After(newest) {
+				newest = h.Start
+			}
+		}
+		for _, h := range hours {
+			if _, err := t.exec(ctx, `DELETE FROM hours WHERE model = $1 AND start_at < $2`, h.Model, newest.Add(-keptHours).UnixMicro()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Hours are how a model's route answered in the hours since a moment, of all processes
+// together, in order.
+func (db *DB) Hours(ctx context.Context, model string, since time.Time) ([]release.Hour, error) {
+	return all(ctx, db, "the counts of requests cannot be read", func(s scanner) (release.Hour, error) {
+		h := release.Hour{Model: model}
+		err := s.Scan(moment{&h.Start}, &h.Generation, &h.Answered, &h.Failed)
+		return h, err
+	}, `SELECT start_at, generation, CAST(SUM(answered) AS BIGINT), CAST(SUM(failed) AS BIGINT) FROM hours WHERE model = $1 AND start_at >= $2
+		GROUP BY start_at, generation ORDER BY start_at, generation`, model, since.UnixMicro())
+}
