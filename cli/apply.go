@@ -30,9 +30,31 @@ type modelFile struct {
 	codePaths   map[string]string // of the files of its command, by their paths beside the model file
 }
 
-// readModel reads a model file, the pipeline file it names and where its data is.
-// The pipeline of name p is p.yaml beside the model file.
+// readModel reads a model file, what it names, and where its data is.
 func readModel(path string) (modelFile, error) {
+	m, err := readFiles(path)
+	if err != nil {
+		return modelFile{}, err
+	}
+	return m, m.find(filepath.Dir(path))
+}
+
+// find finds the data files; names are taken from the folder on.
+func (m *modelFile) find(dir string) (err error) {
+	place := m.Data.Source
+	if sources.Elsewhere(place) {
+		return nil
+	}
+	if !filepath.IsAbs(place) {
+		place = filepath.Join(dir, place)
+	}
+	m.paths, err = sources.Files(place)
+	return err
+}
+
+// readFiles reads a model file, the pipeline file it names and its code. The pipeline of
+// name p is p.yaml beside the model file.
+func readFiles(path string) (modelFile, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return modelFile{}, fault.Wrap(err, fault.NotFound, "%s cannot be read", path)
@@ -58,15 +80,7 @@ func readModel(path string) (modelFile, error) {
 		m.application.PipelineName, m.application.Pipeline = p, string(raw)
 	}
 	m.application.Commit = commitOf(dir, m.versioned(path))
-	place := f.Model.Data.Source
-	if sources.Elsewhere(place) {
-		return m, nil
-	}
-	if !filepath.IsAbs(place) {
-		place = filepath.Join(dir, place)
-	}
-	m.paths, err = sources.Files(place)
-	return m, err
+	return m, nil
 }
 
 // upload sends the data files, or only works out their digests.

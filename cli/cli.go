@@ -60,11 +60,15 @@ func (e *env) client() *client.Client {
 // say talks to whoever runs the command.
 func (e *env) say(format string, args ...any) { fmt.Fprintf(e.err, format+"\n", args...) }
 
-// answerNo ends a command with exit code 3: the answer is no, and was printed.
-var errNo = errors.New("the answer is no")
+// ended ends a command with that exit code; what there was to say is printed.
+type ended int
 
-// errGoing ends a command with exit code 8: still going when the wait ran out.
-var errGoing = errors.New("still going")
+func (code ended) Error() string { return fmt.Sprintf("exit code %d", int(code)) }
+
+var (
+	errNo    error = ended(exitNo)    // the answer is no
+	errGoing error = ended(exitGoing) // still going when the wait ran out
+)
 
 // Main runs the command of args and returns its exit code.
 func Main(args []string, in io.Reader, out, errs io.Writer) int {
@@ -88,15 +92,18 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 
 // code tells the error and turns it into an exit code.
 func (e *env) code(err error) int {
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitOK
-	case errors.Is(err, errNo):
-		return exitNo
-	case errors.Is(err, errGoing):
-		return exitGoing
+	}
+	if code, ok := errors.AsType[ended](err); ok {
+		return int(code)
 	}
 	e.say("flyball: %v", err)
+	return codeOf(err)
+}
+
+// codeOf is the exit code of what went wrong.
+func codeOf(err error) int {
 	if client.Unreachable(err) {
 		return exitUnreachable
 	}
@@ -153,7 +160,7 @@ func root(e *env) *cobra.Command {
 			c.AddCommand(cmd)
 		}
 	}
-	add("loop", initCommand(e), applyCommand(e), diffCommand(e), trainCommand(e), rehearseCommand(e), compareCommand(e), gateCommand(e),
+	add("loop", initCommand(e), applyCommand(e), diffCommand(e), trainCommand(e), rehearseCommand(e), compareCommand(e), gateCommand(e), ciCommand(e),
 		promoteCommand(e), approvalsCommand(e), rollbackCommand(e), retrainCommand(e), holdCommand(e), resumeCommand(e))
 	add("use", predictCommand(e), explainCommand(e), dependenceCommand(e), labelCommand(e), reproduceCommand(e), testCommand(e), attestCommand(e))
 	add("look", statusCommand(e), watchCommand(e), eventsCommand(e), runsCommand(e), versionsCommand(e), releasesCommand(e), driftCommand(e),

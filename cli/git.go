@@ -28,15 +28,21 @@ func (m *modelFile) versioned(path string) []string {
 	return files
 }
 
+// gitIn asks git in a folder; false where it fails, or there is none.
+func gitIn(dir string, args ...string) (string, bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.quotePath=false", "-C", dir}, args...)...) //nolint:gosec // our own arguments; the folder is the user's
+	out, err := cmd.Output()
+	return string(out), err == nil
+}
+
 // commitOf is the commit that the folder lies in, and which of the files are not as they
 // are there; nil where there is no git, no repository or no commit.
 func commitOf(dir string, files []string) *registry.Commit {
 	git := func(args ...string) (string, bool) {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.quotePath=false", "-C", dir}, args...)...) //nolint:gosec // our own arguments; the folder is the user's
-		out, err := cmd.Output()
-		return strings.TrimRight(string(out), "\n"), err == nil
+		out, ok := gitIn(dir, args...)
+		return strings.TrimRight(out, "\n"), ok
 	}
 	commit, ok := git("rev-parse", "--verify", "HEAD")
 	if !ok {

@@ -118,6 +118,11 @@ func (e *env) here(ctx context.Context, path, at, out string) (here, error) {
 	if err != nil {
 		return here{}, err
 	}
+	return e.hereWith(ctx, m, at, out)
+}
+
+// hereWith is here for a model file that was read.
+func (e *env) hereWith(ctx context.Context, m modelFile, at, out string) (here, error) {
 	blobs, err := blob.OpenDir(filepath.Join(out, "blobs"))
 	if err != nil {
 		return here{}, err
@@ -128,15 +133,22 @@ func (e *env) here(ctx context.Context, path, at, out string) (here, error) {
 		return here{}, err
 	}
 	h.trainer = &training.Trainer{Blobs: blobs, Sources: remote.All(), Decoders: learner.Decoders(), Logger: slog.New(slog.DiscardHandler)}
-	if h.request.Recipe.Train.With == training.Command { // the program is of whoever runs this
-		if h.trainer.Executor, err = local.New(local.Options{Dir: filepath.Join(out, "work")}); err != nil {
-			h.close()
-			return here{}, err
-		}
-		h.trainer.Environment = (&environment.Maker{Dir: filepath.Join(out, "environments")}).Make
-		h.trainer.Decoders = formats.Decoders(nil)
+	if err := h.runs(h.request.Recipe, out); err != nil {
+		h.close()
+		return here{}, err
 	}
 	return h, nil
+}
+
+// runs lets a recipe that trains by a command run it: the program is of whoever runs this.
+func (h *here) runs(r training.Recipe, out string) (err error) {
+	if r.Train.With != training.Command || h.trainer.Executor != nil {
+		return nil
+	}
+	h.trainer.Executor, err = local.New(local.Options{Dir: filepath.Join(out, "work")})
+	h.trainer.Environment = (&environment.Maker{Dir: filepath.Join(out, "environments")}).Make
+	h.trainer.Decoders = formats.Decoders(nil)
+	return err
 }
 
 // read makes the request of a model file.

@@ -4,7 +4,6 @@ package control
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -150,7 +149,8 @@ func (s *Service) takenOver(ctx context.Context, name string) ([]string, error) 
 }
 
 // Read reads and checks a model file with its pipeline and gives what the loop needs
-// of it. Warnings are sentences about what is allowed but worth a look.
+// of it. Warnings are sentences about what is allowed but worth a look. A file that is
+// wrong is an Invalid fault with every problem on a line as model.yaml:12:3: what is wrong.
 func Read(a Application) (loop.Model, []string, error) {
 	f, err := spec.Parse(a.Name, []byte(a.File))
 	if err != nil {
@@ -180,7 +180,7 @@ func Read(a Application) (loop.Model, []string, error) {
 		if problem.Warning {
 			warnings = append(warnings, problem.Text)
 		} else {
-			wrong = append(wrong, problem.Text)
+			wrong = append(wrong, f.Position(problem.Path)+": "+problem.Text)
 		}
 	}
 	if t := m.Train; strings.HasPrefix(t.With, "builtin/") {
@@ -190,13 +190,13 @@ func Read(a Application) (loop.Model, []string, error) {
 				err = features(stepsOf(m, p), t.With, settings)
 			}
 			if err != nil {
-				wrong = append(wrong, err.Error()) // better now than when the training fails
+				wrong = append(wrong, f.Position("train.settings")+": "+err.Error()) // better now than when the training fails
 				break
 			}
 		}
 	}
 	if len(wrong) > 0 {
-		return loop.Model{}, nil, fault.Wrap(errors.New(strings.Join(wrong, "\n")), fault.Invalid, "%s", a.Name)
+		return loop.Model{}, nil, fault.New(fault.Invalid, "%s", strings.Join(wrong, "\n"))
 	}
 	return modelOf(m, p, a.Data, a.Code), warnings, nil
 }

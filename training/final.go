@@ -16,12 +16,12 @@ import (
 
 // final makes the version that may be released: the judged recipe fitted again on
 // all mature rows, of its window where it has one, when it passed and the model file
-// does not say never; else the judged version itself. Either gets the profile that
+// does not say never; else, and of a sample, the judged version itself. Either gets the profile that
 // monitoring compares with.
 func (w *work) final(ctx context.Context) error {
 	w.result.SeenUntil = w.part.SeenUntil
 	at := w.refitRows()
-	if !w.result.Verdict.Pass || w.recipe.Train.Refit == "never" {
+	if !w.result.Verdict.Pass || w.recipe.Train.Refit == "never" || !w.request.Sample.All() {
 		at = w.part.Train
 		w.result.SeenUntil = w.part.TestFrom.Add(-time.Microsecond)
 	} else {

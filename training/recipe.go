@@ -92,6 +92,7 @@ type Request struct {
 	Code     map[string]registry.DataFile `json:"code,omitempty"`     // of the command, by path
 	Commit   *registry.Commit             `json:"commit,omitempty"`   // the commit of the model file; nil: not known
 	Snapshot blob.Digest                  `json:"snapshot,omitempty"` // set: train on it, gather nothing
+	Sample   Sample                       `json:"sample,omitzero"`    // of the rows that train; zero: all of them
 	Now      time.Time                    `json:"now"`
 	Live     int                          `json:"live"`  // version to compare with; 0: none
 	Cause    string                       `json:"cause"` // schedule, drift, score, hand, first
@@ -126,7 +127,8 @@ type Result struct {
 	Snapshot   blob.Digest       `json:"snapshot"`
 	Record     blob.Digest       `json:"record"`
 	SeenUntil  time.Time         `json:"seen_until"`
-	Train      int               `json:"train"` // rows
+	Train      int               `json:"train"`           // rows
+	Whole      int               `json:"whole,omitempty"` // training rows that Request.Sample was drawn from; 0: all train
 	Test       int               `json:"test"`
 	Mature     int               `json:"mature"`
 	Unlabelled int               `json:"unlabelled"` // mature rows whose truth is not known

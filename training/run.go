@@ -184,6 +184,10 @@ func (w *work) cut(window dataset.TrainWindow) (err error) {
 	if w.part, err = w.recipe.Task.Split(w.rows, window, w.recipe.Data.Test, w.unseen, w.request.Now); err != nil {
 		return err
 	}
+	if !w.request.Sample.All() {
+		w.result.Whole = len(w.part.Train)
+		w.part.Train = w.request.Sample.of(w.part.Train)
+	}
 	p := w.part
 	w.result.Train, w.result.Test, w.result.Mature = len(p.Train), len(p.Test), len(p.Mature)
 	w.result.Unlabelled, w.result.Immature = p.MatureUnlabelled, p.Immature

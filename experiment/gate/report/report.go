@@ -205,6 +205,14 @@ func short(digest string) string { return digest[:min(12, len(digest))] }
 func (r Report) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s%s %s -->\n### Flyball gate: %s — %s\n\n%s %s, on %s rows.\n\n", marker, r.Model, r.ID, Escape(r.Ref), r.Word, Escape(r.Ref), Escape(r.Verdict.Summary), unit.Count(r.Verdict.Rows))
+	b.WriteString(r.Body())
+	fmt.Fprintf(&b, "\n%s`flyball gate show %s` · exit code %d\n", r.origin(), r.ID, r.Code)
+	return b.String()
+}
+
+// Body is the tables and sentences of the comment, without its head and its end.
+func (r Report) Body() string {
+	var b strings.Builder
 	if len(r.Compared) > 0 {
 		b.WriteString("| metric | against | candidate | difference (95 %) | rule | verdict |\n|---|---|---|---|---|---|\n")
 		for _, row := range r.Compared {
@@ -224,7 +232,6 @@ func (r Report) Markdown() string {
 	for _, n := range r.Notes {
 		fmt.Fprintf(&b, "%s\n", Escape(n))
 	}
-	fmt.Fprintf(&b, "\n%s`flyball gate show %s` · exit code %d\n", r.origin(), r.ID, r.Code)
 	return b.String()
 }
 
