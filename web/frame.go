@@ -20,7 +20,7 @@ type frame struct {
 	Model      string  // the same of a model
 	Crumbs     []crumb // the last one is this page
 	Command    string  // that says the same in a terminal
-	Stream     string  // address of what changes; empty: nothing does
+	Stream     string  // address of the stream of what changes; empty: nothing does
 }
 
 // Runs is the address of the experiment's runs.
@@ -50,6 +50,10 @@ type grid struct {
 
 // show writes a page, whole or not at all.
 func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, name string, view any) {
+	if to := pieceAsked(r.Context()); to != nil {
+		p.sendPiece(r.Context(), to, name, view)
+		return
+	}
 	var out bytes.Buffer
 	if err := p.templates.ExecuteTemplate(&out, name, view); err != nil {
 		p.broken(w, r, err)

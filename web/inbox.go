@@ -60,7 +60,7 @@ func (a alarm) Since() string { return a.Opened.Format("2 Jan 15:04") }
 
 // inbox shows what waits for whom, what is the reader's first.
 func (p *pages) inbox(w http.ResponseWriter, r *http.Request) {
-	f := frame{Title: "Inbox", Here: "inbox", Command: "flyball alerts", Crumbs: []crumb{{"Flyball", "/"}, {"Inbox", ""}}}
+	f := frame{Title: "Inbox", Here: "inbox", Command: "flyball alerts", Stream: living, Crumbs: []crumb{{"Flyball", "/"}, {"Inbox", ""}}}
 	who := access.From(r.Context())
 	v := inboxView{Frame: f}
 	all, err := p.Waiting.Approvals(r.Context(), "")

@@ -47,7 +47,7 @@ type Care interface {
 // modelFrame surrounds a page of a model.
 func modelFrame(model, here, title, command string) frame {
 	return frame{
-		Title: title + " · " + model, Here: here, Model: model, Command: command,
+		Title: title + " · " + model, Here: here, Model: model, Command: command, Stream: living,
 		Crumbs: []crumb{{"Flyball", "/"}, {model, modelPage("model", model)}, {title, ""}},
 	}
 }

@@ -185,8 +185,41 @@ func TestThePagesOfAModelBeginWithASentence(t *testing.T) {
 			}
 		}
 		wellFormed(t, got)
+		if strings.Contains(got, " data-stream=") && c.status == http.StatusOK {
+			livesIn(t, site, c.path, got)
+		}
 		if strings.Contains(got, "style=") || strings.Contains(got, "https://") || len(got) > 150_000 {
 			t.Errorf("%s holds what it must not, or is %d bytes", c.path, len(got))
+		}
+	}
+}
+
+// livesIn checks that what the stream of a page sends is what the page has: elements with
+// ids that it holds.
+func livesIn(t *testing.T, site, path, page string) {
+	t.Helper()
+	sent := nextEvent(listen(t, site+"/stream?"+url.Values{"page": {path}}.Encode(), ""))
+	_, html, _ := strings.Cut(sent, "data: ")
+	root, err := parse(strings.ReplaceAll(html, "\ndata: ", "\n"))
+	if err != nil || len(root.kids) == 0 {
+		t.Errorf("the stream of %s sends %q: %v", path, sent, err)
+		return
+	}
+	for _, k := range root.kids {
+		if id := k.attrs["id"]; id == "" || !strings.Contains(page, ` id="`+id+`"`) {
+			t.Errorf("the stream of %s sends <%s id=%q>, which the page has not", path, k.name, id)
+		}
+	}
+}
+
+func TestAStreamOfWhatIsNoLivingPageEndsAtOnce(t *testing.T) {
+	site := modelSite(t, &hotel{})
+	for page, want := range map[string]int{
+		"/settings": 404, "/static/style.css": 404, "/nix": 404, "/model?model=nix": 404, "/login": 404,
+		"/stream": 404, "/stream?page=/stream": 404, "https://example.org/": 400, "x": 400,
+	} {
+		if res, _ := get(t, site+"/stream?"+url.Values{"page": {page}}.Encode()); res.StatusCode != want {
+			t.Errorf("%s: got %s, want %d", page, res.Status, want)
 		}
 	}
 }

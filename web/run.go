@@ -46,7 +46,7 @@ type pair struct {
 func (p *pages) run(w http.ResponseWriter, r *http.Request) {
 	ref := r.URL.Query().Get("id")
 	f := frame{
-		Title: "Run " + short(ref), Here: "run", Command: "flyball runs show " + shell(ref),
+		Title: "Run " + short(ref), Here: "run", Command: "flyball runs show " + shell(ref), Stream: living,
 		Crumbs: []crumb{{"Flyball", "/"}, {"Experiments", "/runs"}, {"Run " + short(ref), ""}},
 	}
 	d, err := p.Finder.Run(r.Context(), ref)

@@ -179,7 +179,7 @@ func (p *pages) runs(w http.ResponseWriter, r *http.Request) {
 		a.Experiment = e.Name
 	}
 	f := frame{
-		Title: "Runs · " + a.Experiment, Here: "runs", Experiment: a.Experiment, Command: a.command(),
+		Title: "Runs · " + a.Experiment, Here: "runs", Experiment: a.Experiment, Command: a.command(), Stream: living,
 		Crumbs: []crumb{{"Flyball", "/"}, {"Experiments", "/runs"}, {a.Experiment, ""}},
 	}
 	if err != nil {
@@ -194,11 +194,13 @@ func (p *pages) runs(w http.ResponseWriter, r *http.Request) {
 	} else if err != nil {
 		p.broken(w, r, err)
 		return
-	} else if err := p.draw(r.Context(), &v); err != nil {
-		p.broken(w, r, err)
-		return
+	} else if pieceAsked(r.Context()) == nil { // the chart stays as it is
+		err = p.draw(r.Context(), &v)
 	}
-	if err := p.offer(r.Context(), &v, e.ID); err != nil {
+	if err == nil || v.Wrong != "" {
+		err = p.offer(r.Context(), &v, e.ID)
+	}
+	if err != nil {
 		p.broken(w, r, err)
 		return
 	}

@@ -62,7 +62,7 @@ var legend = []key{
 
 // loopFrame surrounds the first page.
 func loopFrame() frame {
-	return frame{Title: "Loop", Here: "loop", Command: "flyball status --watch", Stream: "/stream", Crumbs: []crumb{{"Flyball", ""}}}
+	return frame{Title: "Loop", Here: "loop", Command: "flyball status --watch", Stream: living, Crumbs: []crumb{{"Flyball", ""}}}
 }
 
 func newView(statuses []wire.Status, evs []event.Event) view {

@@ -5,7 +5,6 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -16,7 +15,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"flyball/api"
 	"flyball/api/wire"
@@ -63,7 +61,8 @@ type pages struct {
 	Options
 	templates *template.Template
 	tags      map[string]string // of the static files, by path
-	door      api.Face
+	door      api.Face          // by which a stream asks again who reads it
+	routes    http.Handler      // all of the server's, through which a stream asks for its page
 }
 
 // New adds the pages to the routes of a server. It fails when a template cannot be read.
@@ -74,7 +73,7 @@ func New(routes *api.Routes, opts Options) error {
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "the pages' templates cannot be read")
 	}
-	p := &pages{Options: opts, templates: t}
+	p := &pages{Options: opts, templates: t, routes: routes}
 	if p.tags, err = tags(files); err != nil {
 		return fault.Wrap(err, fault.Internal, "the pages' files cannot be read")
 	}
@@ -160,78 +159,22 @@ func protect(w http.ResponseWriter) {
 	w.Header().Set("Referrer-Policy", "same-origin")
 }
 
+// shown is how many events the page shows.
+const shown = 60
+
 // loop shows the loop of every model.
 func (p *pages) loop(w http.ResponseWriter, r *http.Request) {
-	html, err := p.render(r.Context(), "loop.html")
+	statuses, err := p.Statuses(r.Context())
+	var evs []event.Event
+	if err == nil {
+		evs, err = p.LastEvents(r.Context(), "", shown)
+	}
 	if err != nil {
 		p.broken(w, r, err)
 		return
 	}
-	protect(w)
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(html) // the reader may have gone
-}
-
-// shown is how many events the page shows.
-const shown = 60
-
-func (p *pages) render(ctx context.Context, name string) ([]byte, error) {
-	statuses, err := p.Statuses(ctx)
-	if err != nil {
-		return nil, err
-	}
-	evs, err := p.LastEvents(ctx, "", shown)
-	if err != nil {
-		return nil, err
-	}
-	who := access.From(ctx)
+	who := access.From(r.Context())
 	statuses = slices.DeleteFunc(statuses, func(s wire.Status) bool { return !who.May(access.Read, s.Model) })
 	evs = slices.DeleteFunc(evs, func(e event.Event) bool { return !who.May(access.Read, e.Model) })
-	var out bytes.Buffer
-	err = p.templates.ExecuteTemplate(&out, name, newView(statuses, evs))
-	return out.Bytes(), err
-}
-
-// stream sends the living parts of the page, finished, whenever they change, and a
-// beat every five seconds, so that silence can be told from a broken line.
-func (p *pages) stream(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	out := http.NewResponseController(w)
-	beat := time.NewTicker(5 * time.Second)
-	defer beat.Stop()
-	var sent []byte
-	for {
-		changed := p.Changed()
-		who, err := p.door.Again(r, access.Read)
-		if err != nil { // signed out, or lost the role
-			return
-		}
-		html, err := p.render(access.With(r.Context(), who), "live")
-		if err != nil {
-			if r.Context().Err() == nil {
-				p.Logger.ErrorContext(r.Context(), "the page cannot be sent again", "error", err)
-			}
-			return // the browser asks again by itself
-		}
-		if !bytes.Equal(html, sent) {
-			if _, err := fmt.Fprintf(w, "event: swap\ndata: %s\n\n", strings.ReplaceAll(string(html), "\n", "\ndata: ")); err != nil {
-				return
-			}
-			sent = html
-		}
-		if out.Flush() != nil {
-			return
-		}
-		select {
-		case <-r.Context().Done():
-			return
-		case <-changed:
-		case <-beat.C:
-			if _, err := fmt.Fprint(w, "event: beat\ndata: \n\n"); err != nil {
-				return
-			}
-		}
-	}
+	p.show(w, r, http.StatusOK, "loop.html", newView(statuses, evs))
 }

@@ -166,41 +166,55 @@ func TestEveryFileAPageNamesIsThereAndNoList(t *testing.T) {
 
 func TestThePageIsSentAgainWhenSomethingHappened(t *testing.T) {
 	statuses := []wire.Status{{Model: "hotel", Cells: cells(answering, full, steady)}}
-	happened := make(chan struct{})
-	asked := 0
+	happened, asked := []chan struct{}{make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})}, 0
 	s := site(t, statuses, nil, func() <-chan struct{} {
 		asked++
-		if asked > 1 {
-			return make(chan struct{})
-		}
-		return happened
+		return happened[asked-1]
 	})
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/stream", nil)
+	lines := listen(t, s.URL+"/stream", "")
+	first := nextEvent(lines)
+	if !strings.Contains(first, "event: swap\n") || !strings.Contains(first, `id="loop"`) || !strings.Contains(first, "v7 at 100 %") {
+		t.Fatalf("first: %s", first)
+	}
+	statuses[0].Cells = cells(answering, canary, steady)
+	close(happened[0])
+	second := nextEvent(lines)
+	if !strings.Contains(second, "v8 at 25%") {
+		t.Errorf("second: %s", second)
+	}
+	id, _, _ := strings.Cut(strings.TrimPrefix(second, "id: "), "\n")
+	again := listen(t, s.URL+"/stream?page=/", id)
+	statuses[0].Cells = cells(answering, full, steady)
+	close(happened[2])
+	if third := nextEvent(again); !strings.Contains(third, "v7 at 100 %") {
+		t.Errorf("who has it all is sent it again: %s", third)
+	}
+}
+
+// listen opens a stream, as a browser that has seen the event of an id.
+func listen(t *testing.T, url, id string) *bufio.Scanner {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Last-Event-ID", id)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
-	lines := bufio.NewScanner(res.Body)
-	swap := func() string {
-		text := ""
-		for lines.Scan() && lines.Text() != "" {
-			text += lines.Text() + "\n"
-		}
-		return text
+	t.Cleanup(func() { _ = res.Body.Close() })
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", url, res.Status)
 	}
-	first := swap()
-	if !strings.HasPrefix(first, "event: swap\n") || !strings.Contains(first, `id="loop"`) || !strings.Contains(first, "v7 at 100 %") {
-		t.Fatalf("first: %s", first)
+	return bufio.NewScanner(res.Body)
+}
+
+func nextEvent(lines *bufio.Scanner) (text string) {
+	for lines.Scan() && lines.Text() != "" {
+		text += lines.Text() + "\n"
 	}
-	statuses[0].Cells = cells(answering, canary, steady)
-	close(happened)
-	if second := swap(); !strings.Contains(second, "v8 at 25%") {
-		t.Errorf("second: %s", second)
-	}
+	return text
 }
 
 func TestABrowserKeepsAFileUntilItsBytesChange(t *testing.T) {

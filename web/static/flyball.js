@@ -19,6 +19,7 @@
   document.addEventListener("click", (e) => {
     const c = e.target.closest("[data-copy]");
     if (c) copy(c.dataset.copy);
+    if (e.target.id === "new") flush(true);
     if (e.target.closest("[data-theme-toggle]")) {
       const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
       localStorage.setItem("theme", root.dataset.theme = dark ? "light" : "dark");
@@ -32,18 +33,34 @@
     for (const tr of $$("tbody tr", $(box.dataset.filter))) tr.hidden = !words.every((w) => tr.textContent.toLowerCase().includes(w));
   });
 
-  // Live: one stream; the browser resumes it with Last-Event-ID. "swap" carries finished HTML of elements with ids,
-  // "new" counts lines that wait. Nothing is replaced under the pointer or the focus: it waits until n or leaving.
-  const url = document.body.dataset.stream, waiting = new Map();
-  const put = (el) => { const old = document.getElementById(el.id); if (!old) return; old.matches(":hover, :focus-within") ? waiting.set(el.id, el) : (old.replaceWith(el), waiting.delete(el.id)); };
-  const flush = () => { for (const el of waiting.values()) document.getElementById(el.id)?.replaceWith(el); waiting.clear(); };
+  // Live: one stream; the browser resumes it with Last-Event-ID. "swap" carries finished HTML of elements with ids.
+  // Nothing is replaced under the pointer, the focus or a mark: it waits until they leave. Tables never jump: what
+  // has new lines is counted, and waits until n.
+  const waiting = new Map(), fresh = new Map();
+  let moved = false;
+  const lines = (el) => $$("tbody tr, .log li:not(.day)", el).map((r) => ($("th", r) || r).textContent);
+  const held = (el) => el.matches(":hover, :focus-within") || $("input:checked, details.confirm[open], tr[hidden]" + (moved ? ", tr.cur" : ""), el);
+  const put = (el, now) => {
+    const old = document.getElementById(el.id), had = old && new Set(lines(old));
+    const n = had && !now ? lines(el).filter((l) => !had.has(l)).length : 0;
+    waiting.delete(el.id); fresh.delete(el.id);
+    if (n) fresh.set(el.id, n);
+    if (n || (old && !now && held(old))) waiting.set(el.id, el);
+    else if (old && old.outerHTML !== el.outerHTML) {
+      $$("details", old).forEach((d, i) => { const e = $$("details", el)[i]; if (e) e.open = d.open; });
+      old.replaceWith(el);
+    }
+    const all = [...fresh.values()].reduce((a, b) => a + b, 0), b = $("#new");
+    if (b) { b.hidden = !all; if (all) b.textContent = `${all} new, press n`; }
+  };
+  const flush = (now) => { for (const el of [...waiting.values()]) put(el, now); };
+  const url = document.body.dataset.stream;
   if (url) {
     let last = Date.now();
-    const es = new EventSource(url), seen = () => { last = Date.now(); const s = $("#stale"); if (s) s.hidden = true; };
+    const es = new EventSource(url + "?page=" + encodeURIComponent(location.pathname + location.search)), seen = () => { last = Date.now(); const s = $("#stale"); if (s) s.hidden = true; };
     es.addEventListener("beat", seen);
-    es.addEventListener("swap", (e) => { seen(); const t = document.createElement("template"); t.innerHTML = e.data; [...t.content.children].forEach(put); });
-    es.addEventListener("new", (e) => { seen(); const b = $("#new"); if (b) { b.hidden = false; b.textContent = `${e.data} new, press n`; } });
-    setInterval(() => { const s = $("#stale"), gap = Math.round((Date.now() - last) / 1000); if (s && gap >= 10) { s.hidden = false; $("b", s).textContent = `Not live for ${gap} s.`; } }, 1000);
+    es.addEventListener("swap", (e) => { seen(); const t = document.createElement("template"); t.innerHTML = e.data; [...t.content.children].forEach((el) => put(el)); });
+    setInterval(() => { flush(); const s = $("#stale"), gap = Math.round((Date.now() - last) / 1000); if (s && gap >= 10) { s.hidden = false; $("b", s).textContent = `Not live for ${gap} s.`; } }, 1000);
   }
 
   // MLflow's clients print addresses of their own pages: they lead to ours.
@@ -59,6 +76,7 @@
   const rows = () => $$(".sticky tbody tr:not(.grp,.opened)").filter((r) => !r.hidden);
   const move = (d) => {
     const rs = rows(); if (!rs.length) return;
+    moved = true;
     let i = rs.findIndex((r) => r.classList.contains("cur"));
     rs[i]?.classList.remove("cur"); i = Math.max(0, Math.min(rs.length - 1, i + d));
     rs[i].classList.add("cur"); rs[i].scrollIntoView({ block: "nearest" });
@@ -83,7 +101,7 @@
       x: () => { const c = cur && $("input[type=checkbox]", cur); if (c) { c.click(); cur.setAttribute("aria-selected", c.checked); } },
       o: () => cur && $("a", cur)?.click(), c: () => $("#marked")?.requestSubmit(),
       r: () => { const d = $("details.confirm"); if (d) { d.open = true; $("input", d).focus(); } },
-      n: () => ($("#new:not([hidden])") ? location.reload() : flush()),
+      n: () => flush(true),
       t: () => { const ds = $$("details.data"), open = ds.some((d) => !d.open); for (const d of ds) d.open = open; },
     }[e.key];
     if (act) { e.preventDefault(); act(); }
