@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"flyball/fault"
@@ -91,7 +92,11 @@ func (f Face) Guard(p access.Permission, pattern string, do http.HandlerFunc) ht
 			return
 		}
 		who, err := f.Again(r, p)
+		if err == nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
+			err = f.routes.Pace(who, p)
+		}
 		if err != nil {
+			Later(w, err)
 			if fault.Is(err, fault.Unauthenticated) {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="flyball"`)
 			}
@@ -111,6 +116,13 @@ func (f Face) Again(r *http.Request, p access.Permission) (access.Identity, erro
 		return who, err
 	}
 	return who, f.allow(who, p, r)
+}
+
+// Later says in an answer when to try again, where the error does.
+func Later(w http.ResponseWriter, err error) {
+	if after := fault.RetryAfter(err); after > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(after))
+	}
 }
 
 func (f Face) allow(who access.Identity, p access.Permission, r *http.Request) error {
@@ -146,7 +158,17 @@ func (rs *Routes) Identify(r *http.Request) (access.Identity, error) {
 	if err := rs.cross.Check(r); err != nil {
 		return access.Identity{}, fault.New(fault.Denied, "a page of another site may not ask this")
 	}
-	return rs.door.BySession(c.Value)
+	who, err := rs.door.BySession(c.Value)
+	return who, rs.door.Unknown(Address(r), err)
+}
+
+// Pace refuses, by an Exhausted fault, who makes more changes than one caller may. p is the
+// permission that the change asks for.
+func (rs *Routes) Pace(who access.Identity, p access.Permission) error {
+	if rs.door == nil || !p.Changes() {
+		return nil
+	}
+	return rs.door.Pace(who)
 }
 
 // ByHeader is who an Authorization header stands for, sent from an address: a token as
@@ -158,7 +180,8 @@ func (rs *Routes) ByHeader(ctx context.Context, header, from string) (access.Ide
 		return access.Anyone(), nil
 	}
 	if secret, ok := bearer(header); ok {
-		return rs.door.ByToken(secret)
+		who, err := rs.door.ByToken(secret)
+		return who, rs.door.Unknown(from, err)
 	}
 	r := http.Request{Header: http.Header{"Authorization": {header}}}
 	name, password, ok := r.BasicAuth()

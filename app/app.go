@@ -63,6 +63,8 @@ type Config struct {
 	// and secret there. Empty: none.
 	OIDCIssuer, OIDCClient, OIDCSecret string
 
+	Changes int // that one caller may make in a minute; 0: no bound
+
 	GRPC    string        // the same for gRPC; empty: none. GRPCAddress is the usual one
 	Every   time.Duration // between two turns of the loop; 0: 1 s
 	Version string
@@ -200,7 +202,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if a.store, err = store.Open(ctx, dsn); err != nil {
 		return nil, err
 	}
-	if a.door, err = access.NewDirectory(ctx, access.Options{Store: a.store, Logger: cfg.Logger}); err != nil {
+	if a.door, err = access.NewDirectory(ctx, access.Options{Store: a.store, Logger: cfg.Logger, Changes: cfg.Changes}); err != nil {
 		return nil, err
 	}
 	if err := a.ofHere(cfg.Listen, cfg.GRPC); err != nil {

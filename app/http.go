@@ -58,8 +58,11 @@ func (a *App) handler() http.Handler {
 	a.oip.Mount(routes)
 	own := routes.Face(func(w http.ResponseWriter, _ *http.Request, err error) {
 		status := http.StatusUnauthorized
-		if fault.Is(err, fault.Denied) {
+		switch fault.KindOf(err) {
+		case fault.Denied:
 			status = http.StatusForbidden
+		case fault.Exhausted:
+			status = http.StatusTooManyRequests
 		}
 		http.Error(w, err.Error(), status)
 	}, nil)

@@ -103,6 +103,7 @@ func serveCommand(e *env) *cobra.Command {
 	c.Flags().StringVar(&cfg.Key, "tls-key", "", "file with the certificate's key")
 	c.Flags().StringVar(&cfg.OIDCIssuer, "oidc-issuer", "", "address of the company's login, by OpenID Connect: users sign in there and are known by their mail address")
 	c.Flags().StringVar(&cfg.OIDCClient, "oidc-client", "", "the client's id there; its secret comes from FLYBALL_OIDC_SECRET")
+	c.Flags().IntVar(&cfg.Changes, "changes", 600, "most changes that one caller may make in a minute, where there are users (0: no bound); predictions and what is logged are not counted")
 	c.Flags().StringVar(&cfg.GRPC, "grpc", "127.0.0.1:7181", "address to answer gRPC at (Open Inference Protocol); empty: none; else the port after that of --listen")
 	c.Flags().StringArrayVar(&cfg.Hosts, "host", nil, "another name of the server, as a proxy before it asks for (may be repeated)")
 	c.Flags().StringArrayVar(&cfg.Locations, "artifact-location", nil, "where experiments may keep their files besides here, such as s3://team/mlflow (may be repeated); clients write there with their own keys")

@@ -9,6 +9,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kind says what sort of failure an error is. The zero value is Internal.
@@ -47,6 +48,8 @@ type Error struct {
 	What   string // one sentence for whoever asked, without a trailing period
 	Advice string // what to do; empty when nothing sensible can be said
 	Cause  error  // for whoever runs the server; may be nil
+
+	After time.Duration // when it is worth trying again; 0: nothing says so
 }
 
 // Error is the message and, where there is one, the cause and the advice.
@@ -82,6 +85,22 @@ func (e *Error) Do(format string, args ...any) *Error {
 	c := *e
 	c.Advice = fmt.Sprintf(format, args...)
 	return &c
+}
+
+// In returns the fault with when it is worth trying again.
+func (e *Error) In(after time.Duration) *Error {
+	c := *e
+	c.After = after
+	return &c
+}
+
+// RetryAfter is when to try again after the error, in whole seconds; 0: nothing says so.
+func RetryAfter(err error) int {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.After <= 0 {
+		return 0
+	}
+	return int((e.After + time.Second - 1) / time.Second)
 }
 
 // KindOf is the kind of the outermost fault in err's chain, Internal when there

@@ -4,8 +4,6 @@ package serving
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,26 +16,6 @@ import (
 type Limits struct {
 	InFlight int // requests worked on at once; 0: 512
 	Queue    int // that wait for their turn; 0: 2,048
-}
-
-// Busy is in the chain of the fault of a request that was not let in: Exhausted where
-// the queue is full, Unavailable where its turn would come too late.
-type Busy struct {
-	After time.Duration // when it is worth trying again
-}
-
-// Error says how much waits.
-func (b Busy) Error() string {
-	return fmt.Sprintf("about %s of work waits", b.After.Round(time.Millisecond))
-}
-
-// RetryAfter is when to try again after the error, in whole seconds; 0: nothing says so.
-func RetryAfter(err error) int {
-	b, ok := errors.AsType[Busy](err)
-	if !ok {
-		return 0
-	}
-	return max(1, int((b.After+time.Second-1)/time.Second))
 }
 
 // gate lets in as many requests as may be worked on at once, and the others in their
@@ -103,11 +81,11 @@ func (g *gate) queue(ctx context.Context, model string) (chan struct{}, error) {
 	wait := time.Duration(g.usual.Load()) * time.Duration(len(g.line)+1) / time.Duration(g.InFlight)
 	if len(g.line) >= g.Queue {
 		g.waiting.Add(-1)
-		return nil, fault.Wrap(Busy{wait}, fault.Exhausted, "%d requests to %s wait already", len(g.line), model)
+		return nil, fault.New(fault.Exhausted, "%d requests to %s wait already", len(g.line), model).In(max(wait, time.Millisecond))
 	}
 	if until, ok := ctx.Deadline(); ok && time.Until(until) < wait {
 		g.waiting.Add(-1)
-		return nil, fault.Wrap(Busy{wait}, fault.Unavailable, "%s cannot answer within the time that the request leaves", model)
+		return nil, fault.New(fault.Unavailable, "%s cannot answer within the time that the request leaves", model).In(wait)
 	}
 	turn := make(chan struct{})
 	g.line = append(g.line, turn)

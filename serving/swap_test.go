@@ -179,8 +179,8 @@ func TestWhoIsNotLetIn(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if err := ask(time.Second); !fault.Is(err, fault.Unavailable) || RetryAfter(err) != 2 {
-			t.Errorf("whom its turn would reach too late: got %v, again in %d s", err, RetryAfter(err))
+		if err := ask(time.Second); !fault.Is(err, fault.Unavailable) || fault.RetryAfter(err) != 2 {
+			t.Errorf("whom its turn would reach too late: got %v, again in %d s", err, fault.RetryAfter(err))
 		}
 		callers.Go(func() {
 			if err := ask(2 * time.Second); !fault.Is(err, fault.Unavailable) {
@@ -188,7 +188,7 @@ func TestWhoIsNotLetIn(t *testing.T) {
 			}
 		})
 		synctest.Wait()
-		if err := ask(time.Minute); !fault.Is(err, fault.Exhausted) || RetryAfter(err) == 0 {
+		if err := ask(time.Minute); !fault.Is(err, fault.Exhausted) || fault.RetryAfter(err) == 0 {
 			t.Errorf("with a full queue: got %v", err)
 		}
 		time.Sleep(2 * time.Second)

@@ -14,6 +14,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
+	"flyball/api"
 	"flyball/fault"
 	"flyball/governance/access"
 )
@@ -81,6 +82,9 @@ func (p *pages) company(w http.ResponseWriter, r *http.Request) {
 		p.missing(w, r)
 		return
 	}
+	if !p.arrives(w, r) {
+		return
+	}
 	config, _, err := p.Company.config(r.Context(), r)
 	if err != nil {
 		p.unsigned(w, r, err)
@@ -98,6 +102,9 @@ func (p *pages) company(w http.ResponseWriter, r *http.Request) {
 func (p *pages) callback(w http.ResponseWriter, r *http.Request) {
 	if p.Company == nil || p.Door == nil {
 		p.missing(w, r)
+		return
+	}
+	if !p.arrives(w, r) {
 		return
 	}
 	mail, err := p.Company.mail(r)
@@ -118,6 +125,19 @@ func (p *pages) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	protect(w)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// arrives reports whether one more sign-in from the request's address is taken, for each
+// asks the company's login; else it answers.
+func (p *pages) arrives(w http.ResponseWriter, r *http.Request) bool {
+	if p.Door == nil {
+		return true
+	}
+	err := p.Door.Arrive(api.Address(r))
+	if err != nil {
+		p.busy(w, r, err)
+	}
+	return err == nil
 }
 
 // unsigned shows why nobody was signed in.

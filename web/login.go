@@ -26,6 +26,8 @@ type signing struct {
 // not see a page what they lack.
 func (p *pages) turnedAway(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
+	case fault.Is(err, fault.Exhausted):
+		p.busy(w, r, err)
 	case !fault.Is(err, fault.Unauthenticated):
 		e, known := errors.AsType[*fault.Error](err)
 		if !known || e.Kind != fault.Denied {
@@ -40,6 +42,13 @@ func (p *pages) turnedAway(w http.ResponseWriter, r *http.Request, err error) {
 		protect(w)
 		http.Redirect(w, r, "/login?"+url.Values{"next": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
 	}
+}
+
+// busy tells who asks too often when to come again.
+func (p *pages) busy(w http.ResponseWriter, r *http.Request, err error) {
+	api.Later(w, err)
+	e, _ := errors.AsType[*fault.Error](err)
+	p.show(w, r, http.StatusTooManyRequests, "trouble.html", trouble{Frame: frame{Title: "Too often"}, What: e.What, Do: e.Advice})
 }
 
 // here is an address of this server and no other: a path with what comes after it.
@@ -92,6 +101,7 @@ func (p *pages) signIn(w http.ResponseWriter, r *http.Request) {
 	case e.Kind == fault.Unauthenticated:
 		in.Wrong = "That name and password do not match."
 	case e.Kind == fault.Exhausted:
+		api.Later(w, err)
 		status, in.Wrong = http.StatusTooManyRequests, "Too many wrong passwords: "+e.Advice+"."
 	default:
 		p.broken(w, r, err)

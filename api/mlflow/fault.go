@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 
 	"flyball/fault"
 )
@@ -60,6 +61,9 @@ func problemOf(err error) problem {
 	}
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		if p, ok := kinds[e.Kind]; ok {
+			if after := fault.RetryAfter(err); after > 0 {
+				p.retry = strconv.Itoa(after)
+			}
 			p.Message = e.What
 			if e.Advice != "" && p.advise {
 				p.Message += "; " + e.Advice

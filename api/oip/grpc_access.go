@@ -38,7 +38,10 @@ func (f *Face) allow(ctx context.Context, who *api.Routes, p access.Permission, 
 	if err != nil {
 		return ctx, err
 	}
-	if err := access.From(ctx).Allow(p, modelOf(in)); err != nil {
+	if err = access.From(ctx).Allow(p, modelOf(in)); err == nil {
+		err = who.Pace(access.From(ctx), p)
+	}
+	if err != nil {
 		return ctx, (&service{f: f}).failed(ctx, "who asks", err)
 	}
 	return ctx, nil

@@ -89,7 +89,7 @@ func (f *Face) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	f.log(r.Context(), r.Method+" "+clip([]byte(r.URL.Path)), err, p)
 	if p.retry {
-		w.Header().Set("Retry-After", strconv.Itoa(max(1, serving.RetryAfter(err))))
+		w.Header().Set("Retry-After", strconv.Itoa(max(1, fault.RetryAfter(err))))
 	}
 	writeError(w, p.status, p.message)
 }

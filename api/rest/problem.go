@@ -7,12 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"flyball/api"
 	"flyball/fault"
-	"flyball/serving"
 )
 
 // statusOf is the one table from a fault's kind to an HTTP status.
@@ -58,9 +57,7 @@ func (f *face) problem(ctx context.Context, err error) error {
 func (f *face) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	m, _ := errors.AsType[*huma.ErrorModel](f.problem(r.Context(), err))
 	w.Header().Set("Content-Type", "application/problem+json")
-	if after := serving.RetryAfter(err); after > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(after))
-	}
+	api.Later(w, err)
 	w.WriteHeader(m.Status)
 	_ = json.NewEncoder(w).Encode(m) // the caller may have gone; there is nobody left to tell
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"flyball/fault"
 )
@@ -83,6 +84,9 @@ func problemOf(err error) problem {
 	}
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		if p, ok := kinds[e.Kind]; ok {
+			if after := fault.RetryAfter(err); after > 0 {
+				p.retry = strconv.Itoa(after)
+			}
 			p.Message = e.What
 			if e.Kind == fault.Invalid {
 				p.Message = unfit + " Error: " + e.What

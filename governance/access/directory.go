@@ -52,6 +52,8 @@ type Options struct {
 	Store  Store
 	Now    func() time.Time // the machine's, for what expires; nil: time.Now
 	Logger *slog.Logger     // nil: silent
+
+	Changes int // that one caller may make in a minute; 0: no bound
 }
 
 // Directory knows who may what. It answers from memory, which it renews when what is
@@ -63,6 +65,9 @@ type Directory struct {
 	hashing  chan struct{} // a password takes 19 MiB and 20 ms to check
 	checked  checked
 	failures failures
+	wrong    pace // tokens, sessions and links that are not known, by address
+	arrivals pace // sign-ins that ask somebody else, by address
+	changes  pace // by caller
 }
 
 // known is what is kept, at one generation.
@@ -83,6 +88,11 @@ func NewDirectory(ctx context.Context, o Options) (*Directory, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	d := &Directory{Options: o, hashing: make(chan struct{}, 2), checked: newChecked()}
+	d.wrong = pace{burst: 25, every: time.Second}
+	d.arrivals = pace{burst: 60, every: time.Second}
+	if o.Changes > 0 {
+		d.changes = pace{burst: o.Changes, every: time.Minute / time.Duration(o.Changes)}
+	}
 	d.known.Store(&known{generation: -1})
 	return d, d.Refresh(ctx)
 }
@@ -207,7 +217,7 @@ func (d *Directory) ByPassword(ctx context.Context, name, password, from string)
 		return i, nil
 	}
 	if wait := d.failures.wait(name, from, d.Now()); wait > 0 {
-		return Identity{}, fault.New(fault.Exhausted, "too many wrong passwords").Do("try again in %s", wait.Round(time.Second))
+		return Identity{}, fault.New(fault.Exhausted, "too many wrong passwords").Do("try again in %s", wait.Round(time.Second)).In(wait)
 	}
 	select {
 	case d.hashing <- struct{}{}:

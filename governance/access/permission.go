@@ -27,6 +27,17 @@ const (
 	Clock    Permission = "clock"    // move a manual clock
 )
 
+// Changes reports whether what asks for the permission changes something for others, or is
+// dear: how often one caller may do so is bounded. Predictions and what is logged are not
+// among it, for they are many by nature and have bounds of their own.
+func (p Permission) Changes() bool {
+	switch p {
+	case Open, Read, Rows, Fairness, Audit, Predict, Track:
+		return false
+	}
+	return true
+}
+
 // Permissions are all permissions but Open and Known, in the order in which they are shown.
 func Permissions() []Permission {
 	return []Permission{Read, Rows, Fairness, Predict, Track, Apply, Train, Propose, Operate, Retreat, Approve, Ack, Audit, Users, Keep, Clock}
