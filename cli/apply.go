@@ -3,7 +3,10 @@
 package cli
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -120,101 +123,200 @@ func (m *modelFile) request(dry bool) wire.ApplyRequest {
 	return wire.ApplyRequest{Name: a.Name, File: a.File, PipelineName: a.PipelineName, Pipeline: a.Pipeline, Data: a.Data, Code: a.Code, Commit: a.Commit, Repin: a.Repin, DryRun: dry}
 }
 
+// applying is how a file is applied.
+type applying struct{ explain, dry, repin bool }
+
 func applyCommand(e *env) *cobra.Command {
-	var explain, dry, repin bool
+	var how applying
 	c := &cobra.Command{
-		Use: "apply FILE", Short: "Make a model file the model's policy from now on, or a pipeline file that of its models", Args: cobra.ExactArgs(1),
-		Example: "  flyball apply model.yaml\n  flyball apply model.yaml --dry-run\n  flyball apply model.yaml --explain\n  flyball apply hotel-features.yaml",
+		Use: "apply FILE|FOLDER", Short: "Make a model file the model's policy from now on, or a pipeline file that of its models", Args: cobra.ExactArgs(1),
+		Long: "Applies one file, or all model and pipeline files of a folder and the folders in it: nothing of it where one\n" +
+			"is wrong. A pipeline that a model file beside it names is applied with that model.",
+		Example: "  flyball apply model.yaml\n  flyball apply model.yaml --dry-run\n  flyball apply model.yaml --explain\n  flyball apply hotel-features.yaml\n  flyball apply models/",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if p, is := pipelineFile(args[0]); is {
-				p.DryRun = dry
-				return e.applyPipeline(cmd.Context(), p)
-			}
-			m, err := readModel(args[0])
+			files, err := filesIn(args[0])
 			if err != nil {
 				return err
 			}
-			m.application.Repin = repin
-			if explain {
-				if _, _, err := control.Read(m.application); err != nil {
+			for _, f := range files {
+				if err := e.applyFile(cmd.Context(), f, how); err != nil {
 					return err
 				}
-				raw, err := m.Model.WithDefaults().YAML()
-				if err == nil {
-					_, err = e.out.Write(raw)
-				}
-				return err
 			}
-			if err := m.upload(cmd.Context(), e, !dry); err != nil {
-				return err
-			}
-			done := e.waiting("the server reads the data")
-			got, err := e.client().Apply(cmd.Context(), m.request(dry))
-			done()
-			if err != nil {
-				return err
-			}
-			for _, w := range got.Warnings {
-				e.say("warning: %s", w)
-			}
-			word := map[[2]bool]string{{true, true}: "would change", {true, false}: "applied", {false, true}: "would not change", {false, false}: "unchanged"}[[2]bool{got.Changed, dry}]
-			_, err = fmt.Fprintf(e.out, "%s %s\n", got.Model, word)
-			return err
+			return nil
 		},
 	}
-	c.Flags().BoolVar(&explain, "explain", false, "print the file with every default filled in, and apply nothing")
-	c.Flags().BoolVar(&dry, "dry-run", false, "check everything and change nothing")
-	c.Flags().BoolVar(&repin, "repin", false, "take the columns that the data has now for those that it must have from now on")
+	c.Flags().BoolVar(&how.explain, "explain", false, "print the file with every default filled in, and apply nothing")
+	c.Flags().BoolVar(&how.dry, "dry-run", false, "check everything and change nothing")
+	c.Flags().BoolVar(&how.repin, "repin", false, "take the columns that the data has now for those that it must have from now on")
 	return c
+}
+
+// applyFile applies one file.
+func (e *env) applyFile(ctx context.Context, path string, how applying) error {
+	if p, is := pipelineFile(path); is {
+		p.DryRun = how.dry
+		return e.applyPipeline(ctx, p)
+	}
+	m, err := readModel(path)
+	if err != nil {
+		return err
+	}
+	m.application.Repin = how.repin
+	if how.explain {
+		if _, _, err := control.Read(m.application); err != nil {
+			return err
+		}
+		raw, err := m.Model.WithDefaults().YAML()
+		if err == nil {
+			_, err = e.out.Write(raw)
+		}
+		return err
+	}
+	if err := m.upload(ctx, e, !how.dry); err != nil {
+		return err
+	}
+	done := e.waiting("the server reads the data")
+	got, err := e.client().Apply(ctx, m.request(how.dry))
+	done()
+	if err != nil {
+		return err
+	}
+	for _, w := range got.Warnings {
+		e.say("warning: %s", w)
+	}
+	word := map[[2]bool]string{{true, true}: "would change", {true, false}: "applied", {false, true}: "would not change", {false, false}: "unchanged"}[[2]bool{got.Changed, how.dry}]
+	_, err = fmt.Fprintf(e.out, "%s %s\n", got.Model, word)
+	return err
 }
 
 func diffCommand(e *env) *cobra.Command {
 	return &cobra.Command{
-		Use: "diff FILE", Short: "What apply would change (exit 3: something)", Args: cobra.ExactArgs(1),
-		Example: "  flyball diff model.yaml\n  flyball diff hotel-features.yaml",
+		Use: "diff FILE|FOLDER", Short: "What apply would change (exit 3: something)", Args: cobra.ExactArgs(1),
+		Long:    "Of a folder, each file that would change something is named above what that is. Models of the\nserver that no file is of are told, and are no difference.",
+		Example: "  flyball diff model.yaml\n  flyball diff hotel-features.yaml\n  flyball diff models/",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if p, is := pipelineFile(args[0]); is {
-				return e.diffPipeline(cmd.Context(), p)
-			}
-			m, err := readModel(args[0])
+			files, err := filesIn(args[0])
 			if err != nil {
 				return err
 			}
-			if err := m.upload(cmd.Context(), e, false); err != nil {
-				return err
+			many, out := len(files) > 1 || files[0] != args[0], e.out
+			var answer error
+			for _, f := range files {
+				var text bytes.Buffer
+				e.out = &text
+				err := e.diffFile(cmd.Context(), f)
+				e.out = out
+				if many && err != nil && text.Len() > 0 {
+					fmt.Fprintf(e.out, "%s\n", f)
+				}
+				if _, w := text.WriteTo(e.out); w != nil {
+					return w
+				}
+				if err != nil && !errors.Is(err, errNo) {
+					return err
+				}
+				answer = cmp.Or(answer, err)
 			}
-			old, err := e.client().File(cmd.Context(), m.Name)
-			if err != nil && !fault.Is(err, fault.NotFound) {
-				return err
-			}
-			changes := diffLines(old.File, m.application.File)
-			changes = append(changes, diffLines(old.Pipeline, m.application.Pipeline)...)
-			for _, name := range slices.Sorted(maps.Keys(m.application.Data)) {
-				if was := old.Data[name]; was != m.application.Data[name] {
-					changes = append(changes, fmt.Sprintf("~ data %s: %d bytes, was %d", name, m.application.Data[name].Size, was.Size))
+			if many {
+				if err := e.sayOthers(cmd.Context(), files); err != nil {
+					return err
 				}
 			}
-			for _, line := range changes {
-				fmt.Fprintln(e.out, line)
+			if answer == nil {
+				e.say("nothing would change")
 			}
-			for _, name := range slices.Sorted(maps.Keys(m.application.Code)) {
-				if was := old.Code[name]; was != m.application.Code[name] {
-					changes = append(changes, fmt.Sprintf("~ code %s: %d bytes, was %d", name, m.application.Code[name].Size, was.Size))
-				}
-			}
-			if len(changes) > 0 {
-				return errNo
-			}
-			e.say("nothing would change")
-			return nil
+			return answer
 		},
 	}
 }
 
+// diffFile prints what one file would change; errNo where that is something.
+func (e *env) diffFile(ctx context.Context, path string) error {
+	if p, is := pipelineFile(path); is {
+		return e.diffPipeline(ctx, p)
+	}
+	m, err := readModel(path)
+	if err != nil {
+		return err
+	}
+	if err := m.upload(ctx, e, false); err != nil {
+		return err
+	}
+	old, err := e.client().File(ctx, m.Name)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	changes := slices.Concat(diffLines(old.File, m.application.File), diffLines(old.Pipeline, m.application.Pipeline),
+		diffBytes("data", old.Data, m.application.Data), diffBytes("code", old.Code, m.application.Code))
+	for _, line := range changes {
+		fmt.Fprintln(e.out, line)
+	}
+	if len(changes) > 0 || old.File != m.application.File || old.Pipeline != m.application.Pipeline { // lines may end otherwise
+		return errNo
+	}
+	return nil
+}
+
+// diffBytes are the files of which the bytes are others now, or that are gone.
+func diffBytes(what string, was, now map[string]registry.DataFile) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		if was[name] != now[name] {
+			out = append(out, fmt.Sprintf("~ %s %s: %d bytes, was %d", what, name, now[name].Size, was[name].Size))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(was)) {
+		if _, there := now[name]; !there {
+			out = append(out, fmt.Sprintf("- %s %s: %d bytes", what, name, was[name].Size))
+		}
+	}
+	return out
+}
+
+// sayOthers tells of models of the server that none of the files is of.
+func (e *env) sayOthers(ctx context.Context, files []string) error {
+	all, err := e.client().Statuses(ctx)
+	if err != nil {
+		return err
+	}
+	have := map[string]bool{}
+	for _, f := range files {
+		if m, err := readFiles(f); err == nil {
+			have[m.Name] = true
+		}
+	}
+	for _, st := range all {
+		if !have[st.Model] {
+			e.say("no file here is of %s", st.Model)
+		}
+	}
+	return nil
+}
+
+// maxCompared bounds how many pairs of lines are compared.
+const maxCompared = 4 << 20
+
 // diffLines are the lines that one text has and the other has not, after the longest
-// common subsequence of their lines.
+// common subsequence of their lines; of very long texts, all lines that differ.
 func diffLines(from, to string) []string {
 	a, b := lines(from), lines(to)
+	var out []string
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	if len(a)*len(b) > maxCompared {
+		for _, x := range a {
+			out = append(out, "- "+x)
+		}
+		for _, x := range b {
+			out = append(out, "+ "+x)
+		}
+		return out
+	}
 	common := make([][]int, len(a)+1)
 	for i := range common {
 		common[i] = make([]int, len(b)+1)
@@ -228,7 +330,6 @@ func diffLines(from, to string) []string {
 			}
 		}
 	}
-	var out []string
 	for i, j := 0, 0; i < len(a) || j < len(b); {
 		switch {
 		case i < len(a) && j < len(b) && a[i] == b[j]:

@@ -50,8 +50,9 @@ func baseCommit(dir, named string) (string, error) {
 	return "", nil
 }
 
-// The lines by which a model file is known, and its name, that cannot be read as one.
+// The lines by which a file is known that cannot be read, and its name.
 var (
+	fileKind   = regexp.MustCompile(`(?m)^kind:\s*["']?(Model|Pipeline)["']?\s*(#.*)?\r?$`)
 	modelKind  = regexp.MustCompile(`(?m)^kind:\s*["']?Model["']?\s*(#.*)?\r?$`)
 	flyballAPI = regexp.MustCompile(`(?m)^apiVersion:\s*["']?flyball/`)
 	modelName  = regexp.MustCompile(`(?m)^name:\s*["']?([a-z][a-z0-9-]{0,62})["']?\s*(#.*)?\r?$`)
@@ -85,7 +86,7 @@ func changedModels(dir, commit string) ([]string, error) {
 	var out []string
 	for name := range strings.SplitSeq(known, "\x00") {
 		path := filepath.Join(top, filepath.FromSlash(name))
-		if ext := filepath.Ext(name); ext != ".yaml" && ext != ".yml" || !isModel(path) || !slices.ContainsFunc(reads(path), func(f string) bool { return changed[f] }) {
+		if ext := filepath.Ext(name); ext != ".yaml" && ext != ".yml" || !says(path, modelKind) || !slices.ContainsFunc(reads(path), func(f string) bool { return changed[f] }) {
 			continue
 		}
 		if rel, err := filepath.Rel(here, path); err == nil {
@@ -97,14 +98,15 @@ func changedModels(dir, commit string) ([]string, error) {
 	return slices.Compact(out), nil
 }
 
-// isModel reports whether a file says that it is a model file, rightly written or not.
-func isModel(path string) bool {
+// says reports whether a file says that it is of a kind of Flyball's, rightly written or
+// not.
+func says(path string, kind *regexp.Regexp) bool {
 	info, err := os.Stat(path)
 	if err != nil || info.Size() > spec.MaxSize {
 		return false
 	}
 	raw, err := os.ReadFile(path)
-	return err == nil && modelKind.Match(raw) && flyballAPI.Match(raw)
+	return err == nil && kind.Match(raw) && flyballAPI.Match(raw)
 }
 
 // reads are the files that a model file depends on, itself among them.

@@ -20,16 +20,24 @@ import (
 )
 
 func exportCommand(e *env) *cobra.Command {
-	var all, noFiles bool
-	var data string
+	var all, noFiles, over bool
+	var data, files string
 	c := &cobra.Command{
-		Use: "export MODEL@VERSION FILE | --all FOLDER", Short: "Write a version as one archive, or everything that is tracked and registered",
-		Args: cobra.RangeArgs(1, 2),
+		Use: "export MODEL@VERSION FILE | --all FOLDER | --files FOLDER [MODEL…]", Short: "Write a version as one archive, everything, or the model files",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if files != "" {
+				return nil
+			}
+			return cobra.RangeArgs(1, 2)(cmd, args)
+		},
 		Long: "Of a version: one archive with its data, code, environment and model, from which\nflyball reproduce --from makes it again anywhere; docs/formats/bundle-tar.md tells it.\n" +
-			"With --all: runs, params, tags and metrics as Parquet, the rest as JSON, and files as they are;\ndocs/formats/export.md tells it. `flyball import FOLDER` reads it back.",
-		Example: "  flyball export hotel-cancel@7 v7.tar\n  flyball export hotel-cancel v-live.tar --data digests\n  flyball export --all backup/\n  flyball export --all backup/ --no-artifacts",
+			"With --all: runs, params, tags and metrics as Parquet, the rest as JSON, and files as they are;\ndocs/formats/export.md tells it. `flyball import FOLDER` reads it back.\n" +
+			"With --files: the model files as they were applied, byte for byte, each with its pipeline, code and\ndata where the file looks for them; of the models named, or of all. `flyball apply FOLDER` on another\nserver applies them, and `flyball diff FOLDER` then finds nothing. --data digests leaves the data out.",
+		Example: "  flyball export hotel-cancel@7 v7.tar\n  flyball export hotel-cancel v-live.tar --data digests\n  flyball export --all backup/\n  flyball export --all backup/ --no-artifacts\n  flyball export --files models/\n  flyball export --files models/ hotel-cancel --overwrite",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case files != "" && !all && (data == "whole" || data == "digests"):
+				return e.exportFiles(cmd.Context(), files, args, data == "whole", over)
 			case all && len(args) != 1 || !all && len(args) != 2:
 				return fault.New(fault.Invalid, "name a version and a file, or --all and a folder").Do("flyball export hotel-cancel@7 v7.tar, or flyball export --all backup/")
 			case data != "whole" && data != "digests":
@@ -42,7 +50,9 @@ func exportCommand(e *env) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "everything")
-	c.Flags().StringVar(&data, "data", "whole", "of a version: whole, or only the digests of its data")
+	c.Flags().StringVar(&files, "files", "", "the model files, to this folder")
+	c.Flags().BoolVar(&over, "overwrite", false, "files that are there with other bytes (--files)")
+	c.Flags().StringVar(&data, "data", "whole", "of a version, or of model files: whole, or only the digests of the data")
 	c.Flags().BoolVar(&noFiles, "no-artifacts", false, "leave files out")
 	return c
 }

@@ -211,6 +211,5 @@ func (e *env) diffPipeline(ctx context.Context, a wire.ApplyPipeline) error {
 	if got.Changed {
 		return errNo
 	}
-	e.say("nothing would change")
 	return nil
 }

@@ -54,7 +54,7 @@ func (f *face) modelRoutes() {
 	route(f, access.Read, http.MethodGet, "/v1/models/{model}/file", "file", "The model file as applied",
 		func(ctx context.Context, in *OfModel) (*body[wire.ApplyRequest], error) {
 			m, err := f.Control.File(ctx, in.Model)
-			return answer(wire.ApplyRequest{Name: m.Name + ".yaml", File: m.File, Pipeline: m.Pipeline, Data: m.Data}, err)
+			return answer(wire.ApplyRequest{Name: m.Name + ".yaml", File: m.File, Pipeline: m.Pipeline, Data: m.Data, Code: m.Code}, err)
 		})
 	f.change(access.Train, "retrain", "Train now", f.Control.Retrain)
 	f.change(access.Operate, "promote", "Move a release on at once", f.Control.Promote)
