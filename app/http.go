@@ -36,8 +36,9 @@ func (a *App) handler() http.Handler {
 	if err != nil {
 		a.cfg.Logger.Error("documents have no style", "error", err)
 	}
+	auditor := &audit.Auditor{Store: a.store, Folder: a.log, Now: a.clock.now}
 	rest.New(routes, rest.Options{
-		Control: a.control, Serving: a.serving, Store: a.store, Auditor: &audit.Auditor{Store: a.store, Folder: a.log}, Anchor: a.anchor,
+		Control: a.control, Serving: a.serving, Store: a.store, Auditor: auditor, Anchor: a.anchor,
 		Forgetter: &control.Forgetter{Log: a.log, Store: a.store, Now: a.clock.now}, Log: a.log, Blobs: a.blobs, Now: a.clock.now,
 		Kept: a.store, Importer: &archive.Importer{Store: a.store, Now: a.clock.now},
 		Collector: a.collector, Retention: a.retention(),
@@ -49,7 +50,8 @@ func (a *App) handler() http.Handler {
 		Statuses: a.control.Statuses, LastEvents: a.store.LastEvents, Changed: a.store.Changed,
 		Experiments: a.tracker, Names: a.store, Finder: a.finder(), Logger: a.cfg.Logger, Door: a.door, Company: a.company(),
 		Models: a.store, Care: a.control, Predictions: a.log,
-		Waiting: a.control, Alerts: inboxAlerts{a.router, a.store}, Proof: a.control,
+		Waiting: a.control, Alerts: inboxAlerts{a.router, a.store}, Proof: a.control, Data: a.control,
+		Audit: a.store, Auditor: auditor, LastAnchor: func() (audit.Anchor, bool, error) { return audit.LastAnchor(a.anchors()) },
 	}); err != nil {
 		a.cfg.Logger.Error("there are no pages", "error", err)
 	}

@@ -69,6 +69,7 @@ func listAudit(e *env) *cobra.Command {
 	}
 	c.Flags().StringVar(&since, "since", "", "at or after this date or time, or in the last so long (7d, 6h)")
 	c.Flags().StringVar(&q.Actor, "actor", "", "who did it")
+	c.Flags().StringVar(&q.Action, "action", "", "what was done: promote, rollback, hold …")
 	c.Flags().StringVar(&q.Object, "object", "", "what it was done to: a model, with its versions, or model@3")
 	return c
 }

@@ -30,6 +30,15 @@ func (c *Client) FindAudit(ctx context.Context, q audit.Query, limit int) (out [
 	if q.Actor != "" {
 		v.Set("actor", q.Actor)
 	}
+	if q.Action != "" {
+		v.Set("action", q.Action)
+	}
+	if q.Before != 0 {
+		v.Set("before", fmt.Sprint(q.Before))
+	}
+	if q.Newest {
+		v.Set("newest", "true")
+	}
 	if q.Object != "" {
 		v.Set("object", q.Object)
 	}

@@ -77,10 +77,18 @@ func (db *DB) FindAudit(ctx context.Context, q audit.Query, limit int) ([]audit.
 	if !q.Since.IsZero() {
 		since = q.Since.UnixMicro()
 	}
+	before := int64(math.MaxInt64)
+	if q.Before != 0 {
+		before = q.Before
+	}
+	order := "seq"
+	if q.Newest {
+		order = "seq DESC"
+	}
 	// All that begins with the object and an @ lies between these two.
 	return all(ctx, db, "the audit records cannot be read", scanAudit, `SELECT `+auditColumns+` FROM audit
-		WHERE seq > $1 AND at >= $2 AND ($3 = '' OR actor = $3) AND ($4 = '' OR object = $4 OR object >= $5 AND object < $6) ORDER BY seq LIMIT $7`,
-		q.After, since, q.Actor, q.Object, q.Object+"@", q.Object+"A", clamp(limit))
+		WHERE seq > $1 AND seq < $8 AND at >= $2 AND ($3 = '' OR actor = $3) AND ($4 = '' OR object = $4 OR object >= $5 AND object < $6) AND ($9 = '' OR action = $9) ORDER BY `+order+` LIMIT $7`,
+		q.After, since, q.Actor, q.Object, q.Object+"@", q.Object+"A", clamp(limit), before, q.Action)
 }
 
 // AuditSpan are the first and the last record of a time, from (zero: the first of all)

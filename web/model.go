@@ -97,15 +97,9 @@ type versionView struct {
 	Notes    []string
 	Facts    []pair
 	Moves    []registry.Move
-	All      []versionLink
+	Versions table
 	Compare  string
 	Proof    string // below which the documents about it lie
-}
-
-// versionLink leads to another version.
-type versionLink struct {
-	Href, Name, Word, When string
-	Here                   bool
 }
 
 // version shows one version: what the gate said of it, what it was made of, and what became of it.
@@ -130,7 +124,7 @@ func (p *pages) version(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, f, err)
 		return
 	}
-	view := versionView{Frame: f, What: "Version of " + model, All: links(vs, v), Facts: made(v)}
+	view := versionView{Frame: f, What: "Version of " + model, Versions: versionsOf(r.URL, vs, v), Facts: made(v)}
 	view.Frame.Title = v.Ref.String()
 	view.Proof = fmt.Sprintf("/v1/models/%s/versions/%d", url.PathEscape(model), v.Version)
 	view.Frame.Command = "flyball gate show " + shell(v.Ref.String())
@@ -181,17 +175,19 @@ func previous(vs []registry.Version, v registry.Version) *registry.Version {
 	return nil
 }
 
-func links(vs []registry.Version, here registry.Version) []versionLink {
-	out := make([]versionLink, 0, len(vs))
-	for _, v := range vs {
+func versionsOf(at *url.URL, vs []registry.Version, here registry.Version) table {
+	t := table{ID: "versions", Name: "versions", Columns: []column{{"version", "Version", false}, {"gate", "Gate", false}, {"alias", "Aliases", false}, {"cause", "Cause", false}, {"by", "By", false}, {"made", "Made", true}}}
+	rows := make([]tableRow, len(vs))
+	for i, v := range vs {
+		name := fmt.Sprintf("v%d", v.Version)
 		q := url.Values{"model": {v.Model}, "version": {strconv.Itoa(v.Version)}}
-		word := cmp.Or(v.Verdict, "not judged")
-		if len(v.Aliases) > 0 {
-			word += ", " + strings.Join(v.Aliases, ", ")
-		}
-		out = append(out, versionLink{"/model?" + q.Encode(), fmt.Sprintf("v%d", v.Version), word, v.CreatedAt.Format("2 Jan 2006 15:04"), v.Version == here.Version})
+		rows[i] = tableRow{Key: name, Here: v.Version == here.Version, Cells: []tableCell{
+			{Text: name, Href: "/model?" + q.Encode(), By: float64(v.Version)}, {Text: cmp.Or(v.Verdict, "not judged")}, {Text: strings.Join(v.Aliases, ", ")},
+			{Text: v.Cause}, {Text: v.CreatedBy}, number(moment(v.CreatedAt), float64(v.CreatedAt.UnixMicro())),
+		}}
 	}
-	return out
+	t.lay(at, rows)
+	return t
 }
 
 // made is what the version was made of.
@@ -260,7 +256,7 @@ type releaseView struct {
 	Route    []pair
 	May      bool // the reader may roll back
 	Back     string
-	All      []release.State
+	All      table
 }
 
 // step is one of a release's plan.
@@ -283,7 +279,7 @@ func (p *pages) release(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, f, err)
 		return
 	}
-	v := releaseView{Frame: f, All: all, May: access.From(r.Context()).May(access.Retreat, model)}
+	v := releaseView{Frame: f, All: releasesOf(r.URL, all), May: access.From(r.Context()).May(access.Retreat, model)}
 	if len(all) == 0 {
 		v.Headline = []span{{"No version of " + model + " was released yet.", false}}
 		p.show(w, r, http.StatusOK, "release.html", v)
@@ -299,6 +295,22 @@ func (p *pages) release(w http.ResponseWriter, r *http.Request) {
 		v.Back = fmt.Sprintf("v%d", s.Live)
 	}
 	p.show(w, r, http.StatusOK, "release.html", v)
+}
+
+func releasesOf(at *url.URL, all []release.State) table {
+	t := table{ID: "releases", Name: "releases", Columns: []column{{"version", "Version", false}, {"phase", "Phase", false}, {"begun", "Begun", true}, {"since", "Since", true}, {"cause", "Cause", false}, {"by", "By", false}, {"", "Why", false}}}
+	t.Empty = "Here will be a row for each release. A version that passes the gate begins one by itself; flyball promote does it by hand."
+	rows := make([]tableRow, len(all))
+	for i, s := range all {
+		q := url.Values{"model": {s.Model}, "version": {strconv.Itoa(s.Candidate)}}
+		rows[i] = tableRow{Key: strconv.FormatInt(s.StartedAt.UnixMicro(), 10), Cells: []tableCell{
+			{Text: fmt.Sprintf("v%d", s.Candidate), Href: "/model?" + q.Encode(), By: float64(s.Candidate)}, {Text: string(s.Phase)},
+			number(moment(s.StartedAt), float64(s.StartedAt.UnixMicro())), number(moment(s.EnteredAt), float64(s.EnteredAt.UnixMicro())),
+			{Text: s.Cause}, {Text: s.By}, {Text: s.Reason},
+		}}
+	}
+	t.lay(at, rows)
+	return t
 }
 
 // rollback takes the newest version back, and shows the page again.
@@ -410,19 +422,14 @@ type monitorsView struct {
 	Headline    []span
 	More        string
 	Open        []monitoring.Finding
-	Closed      []monitoring.Finding
+	Closed      table
 	Performance []performance
-	Features    []shift
+	Features    table
 	Unknown     []string
 	Caveat      string
 }
 
 type performance struct{ Metric, HeldOut, Due, Estimated, Blind string }
-
-type shift struct{ Name, Rows, PSI, Missing, New, Odd, Blind string }
-
-// closedShown is how many findings that are closed are shown.
-const closedShown = 30
 
 // monitors shows what the watch found, and how rows and performance stand.
 func (p *pages) monitors(w http.ResponseWriter, r *http.Request) {
@@ -438,14 +445,15 @@ func (p *pages) monitors(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := monitorsView{Frame: f}
+	var closed []monitoring.Finding
 	for _, x := range monitoring.Advised(found) {
-		switch {
-		case x.Closed.IsZero():
+		if x.Closed.IsZero() {
 			v.Open = append(v.Open, x)
-		case len(v.Closed) < closedShown:
-			v.Closed = append(v.Closed, x)
+		} else {
+			closed = append(closed, x)
 		}
 	}
+	v.Closed = closedOf(r.URL, closed)
 	switch n := len(v.Open); n {
 	case 0:
 		v.Headline = []span{{"Nothing is to be looked at", true}, {" at " + model + ".", false}}
@@ -459,7 +467,7 @@ func (p *pages) monitors(w http.ResponseWriter, r *http.Request) {
 	st, err := p.Care.Standing(r.Context(), model, 0)
 	switch {
 	case err == nil:
-		v.stand(st)
+		v.stand(r.URL, st)
 	case fault.KindOf(err) == fault.Internal:
 		p.broken(w, r, err)
 		return
@@ -470,7 +478,7 @@ func (p *pages) monitors(w http.ResponseWriter, r *http.Request) {
 }
 
 // stand adds how the newest rows stand.
-func (v *monitorsView) stand(st monitoring.Standing) {
+func (v *monitorsView) stand(at *url.URL, st monitoring.Standing) {
 	v.Unknown, v.Caveat = st.Unknown, st.Caveat
 	if st.Rows > 0 {
 		v.More = fmt.Sprintf("The newest %s, from %s to %s, answered by v%d.", many(st.Rows, "row"), dayAt(st.From), dayAt(st.To), st.Version)
@@ -478,7 +486,16 @@ func (v *monitorsView) stand(st monitoring.Standing) {
 	for _, x := range st.Performance {
 		v.Performance = append(v.Performance, performance{x.Metric, plainly(x.HeldOut), figured(x.Due), figured(x.Estimated), some(x.Blind)})
 	}
-	for _, x := range st.Features {
+	v.Features = shiftsOf(at, st.Features)
+}
+
+// shiftsOf is how each column is distributed, against training.
+func shiftsOf(at *url.URL, all []monitoring.ShiftSeen) table {
+	t := table{ID: "shifts", Name: "columns, the newest rows against those of training", Columns: []column{
+		{"column", "Column", false}, {"rows", "Rows", true}, {"psi", "PSI", true}, {"missing", "Missing", true}, {"new", "New", true}, {"odd", "Odd", true}, {"", "Blind below", true},
+	}}
+	rows := make([]tableRow, len(all))
+	for i, x := range all {
 		b := "–"
 		switch {
 		case x.Blind.SD > 0:
@@ -486,8 +503,26 @@ func (v *monitorsView) stand(st monitoring.Standing) {
 		case x.Blind.Share > 0:
 			b = percentOf(x.Blind.Share)
 		}
-		v.Features = append(v.Features, shift{x.Feature, unit.Count(x.Rows), plainly(x.PSI), percentOf(x.Missing), percentOf(x.New), plainly(x.Odd), b})
+		rows[i] = tableRow{Key: x.Feature, Cells: []tableCell{
+			{Text: x.Feature}, number(unit.Count(x.Rows), float64(x.Rows)), number(plainly(x.PSI), x.PSI), number(percentOf(x.Missing), x.Missing),
+			number(percentOf(x.New), x.New), number(plainly(x.Odd), x.Odd), {Text: b},
+		}}
 	}
+	t.lay(at, rows)
+	return t
+}
+
+func closedOf(at *url.URL, all []monitoring.Finding) table {
+	t := table{ID: "past", Name: "closed findings", Columns: []column{{"from", "From", true}, {"to", "To", true}, {"kind", "Kind", false}, {"subject", "Of", false}, {"", "What", false}, {"duty", "Duty", false}}}
+	rows := make([]tableRow, len(all))
+	for i, x := range all {
+		rows[i] = tableRow{Key: x.ID, Cells: []tableCell{
+			number(moment(x.Opened), float64(x.Opened.UnixMicro())), number(moment(x.Closed), float64(x.Closed.UnixMicro())),
+			{Text: string(x.Kind)}, {Text: x.Subject}, {Text: x.Text}, {Text: string(x.Duty)},
+		}}
+	}
+	t.lay(at, rows)
+	return t
 }
 
 func dayAt(t time.Time) string { return t.Format("2 Jan 2006") }

@@ -15,13 +15,18 @@ import (
 
 	"flyball/api"
 	"flyball/api/wire"
+	"flyball/blob"
 	"flyball/control"
+	"flyball/data/dataset"
+	columns "flyball/data/frame"
 	"flyball/event"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
 	"flyball/fault"
+	"flyball/governance/audit"
 	"flyball/governance/maturity"
 	"flyball/ident"
+	"flyball/loop"
 	"flyball/model/registry"
 	"flyball/monitoring"
 	"flyball/serving/prediction"
@@ -122,13 +127,62 @@ func (*hotel) Scan(_ context.Context, q prediction.Query, do func(prediction.Joi
 	if q.Key == "nobody" {
 		return nil
 	}
-	return do(prediction.Joined{Record: prediction.Record{
-		ID: "p1", Model: "hotel", Version: 1, Arm: "live", Time: noon, Key: "b-17", Row: json.RawMessage(`{"lead_time":41,"hotel":"<City>"}`), Scores: []float64{0.831}, Decision: "hold",
+	return do(prediction.Joined{Label: &prediction.Label{Value: "1", At: noon.Add(time.Hour)}, Record: prediction.Record{
+		ID: "p1", Model: "hotel", Version: 1, Arm: "live", Time: noon, At: noon, Key: "b-17", Row: json.RawMessage(`{"lead_time":41,"hotel":"<City>"}`), Scores: []float64{0.831}, Decision: "hold",
 	}})
 }
 
 func (*hotel) Maturity(_ context.Context, model string) (maturity.Standing, error) {
 	return maturity.Judge(&maturity.Facts{Model: model, Now: noon}), nil
+}
+
+func (*hotel) Model(_ context.Context, name string) (loop.Model, error) {
+	if name != "hotel" {
+		return loop.Model{}, fault.New(fault.NotFound, "there is no model %s", name)
+	}
+	m := loop.Model{Name: name, Files: map[string]registry.DataFile{"bookings.csv": {Digest: "abcdefabcdefabcdef", Size: 2_000_000}}}
+	m.Recipe.Task.Time = "arrival"
+	m.Recipe.Data.Checks = []dataset.Check{{Rows: &dataset.RowCount{AtLeast: 9000}}, {Fresh: &dataset.FreshCheck{Within: unit.Duration(48 * time.Hour)}}}
+	return m, nil
+}
+
+var ids = []blob.Digest{blob.Digest(strings.Repeat("a", 64)), blob.Digest(strings.Repeat("b", 64))}
+
+func (*hotel) Snapshots(context.Context, string) ([]control.SnapshotUse, error) {
+	return []control.SnapshotUse{
+		{Made: dataset.Made{Model: "hotel", ID: ids[0], At: noon, Rows: 3535, Bytes: 90_000, Cause: "schedule"}, Versions: []int{2}},
+		{Made: dataset.Made{Model: "hotel", ID: ids[1], At: noon.Add(-time.Hour), Rows: 3000, Bytes: 80_000, Cause: "first"}, Versions: []int{1}},
+	}, nil
+}
+
+func (*hotel) Snapshot(_ context.Context, _, id string) (dataset.Snapshot, error) {
+	for _, x := range ids {
+		if strings.HasPrefix(string(x), id) && (id == "" || len(id) >= 8) {
+			return dataset.Snapshot{
+				ID: x, Count: 3535, Labelled: 3000, Schema: []columns.Field{{Name: "arrival", Kind: columns.Time}, {Name: "agent", Kind: columns.Text}},
+				Columns: []dataset.ColumnProfile{{Name: "arrival", From: noon.AddDate(-1, 0, 0), To: noon}, {Name: "agent", Missing: 35, Distinct: 7, Top: []dataset.Top{{Value: "<9>", Rows: 900}}}},
+			}, nil
+		}
+	}
+	return dataset.Snapshot{}, fault.New(fault.NotFound, "hotel has no snapshot %q", id)
+}
+
+func (*hotel) DiffSnapshots(context.Context, string, string, string) ([]dataset.Change, error) {
+	return []dataset.Change{{Kind: "values", Column: "agent", Text: "<9> has 25 % of rows"}}, nil
+}
+
+func (*hotel) CheckSnapshot(context.Context, string, string) ([]dataset.Problem, error) {
+	return []dataset.Problem{{Check: "at least 9000 rows", Severity: "stop", Text: "3535 rows, at least 9000 are asked for"}}, nil
+}
+
+func (*hotel) FindAudit(context.Context, audit.Query, int) ([]audit.Record, error) {
+	return []audit.Record{{Seq: 2, At: noon, Actor: "bo", Action: "rollback", Object: "hotel", Why: "<complaints>", Hash: "h2"}, {Seq: 1, At: noon, Actor: "ana", Action: "apply", Object: "hotel", Hash: "h1"}}, nil
+}
+
+func (*hotel) AuditEnd(context.Context) (audit.End, error) { return audit.End{Seq: 2, Hash: "h2"}, nil }
+
+func (*hotel) WalkAudit(context.Context, int64, func(audit.Record) error) (audit.End, error) {
+	return audit.End{Hash: audit.Start}, nil
 }
 
 func modelSite(t *testing.T, h *hotel) string {
@@ -138,6 +192,8 @@ func modelSite(t *testing.T, h *hotel) string {
 		Statuses:   func(context.Context) ([]wire.Status, error) { return nil, nil },
 		LastEvents: func(context.Context, string, int) ([]event.Event, error) { return nil, nil },
 		Changed:    never, Logger: slog.New(slog.DiscardHandler), Models: h, Care: h, Predictions: h, Proof: h,
+		Data: h, Audit: h, Auditor: &audit.Auditor{Store: h, Now: func() time.Time { return noon }},
+		LastAnchor: func() (audit.Anchor, bool, error) { return audit.Anchor{At: noon, End: audit.End{Seq: 1, Hash: "h1"}}, true, nil },
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -165,13 +221,21 @@ func TestThePagesOfAModelBeginWithASentence(t *testing.T) {
 		}},
 		{"/release?model=nix", 404, []string{"there is no model nix"}},
 		{"/monitors?model=hotel", 200, []string{"<h1><b>1 finding</b> is open at hotel: adr is 0.4 PSI away.</h1>", "0.520 ± 0.01", "0.3", "agent unseen in 61 % of rows", "valid only if the concept has not changed"}},
-		{"/predictions?model=hotel", 200, []string{"All <b>1 prediction</b> of hotel as asked", "/prediction?id=p1&amp;model=hotel", "0.831: hold", "waits"}},
+		{"/predictions?model=hotel", 200, []string{"All <b>1 prediction</b> of hotel as asked", "/prediction?id=p1&amp;model=hotel", "0.831: hold", "<td>1</td>"}},
 		{"/predictions?model=hotel&key=nobody", 200, []string{"No prediction of hotel is as asked.", `value="nobody"`}},
 		{"/predictions?model=hotel&version=x", 400, []string{"is no version"}},
 		{"/predictions?model=nix", 404, []string{"there is no model nix"}},
 		{"/prediction?model=hotel&id=p1", 200, []string{"<h1><b>v1 said 0.831: hold</b> on 16 Mar 2017 12:00.</h1>", "equal to the last bit", "lead_time", "&#43;1.25", "raised it most", "−0.250", "all others", "&lt;City&gt;", "flyball explain p1 -m hotel"}},
 		{"/prediction?model=hotel&id=p2", 404, []string{"hotel answered no p2"}},
 		{"/evidence?model=hotel", 200, []string{"<h1><b>hotel is at level 0 of 4</b>.</h1>", "L1.code-versioned", "no evidence", "profile=ai-act"}},
+		{"/data?model=hotel", 200, []string{"<h1>The newest snapshot has <b>3,535 rows</b><b>: 1 of 2 checks does not hold.</b></h1>", "flyball data list hotel", "at least 9000 rows", "3535 rows, at least 9000 are asked for", "half known within", `href="/model?model=hotel&amp;version=2"`}},
+		{"/data?model=hotel&snapshot=bbbbbbbb", 200, []string{"<h1>Snapshot bbbbbbbbbbbb has", "flyball data show hotel bbbbbbbbbbbb", "There is none before it"}},
+		{"/data?model=hotel&snapshot=cc", 404, []string{"no snapshot"}},
+		{"/data?model=nix", 404, []string{"there is no model nix"}},
+		{"/audit", 200, []string{"<h1><b>2 records</b> of who changed what.</h1>", "Not verified since this server began.", "<td>rollback</td>", "2017-03-16T12:00:00Z 1 h1"}},
+		{"/audit?actor=ana&action=apply&object=hotel&since=2017-03-01", 200, []string{"flyball audit --actor ana --action apply --object hotel --since 2017-03-01"}},
+		{"/audit?since=x", 400, []string{"is no day"}},
+		{"/audit?records.after=x", 400, []string{"is no record"}},
 		{"/settings", 200, []string{"<h1><b>There are no users</b>, so whoever"}},
 		{"/monitors?model=nix", 404, []string{"there is no model nix"}},
 	} {
@@ -188,7 +252,7 @@ func TestThePagesOfAModelBeginWithASentence(t *testing.T) {
 		if strings.Contains(got, " data-stream=") && c.status == http.StatusOK {
 			livesIn(t, site, c.path, got)
 		}
-		if strings.Contains(got, "style=") || strings.Contains(got, "https://") || len(got) > 150_000 {
+		if strings.Contains(got, "style=") || strings.Contains(got, `"https://`) || len(got) > 150_000 {
 			t.Errorf("%s holds what it must not, or is %d bytes", c.path, len(got))
 		}
 	}
@@ -242,5 +306,20 @@ func TestAReaderRollsBackWithAReason(t *testing.T) {
 	_ = res.Body.Close()
 	if res.StatusCode != http.StatusOK || res.Request.URL.String() != site+"/release?model=hotel" || h.rolledBack != "hotel by local: complaints" {
 		t.Errorf("got %s at %s, %q", res.Status, res.Request.URL, h.rolledBack)
+	}
+}
+
+func TestThePageOfTheAuditSaysWhenItWasVerified(t *testing.T) {
+	site := modelSite(t, &hotel{})
+	res, err := http.PostForm(site+"/audit/verify", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.Request.URL.Path != "/audit" || res.StatusCode != http.StatusOK {
+		t.Fatalf("got %s at %s", res.Status, res.Request.URL)
+	}
+	if _, got := get(t, site+"/audit"); !strings.Contains(got, "0 records held. 2 records came later.") {
+		t.Errorf("the page: %s", got)
 	}
 }

@@ -3,6 +3,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -26,47 +27,52 @@ type Predictions interface {
 	Scan(ctx context.Context, q prediction.Query, do func(prediction.Joined) error) error
 }
 
-// predictionsShown is how many predictions a page lists.
-const predictionsShown = 100
-
 // predictionsView is what the page of predictions shows.
 type predictionsView struct {
 	Frame    frame
 	Headline []span
 	Asked    url.Values // the filter, as it was sent
-	Rows     []answeredRow
-}
-
-// answeredRow is one prediction of a list.
-type answeredRow struct {
-	Href, Key, Time, By, Said, Truth, Flags string
+	List     table
 }
 
 // predictions lists what was answered last, or what the filter asks for.
 func (p *pages) predictions(w http.ResponseWriter, r *http.Request) {
 	model, in := modelAsked(r), r.URL.Query()
 	f := modelFrame(model, "predictions", "Predictions", "flyball predictions "+shell(model))
+	v := predictionsView{Frame: f, Asked: in, List: table{ID: "answers", Name: "predictions", Columns: []column{
+		{"", "Key", false}, {"", "Event", true}, {"", "Answered by", false}, {"", "Said", false}, {"", "Truth", false}, {"", "Unusual", false},
+	}}}
+	v.List.Empty = "Here will be a row for each answer. flyball predict " + model + " rows.csv asks for some."
 	q, err := picked(model, in)
 	if err == nil {
 		err = p.Care.Known(r.Context(), model)
 	}
-	var rows []answeredRow
+	after := v.List.at(in, "after")
+	var got []prediction.Joined
 	if err == nil {
-		err = p.Predictions.Scan(r.Context(), q, func(j prediction.Joined) error {
-			rows = append(rows, answered(j))
-			return nil
-		})
+		got, err = p.answers(r.Context(), q, after)
 	}
 	if err != nil {
 		p.refuse(w, r, f, err)
 		return
 	}
-	slices.Reverse(rows) // the newest first
-	v := predictionsView{Frame: f, Asked: in, Rows: rows}
+	more := ""
+	if len(got) > tableRows {
+		got = got[:tableRows]
+		more = placeOf(&got[tableRows-1].Record)
+	}
+	rows := make([]tableRow, len(got))
+	for i, j := range got {
+		rows[i] = answered(j)
+	}
+	v.List.show(r.URL, rows, more)
 	v.Headline = []span{{"No prediction of " + model + " is as asked.", false}}
 	if n := len(rows); n > 0 {
 		what := "The newest "
-		if n < predictionsShown {
+		switch {
+		case after != "":
+			what = "Earlier "
+		case more == "":
 			what = "All "
 		}
 		v.Headline = []span{{what, false}, {many(n, "prediction"), true}, {" of " + model + " as asked.", false}}
@@ -74,10 +80,48 @@ func (p *pages) predictions(w http.ResponseWriter, r *http.Request) {
 	p.show(w, r, http.StatusOK, "predictions.html", v)
 }
 
+// placeOf is where a prediction stands among those of its model: by event time, then id.
+func placeOf(r *prediction.Record) string {
+	return strconv.FormatInt(r.Time.UnixMicro(), 10) + "." + string(r.ID)
+}
+
+// answers are the newest predictions that stand before a place (empty: of all), the newest
+// first: as many as a page has and one more, if there are.
+func (p *pages) answers(ctx context.Context, q prediction.Query, before string) ([]prediction.Joined, error) {
+	at, id := int64(0), ""
+	if before != "" {
+		micro, name, _ := strings.Cut(before, ".")
+		n, err := strconv.ParseInt(micro, 10, 64)
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "%q is no place among predictions", clip(before, 60))
+		}
+		at, id = n, name
+		q.To = time.UnixMicro(n + 1)
+	}
+	const most = 1 << 16 // that have one time
+	for q.Last = tableRows + 1; ; q.Last *= 4 {
+		var out []prediction.Joined
+		seen := 0
+		err := p.Predictions.Scan(ctx, q, func(j prediction.Joined) error {
+			if seen++; before == "" || j.Time.UnixMicro() < at || string(j.ID) < id {
+				out = append(out, j)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(out) > tableRows || seen < q.Last || q.Last > most {
+			slices.Reverse(out)
+			return out[:min(len(out), tableRows+1)], nil
+		}
+	}
+}
+
 // picked is the filter of the page: key, version, arm, decision, flag, truth.
 func picked(model string, in url.Values) (prediction.Query, error) {
 	q := prediction.Query{
-		Model: model, Last: predictionsShown, Key: in.Get("key"), Arm: in.Get("arm"), Decision: in.Get("decision"), Flag: in.Get("flag"), Truth: in.Get("truth"),
+		Model: model, Key: in.Get("key"), Arm: in.Get("arm"), Decision: in.Get("decision"), Flag: in.Get("flag"), Truth: in.Get("truth"),
 	}
 	if v := in.Get("version"); v != "" {
 		n, err := strconv.Atoi(v)
@@ -92,22 +136,19 @@ func picked(model string, in url.Values) (prediction.Query, error) {
 	return q, nil
 }
 
-func answered(j prediction.Joined) answeredRow {
+func answered(j prediction.Joined) tableRow {
 	q := url.Values{"model": {j.Model}, "id": {string(j.ID)}}
-	out := answeredRow{
-		Href: "/prediction?" + q.Encode(), Key: clip(j.Key, 60), Time: j.Time.Format("2 Jan 2006 15:04"), By: fmt.Sprintf("v%d, %s", j.Version, j.Arm),
-		Said: saidOf(j.Scores, nil, j.Decision), Truth: "waits", Flags: strings.Join(j.Flags, ", "),
-	}
-	if out.Key == "" {
-		out.Key = string(j.ID)
-	}
+	by, truth := fmt.Sprintf("v%d, %s", j.Version, j.Arm), "waits"
 	if j.Version == 0 {
-		out.By = "the fallback"
+		by = "the fallback"
 	}
 	if j.Label != nil {
-		out.Truth = clip(j.Label.Value, 40)
+		truth = clip(j.Label.Value, 40)
 	}
-	return out
+	return tableRow{Key: string(j.ID), Cells: []tableCell{
+		{Text: cmp.Or(clip(j.Key, 60), string(j.ID)), Href: "/prediction?" + q.Encode()}, {Text: moment(j.Time)}, {Text: by},
+		{Text: saidOf(j.Scores, nil, j.Decision)}, {Text: truth}, {Text: strings.Join(j.Flags, ", ")},
+	}}
 }
 
 // saidOf are scores and what was decided of them.

@@ -11,6 +11,7 @@ import (
 
 	"flyball/event"
 	"flyball/experiment/compare"
+	"flyball/fault"
 	"flyball/unit"
 )
 
@@ -151,4 +152,13 @@ func wide(heads []head, rows []row) bool {
 		px += 7*n + 12
 	}
 	return px > 940
+}
+
+// day0 is the beginning of a day that an address names, in UTC.
+func day0(text string) (time.Time, error) {
+	at, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return at, fault.New(fault.Invalid, "%q is no day", clip(text, 40)).Do("write it as 2017-03-16")
+	}
+	return at, nil
 }

@@ -21,6 +21,7 @@ import (
 	"flyball/event"
 	"flyball/fault"
 	"flyball/governance/access"
+	"flyball/governance/audit"
 	"flyball/unit"
 )
 
@@ -45,6 +46,10 @@ type Options struct {
 	Waiting     Waiting
 	Alerts      Alerts
 	Proof       Proof
+	Data        Data
+	Audit       Audit
+	Auditor     *audit.Auditor
+	LastAnchor  func() (last audit.Anchor, any bool, err error) // kept beside the database
 }
 
 // Style is the style sheet of the pages, for documents that carry it inside.
@@ -92,6 +97,8 @@ func New(routes *api.Routes, opts Options) error {
 	door.Handle(access.Read, "GET /compare", p.compared)
 	door.Anywhere().Handle(access.Read, "GET /inbox", p.inbox)
 	door.Anywhere().Handle(access.Ack, "POST /inbox/take", p.take)
+	door.Handle(access.Audit, "GET /audit", p.audit)
+	door.Handle(access.Audit, "POST /audit/verify", p.verifyAudit)
 	door.Handle(access.Known, "GET /settings", p.settings)
 	door.Handle(access.Known, "POST /settings/tokens/end", p.endToken)
 	door.Handle(access.Known, "POST /settings/password", p.newPassword)
@@ -100,6 +107,7 @@ func New(routes *api.Routes, opts Options) error {
 	own.Handle(access.Approve, "POST /inbox/approve", p.approve)
 	own.Handle(access.Approve, "POST /inbox/reject", p.reject)
 	own.Handle(access.Read, "GET /model", p.version)
+	own.Handle(access.Read, "GET /data", p.data)
 	own.Handle(access.Read, "GET /release", p.release)
 	own.Handle(access.Retreat, "POST /release/rollback", p.rollback)
 	own.Handle(access.Read, "GET /monitors", p.monitors)

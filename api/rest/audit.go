@@ -23,20 +23,25 @@ import (
 func (f *face) auditRoutes() {
 	type chain struct {
 		After  int64     `query:"after" doc:"records after this number"`
+		Before int64     `query:"before" doc:"records before this number; 0: up to the last"`
 		Limit  int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 		Since  time.Time `query:"since" doc:"at or after"`
 		Actor  string    `query:"actor" doc:"who did it"`
+		Action string    `query:"action" doc:"what was done"`
 		Object string    `query:"object" doc:"what it was done to; with a model its versions, too"`
+		Newest bool      `query:"newest" doc:"the newest first"`
 	}
 	route(f, access.Audit, http.MethodGet, "/v1/audit", "audit", "The audit chain",
 		func(ctx context.Context, in *chain) (*body[[]audit.Record], error) {
-			return answer(f.Store.FindAudit(ctx, audit.Query{After: in.After, Since: in.Since, Actor: in.Actor, Object: in.Object}, in.Limit))
+			return answer(f.Store.FindAudit(ctx, audit.Query{
+				After: in.After, Before: in.Before, Since: in.Since, Actor: in.Actor, Action: in.Action, Object: in.Object, Newest: in.Newest,
+			}, in.Limit))
 		})
 	type none struct{}
 	route(f, access.Audit, http.MethodGet, "/v1/audit/verify", "verify-audit", "Recompute the audit chain, without what it tells of",
 		func(ctx context.Context, _ *none) (*body[wire.AuditVerified], error) {
-			n, err := f.Store.VerifyAudit(ctx)
-			return answer(wire.AuditVerified{Records: n}, err)
+			v, err := f.Auditor.Verify(ctx, nil, false, func(audit.Step) {})
+			return answer(wire.AuditVerified{Records: v.Records}, err)
 		})
 	route(f, access.Audit, http.MethodGet, "/v1/audit/anchor", "audit-anchor", "Where the audit chain ends now",
 		func(ctx context.Context, _ *none) (*body[audit.Anchor], error) { return answer(f.Anchor(ctx)) })

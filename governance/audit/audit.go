@@ -27,6 +27,9 @@ type Record struct {
 // Query selects records. The zero value selects all.
 type Query struct {
 	After         int64     // seq
+	Before        int64     // seq; 0: up to the last
 	Since         time.Time // at or after
 	Actor, Object string    // exactly; with a model its versions, too
+	Action        string    // exactly
+	Newest        bool      // the newest first
 }

@@ -5,6 +5,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"flyball/fault"
@@ -46,11 +47,29 @@ type Verified struct {
 	Checked
 }
 
-// Auditor verifies the chain, and what it tells of. It changes nothing, and may be used
-// by many at once.
+// Auditor verifies the chain, and what it tells of. It changes nothing, remembers what came
+// of it last, and may be used by many at once.
 type Auditor struct {
 	Store  Store
 	Folder Folder
+	Now    func() time.Time // nil: what came of it is not remembered
+
+	mu   sync.Mutex
+	last Seen
+}
+
+// Seen is what came of a verification. The zero value: there was none since the start.
+type Seen struct {
+	At    time.Time
+	Files bool // the sealed files were looked at, too
+	Verified
+}
+
+// Last is what came of the last verification that reached an answer.
+func (a *Auditor) Last() Seen {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.last
 }
 
 // Verify recomputes the chain, looks for each anchor in it, and with files set compares
@@ -58,6 +77,21 @@ type Auditor struct {
 // record that is wrong ends it with a Refused fault, for what comes after it proves
 // nothing; wrong anchors and files are all named in Verified.
 func (a *Auditor) Verify(ctx context.Context, anchors []Anchor, files bool, tell func(Step)) (Verified, error) {
+	out, err := a.verify(ctx, anchors, files, tell)
+	if a.Now == nil || err != nil && !fault.Is(err, fault.Refused) {
+		return out, err
+	}
+	seen := Seen{a.Now(), files, out}
+	if err != nil {
+		seen.Wrong = append(seen.Wrong, err.Error())
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last = seen
+	return out, err
+}
+
+func (a *Auditor) verify(ctx context.Context, anchors []Anchor, files bool, tell func(Step)) (Verified, error) {
 	c := &walk{end: End{Hash: Start}, files: Files{}, hashes: map[int64]string{}}
 	for _, x := range anchors {
 		c.hashes[x.Seq] = ""

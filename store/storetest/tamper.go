@@ -139,6 +139,8 @@ func auditFound(t *testing.T, open Open) {
 		{"all", audit.Query{}, []int64{1, 2, 3, 4, 5, 6}},
 		{"a model with its versions", audit.Query{Object: "m"}, []int64{1, 2, 3}},
 		{"a version", audit.Query{Object: "m@1"}, []int64{2}},
+		{"what was done", audit.Query{Action: "hold"}, nil},
+		{"the newest first, a page of them", audit.Query{Newest: true, Before: 5, After: 2}, []int64{4, 3}},
 		{"whoever did it", audit.Query{Actor: "bo"}, []int64{2, 4, 6}},
 		{"since", audit.Query{Since: noon.AddDate(0, 0, 3)}, []int64{4, 5, 6}},
 		{"all of them", audit.Query{Since: noon.AddDate(0, 0, 1), Actor: "bo", Object: "m", After: 1}, []int64{2}},

@@ -39,7 +39,7 @@
   const waiting = new Map(), fresh = new Map();
   let moved = false;
   const lines = (el) => $$("tbody tr, .log li:not(.day)", el).map((r) => ($("th", r) || r).textContent);
-  const held = (el) => el.matches(":hover, :focus-within") || $("input:checked, details.confirm[open], tr[hidden]" + (moved ? ", tr.cur" : ""), el);
+  const held = (el) => el.matches(":hover, :focus-within") || $("input:checked, details.confirm[open], tr[hidden]" + (moved ? ", tr.cur" : ""), el) || $$("input", el).some((i) => i.value !== i.defaultValue);
   const put = (el, now) => {
     const old = document.getElementById(el.id), had = old && new Set(lines(old));
     const n = had && !now ? lines(el).filter((l) => !had.has(l)).length : 0;
