@@ -4,10 +4,13 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
+	"flyball/blob"
 	"flyball/governance/access"
 	"flyball/governance/alert"
+	"flyball/governance/approval"
 	"flyball/notify"
 )
 
@@ -23,23 +26,44 @@ func (a *App) openAlerts() error {
 	}
 	a.router = alert.NewRouter(alert.Options{
 		Store: a.store, Look: func(ctx context.Context) ([]alert.Model, error) { return a.control.Look(ctx) },
-		Leads: a.leads, Ways: a.ways, Quiet: quiet, Now: a.clock.now, Logger: a.cfg.Logger,
+		Leads: a.leads, Ways: a.ways, Link: a.link, Quiet: quiet, Now: a.clock.now, Logger: a.cfg.Logger,
 	})
 	return nil
 }
 
-// leads are the users who have the role owner for the model.
-func (a *App) leads(model string) []string {
+// leads are those who answer for the model.
+func (a *App) leads(model string) []string { return a.people(approval.Owner, model) }
+
+// people are the users who have the role for the model.
+func (a *App) people(role, model string) []string {
 	var out []string
 	for _, u := range a.door.Users() {
 		for _, g := range u.Grants {
-			if g.Role == "owner" && (g.Model == "" || g.Model == model) && !u.Disabled {
+			if g.Role == role && (g.Model == "" || g.Model == model) && !u.Disabled {
 				out = append(out, u.Name)
 				break
 			}
 		}
 	}
 	return out
+}
+
+// link is where somebody who is told of an alert can look and answer. Only a mail, which goes
+// to one person, has a link that answers in their name; a webhook and a chat are read by many.
+func (a *App) link(of alert.Alert, who, way string) string {
+	if a.external == "" {
+		return ""
+	}
+	var about struct {
+		Request string      `json:"request"`
+		Digest  blob.Digest `json:"digest"`
+	}
+	if of.Kind != alert.Leave || way != notify.Mail || json.Unmarshal(of.Data, &about) != nil {
+		return a.external + "/inbox"
+	}
+	l := approval.Link{Model: of.Model, ID: about.Request, Person: who}
+	l.Sign = a.links.Sign(l.Model, l.ID, l.Person, about.Digest)
+	return a.external + l.Path()
 }
 
 // ways are those by which a person can be told: the webhook and the chat, where there is

@@ -35,6 +35,7 @@ import (
 	"flyball/fault"
 	"flyball/governance/access"
 	"flyball/governance/alert"
+	"flyball/governance/approval"
 	"flyball/governance/retention"
 	"flyball/ident"
 	"flyball/job"
@@ -107,8 +108,9 @@ type Config struct {
 	Manual bool
 	Start  time.Time
 
-	Alerts notify.Config // where alerts are sent; the zero value: nowhere
-	Quiet  string        // hours in which nobody is told what can wait, such as 22:00-07:00; empty: none
+	External string        // the server's address as people reach it, such as https://flyball.example.org; empty: messages have no links
+	Alerts   notify.Config // where alerts are sent; the zero value: nowhere
+	Quiet    string        // hours in which nobody is told what can wait, such as 22:00-07:00; empty: none
 
 	Logger    *slog.Logger
 	AccessLog bool // a line for each request
@@ -143,6 +145,8 @@ type App struct {
 	hours     map[release.Hour]release.Hour // counts as they were kept last, by the hour alone
 	digested  time.Time                     // the Monday whose digest this process put into the outbox
 	door      *access.Directory
+	links     approval.Key // of those that answer requests for leave
+	external  string       // the server's address as people reach it; empty: not known
 	routes    *api.Routes
 	tls       *tls.Config // nil: in the clear
 	listener  net.Listener
@@ -228,6 +232,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if err := a.openExecutor(); err != nil {
 		return nil, err
 	}
+	if err := a.openLinks(); err != nil {
+		return nil, err
+	}
 	if err := a.openAlerts(); err != nil {
 		return nil, err
 	}
@@ -278,7 +285,7 @@ func (a *App) build() {
 	})
 	options := control.Options{
 		Store: a.store, Blobs: a.blobs, Log: a.log, Serving: a.serving, Loop: a.loop, Decoders: decoders, Now: a.clock.now,
-		Poke: func() { a.worker.Poke(); a.again.Poke() }, Logger: a.cfg.Logger, Sources: a.sources,
+		Poke: func() { a.worker.Poke(); a.again.Poke() }, Logger: a.cfg.Logger, Sources: a.sources, People: a.people, Links: a.links,
 	}
 	if a.executor != nil {
 		options.Executor, options.Environment = a.executor, trainer.Environment

@@ -39,9 +39,12 @@ type office struct {
 	at     time.Time
 }
 
-func opens(t *testing.T) *office {
+func opens(t *testing.T, set ...func(*Config)) *office {
 	t.Helper()
 	cfg := config(t)
+	for _, f := range set {
+		f(&cfg)
+	}
 	cfg.Manual, cfg.Start = true, first.Add(650*time.Hour)
 	o := &office{App: start(t, cfg), people: map[string]*client.Client{}, at: cfg.Start}
 	o.people["local"] = client.New(o.URL(), "", http.DefaultClient)
@@ -70,7 +73,8 @@ func opens(t *testing.T) *office {
 		if a := o.people["adam"]; a != nil {
 			by = a
 		}
-		if _, err := by.AddUser(t.Context(), u.name, wire.User{Grants: grants, Password: &p}); err != nil {
+		mail := u.name + "@example.org"
+		if _, err := by.AddUser(t.Context(), u.name, wire.User{Grants: grants, Password: &p, Mail: &mail}); err != nil {
 			t.Fatal(err)
 		}
 		o.people[u.name] = client.New(o.URL(), "", http.DefaultClient).As(u.name, password)

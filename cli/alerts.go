@@ -55,6 +55,7 @@ func alertFlags(c *cobra.Command, cfg *app.Config) {
 	f.BoolVar(&cfg.Alerts.Private, "alert-private", false, "let webhook and chat lie outside of the public network, and speak HTTP without TLS")
 	f.StringVar(&cfg.Alerts.SMTP, "smtp", "", "send alerts by mail through this server, such as mail.example.org:587; its password comes from FLYBALL_SMTP_PASSWORD, its user from FLYBALL_SMTP_USER (default --mail-from)")
 	f.StringVar(&cfg.Alerts.From, "mail-from", "", "the address that mails come from")
+	f.StringVar(&cfg.External, "url", "", "the server's address as people reach it, such as https://flyball.example.org: messages then have links to it (default none)")
 	f.StringVar(&cfg.Quiet, "quiet", "", "hours in which nobody is told but for the duty fix, such as \"22:00-07:00\" or \"22:00-07:00 Europe/Berlin\" (default none)")
 }
 

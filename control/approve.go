@@ -51,6 +51,27 @@ func (s *Service) Approvals(ctx context.Context, model string) ([]Approval, erro
 	return out, nil
 }
 
+// Linked is the request that a link answers, and how it stands. An Unauthenticated fault says
+// that the link is none, a Conflict that it is over.
+func (s *Service) Linked(ctx context.Context, l approval.Link) (Approval, error) {
+	r, err := s.opts.Store.Approval(ctx, l.Model, l.ID)
+	if fault.Is(err, fault.NotFound) {
+		err = approval.Forged()
+	}
+	if err == nil {
+		err = s.opts.Links.Check(l, r, s.opts.Now())
+	}
+	if err != nil {
+		return Approval{}, err
+	}
+	m, err := s.Model(ctx, r.Model)
+	if err != nil {
+		return Approval{}, err
+	}
+	_, d, err := s.opts.Loop.Leave(ctx, &m, r, s.opts.Now())
+	return Approval{Request: r, Decision: d}, err
+}
+
 // Say is what somebody says to a request. Digest is of what they looked at; empty: of
 // what the request is about.
 type Say struct {
@@ -102,7 +123,7 @@ func (s *Service) say(ctx context.Context, model, id string, kind approval.Kind,
 			return r, nil, nil, err
 		}
 		after = r.Decide(digest, now)
-		data, err := json.Marshal(map[string]any{"id": r.ID, "digest": r.Digest, "risk": r.Risk, "roles": g.Roles})
+		data, err := json.Marshal(map[string]any{"id": r.ID, "digest": r.Digest, "risk": r.Risk, "roles": g.Roles, "via": who.Via})
 		if err != nil {
 			return r, nil, nil, fmt.Errorf("encode the audit record: %w", err)
 		}

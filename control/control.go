@@ -17,6 +17,7 @@ import (
 	"flyball/data/dataset"
 	"flyball/event"
 	"flyball/experiment"
+	"flyball/governance/approval"
 	"flyball/governance/audit"
 	"flyball/ident"
 	"flyball/job"
@@ -66,7 +67,9 @@ type Options struct {
 	Loop     *loop.Loop
 	Decoders model.Decoders
 	Now      func() time.Time
-	Poke     func() // looks for queued jobs at once
+	Poke     func()                            // looks for queued jobs at once
+	People   func(role, model string) []string // the users who have a role for a model, by name
+	Links    approval.Key                      // signs the links by which somebody answers a request for leave
 	Logger   *slog.Logger
 	Sources  training.Sources // what lies elsewhere than in uploaded files; nil: nothing
 

@@ -4,11 +4,13 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"flyball/fault"
 	"flyball/governance/alert"
+	"flyball/governance/approval"
 	"flyball/governance/duty"
 	"flyball/job"
 	"flyball/loop"
@@ -150,8 +152,82 @@ func (s *Service) looks(ctx context.Context, m *loop.Model, to *alert.Model) err
 	}
 	if any {
 		to.Causes = append(to.Causes, releaseCauses(rel, s.opts.Now())...)
+		to.Causes = append(to.Causes, s.silent(m.Name, rel)...)
 	}
-	return nil
+	if st.Waits == nil {
+		return nil
+	}
+	c, err := s.asks(ctx, m, st.Waits.Request)
+	if c != nil {
+		to.Causes = append(to.Causes, *c)
+	}
+	return err
+}
+
+// settle is how long a release may take to be served after it moved.
+const settle = time.Minute
+
+// silent is the cause that a version is live and does not answer: nil where it does.
+func (s *Service) silent(model string, rel release.State) []alert.Cause {
+	live, now := rel.Aliases()["live"], s.opts.Now()
+	if live == 0 || now.Sub(rel.EnteredAt) < settle {
+		return nil
+	}
+	e, routed := s.opts.Serving.Entry(model)
+	why := e.Stop
+	switch {
+	case !routed:
+		why = "there is no route to it"
+	case e.Versions[live] == nil:
+		why = "it is not loaded"
+	case why == "":
+		return nil
+	}
+	return []alert.Cause{{
+		Key: "silent/" + model, Again: true, Model: model, Version: live, Kind: alert.Serving, Subject: fmt.Sprintf("v%d", live), Severity: "page", Duty: alert.Fix,
+		Opened: now, Text: fmt.Sprintf("v%d is live and does not answer: %s", live, why),
+		Advice: &monitoring.Advice{
+			Diagnosis: "Whoever asks for a prediction gets none, or that of another version.",
+			Causes:    []string{"its files cannot be read, or there is too little memory", "a program that it needs does not start"}, Command: "flyball doctor",
+		},
+	}}
+}
+
+// asks is the cause that a release waits for leave, with those who may give it: two with the
+// role that is needed, and then who answers for the model. Where nobody has the role, the
+// duty retrain is told. It is nil where the request does not wait any more.
+func (s *Service) asks(ctx context.Context, m *loop.Model, id string) (*alert.Cause, error) {
+	r, err := s.opts.Store.Approval(ctx, m.Name, id)
+	if err != nil {
+		return nil, err
+	}
+	_, d, err := s.opts.Loop.Leave(ctx, m, r, s.opts.Now())
+	if err != nil || d.State != approval.Waiting {
+		return nil, err
+	}
+	called := m.Duties.Retrain
+	if able := r.Candidates(s.opts.People(d.Needs[0], m.Name)); len(able) > 0 {
+		called.Owner, called.Backup = able[0], ""
+		if len(able) > 1 {
+			called.Backup = able[1]
+		}
+	}
+	data, err := json.Marshal(map[string]string{"request": r.ID, "digest": string(r.Digest)})
+	if err != nil {
+		return nil, fmt.Errorf("encode the alert: %w", err)
+	}
+	by := r.By
+	if r.Why != "" {
+		by += " (" + r.Why + ")"
+	}
+	return &alert.Cause{
+		Key: "leave/" + m.Name + "/" + r.ID, Model: m.Name, Version: r.Version, Kind: alert.Leave, Subject: fmt.Sprintf("v%d", r.Version), Severity: "warn", Duty: alert.Approve,
+		Opened: r.AskedAt, Text: fmt.Sprintf("v%d waits for leave, proposed by %s: %s; %s", r.Version, by, r.Summary, d.Why), Data: data, Asked: &called,
+		Advice: &monitoring.Advice{
+			Diagnosis: fmt.Sprintf("Leave is for the digest %.12s alone, and is asked for until %s.", r.Digest, r.Expires.UTC().Format("2 Jan 15:04 UTC")),
+			Command:   "flyball gate " + r.Ref().String(),
+		},
+	}, nil
 }
 
 // failing is the cause that trainings of a model fail.

@@ -20,6 +20,7 @@ type Waiting interface {
 	Approvals(ctx context.Context, model string) ([]control.Approval, error)
 	Approve(ctx context.Context, model, id string, say control.Say) (wire.Changed, error)
 	Reject(ctx context.Context, model, id string, say control.Say) (wire.Changed, error)
+	Linked(ctx context.Context, l approval.Link) (control.Approval, error)
 }
 
 // Alerts are what is wrong, on its way to people.

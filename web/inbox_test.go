@@ -41,6 +41,10 @@ func (d *tray) Approve(_ context.Context, model, id string, say control.Say) (wi
 	return wire.Changed{}, nil
 }
 
+func (d *tray) Linked(context.Context, approval.Link) (control.Approval, error) {
+	return control.Approval{}, approval.Forged()
+}
+
 func (d *tray) Reject(_ context.Context, model, id string, say control.Say) (wire.Changed, error) {
 	if say.Why == "" {
 		return wire.Changed{}, fault.New(fault.Invalid, "who rejects says why")

@@ -29,12 +29,11 @@ func (p *pages) turnedAway(w http.ResponseWriter, r *http.Request, err error) {
 	case fault.Is(err, fault.Exhausted):
 		p.busy(w, r, err)
 	case !fault.Is(err, fault.Unauthenticated):
-		e, known := errors.AsType[*fault.Error](err)
-		if !known || e.Kind != fault.Denied {
+		if !fault.Is(err, fault.Denied) {
 			p.broken(w, r, err)
 			return
 		}
-		p.show(w, r, http.StatusForbidden, "trouble.html", trouble{Frame: frame{Title: "Not allowed"}, What: e.What, Do: e.Advice})
+		p.trouble(w, r, http.StatusForbidden, frame{Title: "Not allowed"}, err)
 	case r.URL.Path == "/stream": // an answer that is no stream ends it for good
 		protect(w)
 		http.Error(w, "signed out", http.StatusUnauthorized)
@@ -47,8 +46,17 @@ func (p *pages) turnedAway(w http.ResponseWriter, r *http.Request, err error) {
 // busy tells who asks too often when to come again.
 func (p *pages) busy(w http.ResponseWriter, r *http.Request, err error) {
 	api.Later(w, err)
-	e, _ := errors.AsType[*fault.Error](err)
-	p.show(w, r, http.StatusTooManyRequests, "trouble.html", trouble{Frame: frame{Title: "Too often"}, What: e.What, Do: e.Advice})
+	p.trouble(w, r, http.StatusTooManyRequests, frame{Title: "Too often"}, err)
+}
+
+// trouble tells of a fault on a page.
+func (p *pages) trouble(w http.ResponseWriter, r *http.Request, status int, f frame, err error) {
+	e, known := errors.AsType[*fault.Error](err)
+	if !known {
+		p.broken(w, r, err)
+		return
+	}
+	p.show(w, r, status, "trouble.html", trouble{Frame: f, What: e.What, Do: e.Advice})
 }
 
 // here is an address of this server and no other: a path with what comes after it.

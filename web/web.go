@@ -90,6 +90,8 @@ func New(routes *api.Routes, opts Options) error {
 	door.Handle(access.Open, "POST /logout", p.signOut)
 	door.Handle(access.Open, "GET /login/company", p.company)
 	door.Handle(access.Open, "GET /login/callback", p.callback)
+	door.Handle(access.Open, "GET /leave", p.leave)
+	door.Handle(access.Open, "POST /leave", p.answerLeave)
 	door.Anywhere().Handle(access.Read, "GET /{$}", p.loop)
 	door.Anywhere().Handle(access.Read, "GET /stream", p.stream)
 	door.Handle(access.Read, "GET /runs", p.runs)

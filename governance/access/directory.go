@@ -205,6 +205,17 @@ func (d *Directory) BySession(secret string) (Identity, error) {
 	return i, nil
 }
 
+// ByLink is the user whom a link was made for, as far as the scope goes. Whoever asks has
+// checked the link.
+func (d *Directory) ByLink(name string, scope Scope) (Identity, error) {
+	i, ok := d.known.Load().user(name)
+	if !ok || name == ourselves {
+		return Identity{}, unknown("the link's user may no longer sign in")
+	}
+	i.Via, i.scope = "link", &scope
+	return i, nil
+}
+
 // ByPassword is the user of a name and password, asked from an address. Who fails often
 // waits: an Exhausted fault says how long. A password that was right is not computed
 // again for ten minutes, so that clients may send it with each request.

@@ -61,7 +61,7 @@ func TestWrongSecretsAreRefusedSoonerThanGoodOnes(t *testing.T) {
 		t.Errorf("a good secret: %v", err)
 	}
 	err := errors.New("another")
-	if got := d.Unknown("2001:db8::9", err); got != err {
+	if got := d.Unknown("2001:db8::9", err); !errors.Is(got, err) {
 		t.Errorf("got %v", got)
 	}
 	if err := d.Unknown("2001:db8:0:1::1", unknown("no")); !fault.Is(err, fault.Unauthenticated) {

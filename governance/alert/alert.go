@@ -23,11 +23,15 @@ import (
 const (
 	Training = "training" // a training failed
 	Release  = "release"  // a release was taken back, or its comparison does not hold
-	Serving  = "serving"  // the baseline answers in the place of the live version
+	Serving  = "serving"  // the baseline answers in the place of the live version, or nothing does
+	Leave    = "leave"    // a release waits for leave
 )
 
 // Fix is the duty whose alerts nobody sleeps through.
 const Fix = "fix"
+
+// Approve is the duty of who gives leave: whoever has the role, not whom the model file names.
+const Approve = "approve"
 
 // Note is the severity of what is worth a look and calls nobody.
 const Note = "note"
@@ -43,11 +47,14 @@ type Cause struct {
 	Kind     string             `json:"kind"`    // of a finding, or training, release or serving
 	Subject  string             `json:"subject"` // the column, the metric, the version
 	Severity string             `json:"severity"`
-	Duty     string             `json:"duty"` // feed, monitor, retrain or fix
+	Duty     string             `json:"duty"` // feed, monitor, retrain or fix; approve for Leave
 	Opened   time.Time          `json:"opened"`
 	Text     string             `json:"text"` // one sentence with its figures
 	Data     json.RawMessage    `json:"data,omitempty"`
 	Advice   *monitoring.Advice `json:"advice,omitempty"`
+
+	// Asked are those who are called where it is no duty of the model file; nil: it is one.
+	Asked *duty.Duty `json:"-"`
 
 	Again bool `json:"-"`              // the key comes back: each time is another alert
 	Once  bool `json:"once,omitempty"` // it happened, and does not end by itself: it is over when it is acknowledged

@@ -43,12 +43,13 @@ type Model struct {
 	Causes []Cause
 }
 
-// Options are what a Router is built from. All are needed but Leads and Quiet.
+// Options are what a Router is built from. All are needed but Leads, Link and Quiet.
 type Options struct {
 	Store  Store
 	Look   func(ctx context.Context) ([]Model, error) // how all models stand now
 	Leads  func(model string) []string                // who answers for a model, when owner and backup do not
 	Ways   func(name string) []notify.Address         // by which a person can be told
+	Link   func(a Alert, who, way string) string      // where somebody can look and answer; nil or empty: nowhere
 	Quiet  Hours
 	Now    func() time.Time // the process's clock
 	Logger *slog.Logger
@@ -98,7 +99,7 @@ func (r *Router) Turn(ctx context.Context) error {
 		return err
 	}
 	now := r.opts.Now()
-	duties, holds := map[string]duty.Duties{}, map[string]bool{}
+	duties, holds, asked := map[string]duty.Duties{}, map[string]bool{}, map[string]duty.Duty{}
 	open := map[string]bool{}
 	for _, a := range alerts {
 		if a.Closed.IsZero() {
@@ -110,6 +111,9 @@ func (r *Router) Turn(ctx context.Context) error {
 		duties[m.Name] = m.Duties
 		for _, c := range m.Causes {
 			holds[c.Key] = true
+			if c.Asked != nil {
+				asked[c.Key] = *c.Asked
+			}
 			if open[c.Key] {
 				continue
 			}
@@ -123,8 +127,12 @@ func (r *Router) Turn(ctx context.Context) error {
 		}
 	}
 	for _, a := range alerts {
+		called, ok := asked[a.Key]
+		if !ok {
+			called = duties[a.Model].Of(a.Duty)
+		}
 		f := Facts{
-			Holds: holds[a.Key], Duty: duties[a.Model].Of(a.Duty), Leads: r.leads(a.Model, duties[a.Model]), Quiet: r.opts.Quiet, Silenced: silenced[a.Model],
+			Holds: holds[a.Key], Duty: called, Leads: r.leads(a.Model, duties[a.Model]), Quiet: r.opts.Quiet, Silenced: silenced[a.Model],
 			Ways: func(name string) []string { return ways(r.opts.Ways(name)) },
 		}
 		if err := r.route(ctx, a, f, now); err != nil && !fault.Is(err, fault.Conflict) { // somebody changed it meanwhile: the next turn looks again
@@ -145,7 +153,7 @@ func (r *Router) route(ctx context.Context, a Alert, f Facts, now time.Time) err
 	var messages []notify.Message
 	var evs []event.Event
 	for i, s := range steps {
-		messages = append(messages, next.messages(len(a.Told)+i, r.opts.Ways(s.Who), now)...)
+		messages = append(messages, next.messages(len(a.Told)+i, r.opts.Ways(s.Who), r.opts.Link, now)...)
 		evs = append(evs, next.happening(s))
 	}
 	return r.opts.Store.SaveAlert(ctx, next, messages, nil, evs...)
