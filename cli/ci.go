@@ -182,17 +182,19 @@ func (e *env) propose(ctx context.Context, path string, o ciAsked) proposal {
 // tried trains the file and judges it against what is asked for.
 func (e *env) tried(ctx context.Context, h *here, p *proposal, before earlier, o ciAsked, out string) (training.Result, error) {
 	tell := e.steps(p.Model)
-	r := h.request
 	p.How = o.judge(before)
-	switch p.How {
-	case againstLive:
-		version, live, err := e.fetchLive(ctx, p.Model, h.trainer.Blobs)
-		if err != nil {
-			return training.Result{}, err
+	r := h.request
+	if p.How == againstLive {
+		res, err := e.againstLive(ctx, h, p, o, tell)
+		if o.against != "" || !fault.Is(err, fault.NotFound) {
+			return res, err
 		}
-		p.Against = fmt.Sprintf("the live version %s@%d at %s", p.Model, version, e.url)
-		return h.trainer.Run(ctx, r, live, tell)
-	case againstBase:
+		p.Notes = append(p.Notes, fmt.Sprintf("It is not compared with what is live at %s: %s.", e.url, oneLine(err)))
+		if before.found {
+			p.How = againstBase
+		}
+	}
+	if p.How == againstBase {
 		was, err := before.request(ctx, r, h.trainer.Blobs)
 		if err == nil {
 			err = h.runs(was.Recipe, out)
@@ -212,6 +214,22 @@ func (e *env) tried(ctx context.Context, h *here, p *proposal, before earlier, o
 	p.How = againstBaseline
 	p.Against = "the baseline that the file names"
 	return h.trainer.Run(ctx, r, nil, tell)
+}
+
+// againstLive judges it against the live version of the server; a NotFound fault where
+// there is none.
+func (e *env) againstLive(ctx context.Context, h *here, p *proposal, o ciAsked, tell func(string)) (training.Result, error) {
+	version, live, err := e.fetchLive(ctx, p.Model, h.trainer.Blobs)
+	if err != nil {
+		return training.Result{}, err
+	}
+	was, err := e.client().File(ctx, p.Model)
+	if err != nil {
+		return training.Result{}, err
+	}
+	p.since("it was applied at "+e.url, was.File, was.Pipeline)
+	p.Against = fmt.Sprintf("the live version %s@%d at %s", p.Model, version, e.url)
+	return h.trainer.Run(ctx, h.request, live, tell)
 }
 
 // judge is what the file is judged against.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyball/control"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
 	"flyball/experiment/gate/report"
@@ -37,13 +38,15 @@ type proposal struct {
 	Error    string           `json:"error,omitempty"`
 	How      string           `json:"how,omitempty"`     // judged against: live, base or baseline
 	Against  string           `json:"against,omitempty"` // the same in words
-	Base     string           `json:"base,omitempty"`    // the commit that Diff is against
+	Base     string           `json:"base,omitempty"`    // since when Diff is: a commit, or in words
 	Diff     []string         `json:"diff,omitempty"`    // of the model file and its pipeline
 	Warnings []string         `json:"warnings,omitempty"`
 	Notes    []string         `json:"notes,omitempty"`
 	Asked    training.Sample  `json:"sample"`
 	Result   *training.Result `json:"result,omitempty"`
 	Command  string           `json:"command"`
+
+	now control.Application // the file, also where it is wrong
 }
 
 // failed is p with what went wrong.
@@ -54,24 +57,28 @@ func (p proposal) failed(code int, err error) proposal {
 
 // compare finds the file as it was, and what changed since.
 func (p *proposal) compare(path string, m modelFile, commit string) earlier {
-	text := m.application.File
-	if raw, err := os.ReadFile(path); text == "" && err == nil {
-		text = string(raw)
-		if name := modelName.FindStringSubmatch(text); name != nil {
-			p.Model = name[1]
+	p.now = m.application
+	if raw, err := os.ReadFile(path); p.now.File == "" && err == nil {
+		p.now.File = string(raw)
+		if name := modelName.FindSubmatch(raw); name != nil {
+			p.Model = string(name[1])
 		}
 	}
 	if commit == "" {
 		return earlier{}
 	}
 	b := readEarlier(commit, path)
-	p.Base = b.name()
-	p.Diff = diffLines(b.model.application.File, text)
-	if now, was := m.application.Pipeline, b.model.application.Pipeline; now != "" && was != now {
-		p.Diff = append(p.Diff, "  "+filepath.Base(m.application.PipelineName))
-		p.Diff = append(p.Diff, diffLines(was, now)...)
-	}
+	p.since(b.name(), b.model.application.File, b.model.application.Pipeline)
 	return b
+}
+
+// since says what the file and its pipeline have that they had not at the base.
+func (p *proposal) since(base, file, pipeline string) {
+	p.Base, p.Diff = base, diffLines(file, p.now.File)
+	if p.now.Pipeline != "" && p.now.Pipeline != pipeline {
+		p.Diff = append(p.Diff, "  "+filepath.Base(p.now.PipelineName))
+		p.Diff = append(p.Diff, diffLines(pipeline, p.now.Pipeline)...)
+	}
 }
 
 // finish says the headlines and the exit code, and takes out what must not be shown.
@@ -79,7 +86,7 @@ func (r *ciReport) finish(hide func(string) string) {
 	for i := range r.Files {
 		p := &r.Files[i]
 		p.Says = p.headline()
-		for _, text := range []*string{&p.Says, &p.Error, &p.Against, &p.Command} {
+		for _, text := range []*string{&p.Says, &p.Error, &p.Against, &p.Base, &p.Command} {
 			*text = hide(*text)
 		}
 		for _, list := range [][]string{p.Diff, p.Warnings, p.Notes} {
@@ -193,19 +200,24 @@ func (p proposal) changes() string {
 	case p.Base == "":
 		return ""
 	case len(p.Diff) == 0:
-		return fmt.Sprintf("The model file is as at %s.\n\n", p.Base)
+		return fmt.Sprintf("Nothing changes in the model file since %s.\n\n", report.Escape(p.Base))
 	}
-	lines := p.Diff
-	rest := ""
+	lines, rest := slices.Clone(p.Diff), ""
+	for i, l := range lines {
+		if runes := []rune(l); len(runes) > maxLine {
+			lines[i] = string(runes[:maxLine-1]) + "…"
+		}
+	}
 	if n := len(lines) - maxDiff; n > 0 {
 		lines, rest = lines[:maxDiff], fmt.Sprintf("and %s more lines\n", unit.Count(n))
 	}
-	return fmt.Sprintf("<details%s><summary>What changes since %s: %s lines</summary>\n\n%s%s</details>\n\n", open(len(lines)), p.Base,
+	return fmt.Sprintf("<details%s><summary>What changes since %s: %s lines</summary>\n\n%s%s</details>\n\n", open(len(lines)), report.Escape(p.Base),
 		unit.Count(len(p.Diff)), fenced("diff", lines), rest)
 }
 
-// maxDiff is how many lines of a diff are shown; short ones are shown open.
-const maxDiff, shortDiff = 200, 20
+// maxDiff is how many lines of a diff are shown, maxLine how many letters of one; short
+// diffs are shown open.
+const maxDiff, maxLine, shortDiff = 200, 200, 20
 
 func open(lines int) string {
 	if lines <= shortDiff {

@@ -33,6 +33,10 @@ func doubtful(t *testing.T) registry.Version {
 			{Metric: "brier", Against: "live", Candidate: 0.1012, Other: 0.1, Value: -0.0012, Low: -0.002, High: -0.0004, Rows: 2000, Blocks: 2000},
 			{Metric: "log_loss", Against: "live", Slice: "plan=" + evil, Candidate: 0.31, Other: 0.3, Value: -0.01, Low: -0.03, High: 0.01, Rows: 412, Blocks: 412},
 		},
+		Estimates: []evaluation.Estimate{
+			{Metric: "auc", Role: "candidate", Value: 0.8419, Low: 0.8312, High: 0.8526, Rows: 2000, Blocks: 2000},
+			{Metric: "auc", Slice: "plan=gold", Role: "candidate", Value: 0.7, Low: 0.5, High: 0.9, Rows: 37, Blocks: 37},
+		},
 		Mix: []evaluation.Distance{{Column: evil, Value: 0.2, Low: 0.1, High: 0.3, Most: "≥90", Judged: 0.1, Asked: 0.3}},
 	}
 	raw, err := json.Marshal(v)
@@ -51,7 +55,7 @@ func TestAVerdictIsACommentWithOneMarker(t *testing.T) {
 		"<!-- flyball:gate churn ",
 		"### Flyball gate: churn&#64;42 — INCONCLUSIVE\n",
 		`| log\_loss ↓ | live 0.312 | 0.307 | +0.0047 (+0.0013…+0.0081) | superior | pass |`,
-		"| auc ↑ | live 0.841 | 0.842 | +0.0007 (−0.0061…+0.0075) | not worse by 0.005 | **needs ≈ 3,100 more rows** |",
+		"| auc ↑ | live 0.841 | 0.842 (0.831…0.853) | +0.0007 (−0.0061…+0.0075) | not worse by 0.005 | **needs ≈ 3,100 more rows** |",
 		"not worse (default margin 0, not set by the owner) | pass: worse, within the margin |",
 		`- latency\_p99: latency\_p99 8.1 ms, at most 20 ms — pass`,
 		"Worst slice of 1: plan=&lt;script&gt;",
@@ -66,6 +70,18 @@ func TestAVerdictIsACommentWithOneMarker(t *testing.T) {
 	}
 	if strings.Count(out, "<!--") != 1 || strings.Contains(out, "<script") {
 		t.Errorf("what a user wrote is in\n%s", out)
+	}
+}
+
+func TestAVerdictTellsEachMetricWithItsInterval(t *testing.T) {
+	_, out, _, _ := answers(t, []registry.Version{doubtful(t)}, "gate", "show", "churn@42")
+	if !strings.Contains(out, "METRIC  VALUE (95 %)         ROWS\nauc     0.842 (0.831…0.853)  2,000\n") {
+		t.Errorf("no interval of the auc itself in\n%s", out)
+	}
+	v := doubtful(t)
+	v.Report = json.RawMessage(`{"decision":"harm","summary":"kept out: worse","reasons":[{"rule":"auc superior","decision":"harm"}]}`) // of before
+	if code, out, errs, _ := answers(t, []registry.Version{v}, "gate", "show", "churn@42"); code != exitNo || strings.Contains(out, "VALUE") {
+		t.Errorf("an older verdict: exit %d, %s%s", code, out, errs)
 	}
 }
 

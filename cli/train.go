@@ -20,6 +20,7 @@ import (
 	"flyball/control"
 	"flyball/data/frame"
 	"flyball/data/source/remote"
+	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
 	"flyball/fault"
 	"flyball/job"
@@ -29,6 +30,7 @@ import (
 	"flyball/training/environment"
 	"flyball/training/executor/local"
 	"flyball/training/learner"
+	"flyball/unit"
 )
 
 func initCommand(e *env) *cobra.Command {
@@ -253,7 +255,25 @@ func (e *env) showVerdict(v gate.Verdict) error {
 	if err := e.show(v, t); err != nil || !words {
 		return err
 	}
+	if err := e.showEstimates(v.Estimates); err != nil {
+		return err
+	}
 	return e.showGroups(v.Groups)
+}
+
+// showEstimates prints what was measured of the candidate on all rows.
+func (e *env) showEstimates(all []evaluation.Estimate) error {
+	t := table{head: []string{"metric", "value (95 %)", "rows"}}
+	for _, x := range all {
+		if x.Slice == "" && x.Role == "candidate" {
+			t.add(x.Metric, gate.Measured(x), unit.Count(x.Rows))
+		}
+	}
+	if len(t.rows) == 0 {
+		return nil
+	}
+	fmt.Fprintln(e.out)
+	return e.show(all, t)
 }
 
 // waitJob waits for a job to end; false when the time ran out.

@@ -37,12 +37,15 @@ func (j *judging) rule(r Rule) finding {
 		out.Required, out.NotJudged, out.Text = false, true, r.Name+": no version is live yet"
 		if r.Require.Word == "report" {
 			j.report(r.Name, &out)
+		} else if !j.few(r.Name, &finding{}) {
+			j.own(r.Name)
 		}
 		return out
 	}
 	if j.few(r.Name, &out) {
 		return out
 	}
+	j.own(r.Name)
 	d, err := evaluation.Compare(r.Name, j.in.Sample, "candidate", out.Against, j.seed)
 	if err != nil {
 		out.NotJudged, out.Text = true, err.Error()
@@ -113,19 +116,36 @@ func (j *judging) report(metric string, out *finding) {
 	if j.few(metric, out) {
 		return
 	}
-	e, err := evaluation.Measure(metric, j.in.Sample, "candidate", j.seed)
+	e, err := j.own(metric)
 	if err != nil {
 		out.Text = err.Error()
 		return
 	}
-	j.verdict.Estimates = append(j.verdict.Estimates, e)
 	out.NotJudged, out.Text = false, measured(e)+" "+on(e.Rows, e.Blocks)
 }
 
-// measured is a value with its interval.
-func measured(e evaluation.Estimate) string {
+// own is the candidate's metric on all rows with its interval. It is part of the verdict,
+// once, whatever is asked of the metric.
+func (j *judging) own(metric string) (evaluation.Estimate, error) {
+	for _, e := range j.verdict.Estimates {
+		if e.Metric == metric && e.Slice == "" && e.Role == "candidate" {
+			return e, nil
+		}
+	}
+	e, err := evaluation.Measure(metric, j.in.Sample, "candidate", j.seed)
+	if err == nil {
+		j.verdict.Estimates = append(j.verdict.Estimates, e)
+	}
+	return e, err
+}
+
+// measured is a metric with its value and interval.
+func measured(e evaluation.Estimate) string { return e.Metric + " " + Measured(e) }
+
+// Measured is a value with its 95 % interval, such as "38.4 (33.1…43.7)".
+func Measured(e evaluation.Estimate) string {
 	digits := unit.FineDigits(max(math.Abs(e.Value), math.Abs(e.Low), math.Abs(e.High)), e.Value-e.Low, e.High-e.Value)
-	return fmt.Sprintf("%s %s (%s…%s)", e.Metric, unit.Fixed(e.Value, digits), unit.Fixed(e.Low, digits), unit.Fixed(e.High, digits))
+	return fmt.Sprintf("%s (%s…%s)", unit.Fixed(e.Value, digits), unit.Fixed(e.Low, digits), unit.Fixed(e.High, digits))
 }
 
 // few reports whether the rows are too few to judge the metric, and says so.

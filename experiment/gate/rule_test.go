@@ -138,6 +138,26 @@ func TestWhatTheRowsCannotTellIsNotJudged(t *testing.T) {
 	}
 }
 
+func TestEachMetricOfTheCandidateHasItsOwnInterval(t *testing.T) {
+	margin, most := 2.0, Limit(50)
+	sample := hires(28, 2, map[string]float64{"candidate": 35, "live": 36, "baseline": 60.8})
+	v := Policy{Metrics: []Rule{
+		{Name: "mae", Require: Requirement{Word: "noninferior"}, Margin: &margin}, {Name: "mae", Against: "baseline", Require: Requirement{Word: "superior"}},
+		{Name: "rmse", Require: Requirement{Word: "report"}}, {Name: "bias", Require: Requirement{Within: &most}}, {Name: "latency_p99", Require: Requirement{AtMost: &most}},
+	}}.Judge(Input{Sample: sample, Values: map[string]float64{"latency_p99": 0.001}})
+	var got []string
+	for _, e := range v.Estimates {
+		want, err := evaluation.Measure(e.Metric, sample, "candidate", sample.Seed())
+		if err != nil || e != want || !(e.Low <= e.Value && e.Value <= e.High) {
+			t.Errorf("got %+v, want %+v, %v", e, want, err)
+		}
+		got = append(got, e.Metric)
+	}
+	if want := []string{"mae", "rmse", "bias"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want each of %q once", got, want)
+	}
+}
+
 func TestAFirstReleaseMeasuresItsSlicesAndJudgesThemNot(t *testing.T) {
 	v := bikes().Judge(Input{First: true, Sample: hires(28, 2, map[string]float64{"candidate": 35, "baseline": 60.8}), Rebuilt: rebuilt(true)})
 	var got []string
@@ -147,7 +167,7 @@ func TestAFirstReleaseMeasuresItsSlicesAndJudgesThemNot(t *testing.T) {
 		}
 		got = append(got, e.Metric+" "+e.Slice)
 	}
-	if want := []string{"bias ", "mae workingday=1", "mae workingday=0", "mae weathersit=1"}; !slices.Equal(got, want) {
+	if want := []string{"mae ", "bias ", "mae workingday=1", "mae workingday=0", "mae weathersit=1"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, r := range v.Reasons {

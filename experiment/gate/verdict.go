@@ -67,7 +67,7 @@ type Verdict struct {
 	Pass        bool                    `json:"pass"`
 	Summary     string                  `json:"summary"` // one sentence of at most 56 characters, to stand after "v7 "
 	Reasons     []Reason                `json:"reasons"`
-	Estimates   []evaluation.Estimate   `json:"estimates"`
+	Estimates   []evaluation.Estimate   `json:"estimates"` // of the candidate each metric that a rule names, once; of older verdicts not all
 	Differences []evaluation.Difference `json:"differences"`
 	Rows        int                     `json:"rows"`
 	Blocks      int                     `json:"blocks"`

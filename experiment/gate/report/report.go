@@ -104,6 +104,11 @@ func Of(v registry.Version, verdict gate.Verdict, code int) Report {
 		}
 		digits := unit.Digits(max(math.Abs(d.Candidate), math.Abs(d.Other)))
 		row.Other, row.Candidate = d.Against+" "+unit.Fixed(d.Other, digits), unit.Fixed(d.Candidate, digits)
+		for _, e := range verdict.Estimates {
+			if e.Metric == reason.Metric && e.Slice == reason.Slice && e.Role == "candidate" {
+				row.Candidate = gate.Measured(e)
+			}
+		}
 		row.Name, row.Difference = reason.Metric+pointing(reason.Metric), Difference(*d)
 		if reason.Slice != "" {
 			row.Name = reason.Slice
@@ -214,7 +219,7 @@ func (r Report) Markdown() string {
 func (r Report) Body() string {
 	var b strings.Builder
 	if len(r.Compared) > 0 {
-		b.WriteString("| metric | against | candidate | difference (95 %) | rule | verdict |\n|---|---|---|---|---|---|\n")
+		b.WriteString("| metric | against | candidate (95 %) | difference (95 %) | rule | verdict |\n|---|---|---|---|---|---|\n")
 		for _, row := range r.Compared {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", Escape(row.Name), Escape(row.Other), row.Candidate, row.Difference, Escape(row.Rule), row.cell())
 		}
