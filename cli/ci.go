@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -89,7 +90,7 @@ func (e *env) ci(ctx context.Context, files []string, o ciAsked) error {
 		if files, err = changedModels(".", o.commit); err != nil {
 			return err
 		}
-		e.say("%d model files changed since %s", len(files), o.commit[:12])
+		e.say("changed since %s: %s", o.commit[:12], cmp.Or(strings.Join(files, ", "), "no model file"))
 	}
 	var r ciReport
 	for _, path := range files {

@@ -14,6 +14,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flyball/data/dataset"
+	"flyball/experiment/evaluation"
+	"flyball/experiment/gate"
+	"flyball/experiment/modeltest"
+	"flyball/training"
 )
 
 const ciModel = `apiVersion: flyball/v1
@@ -211,5 +217,58 @@ func TestWhatAFileSaysBreaksNoCommentAndTellsNoSecret(t *testing.T) {
 	}
 	if fence != "" || !slices.Contains(strings.Split(rest, "\n"), "`````") {
 		t.Errorf("a fence is ended by what is in it:\n%s", rest)
+	}
+}
+
+func TestTheTablesOfACommentStayTables(t *testing.T) {
+	v := gate.Verdict{
+		Decision: gate.Harm, Summary: "kept out: " + evil, Rows: 500,
+		Reasons: []gate.Reason{
+			{Rule: "mae superior", Metric: "mae", Against: "live", Decision: gate.Harm, Required: true},
+			{Rule: "test: " + evil, Decision: gate.Harm, Required: true, Text: evil},
+		},
+		Differences: []evaluation.Difference{{Metric: "mae", Against: "live", Candidate: 2, Other: 1, Value: -1, Low: -2, High: 0.5, Rows: 500, Blocks: 500}},
+		Groups: []evaluation.GroupTable{{Column: evil, Reference: evil, Groups: []evaluation.GroupRow{
+			{Value: evil, Rows: 300, Selection: evaluation.Range{Value: 0.5, Low: 0.4, High: 0.6}, Ratio: evaluation.Range{Value: 1, Low: 1, High: 1}, Judged: "ok"},
+		}}},
+		Tests: []modeltest.Result{{Name: evil, Text: evil}},
+	}
+	p := proposal{
+		File: "m.yaml", Model: "demand", Code: exitNo, How: againstBase, Against: evil, Notes: []string{evil}, Command: evil,
+		Result: &training.Result{Verdict: v, Problems: []dataset.Problem{{Check: evil, Text: evil}}},
+	}
+	r := ciReport{Files: []proposal{p}}
+	r.finish(func(s string) string { return s })
+	out := r.markdown()
+	columns, rows := 0, 0
+	for line := range strings.Lines(out) {
+		bars := strings.Count(strings.ReplaceAll(line, `\|`, ""), "|")
+		switch {
+		case !strings.HasPrefix(line, "|"):
+			columns = 0
+		case columns == 0:
+			columns = bars
+		case bars != columns:
+			t.Errorf("%d columns, and a row of %d: %s", columns, bars, line)
+		default:
+			rows++
+		}
+		if !strings.HasPrefix(line, "`") && (strings.Contains(line, "<script") || strings.Contains(line, "@all")) {
+			t.Errorf("what a stranger wrote is read: %s", line)
+		}
+	}
+	if rows != 4 || strings.Count(out, "| base 1.00 |") != 1 || r.Code != exitNo {
+		t.Errorf("%d rows of two tables, exit %d:\n%s", rows, r.Code, out)
+	}
+}
+
+func TestWhereNothingIsLiveTheBaseIsComparedWith(t *testing.T) {
+	ciRepo(t, map[string]string{"models/demand.yaml": strings.Replace(ciModel, "trees: 40", "trees: 41", 1)})
+	code, out, errs, _ := answers(t, nil, "ci", "--base", "main", "--now", "2016-04-01")
+	if code != exitOK || !strings.Contains(out, "Judged against the file as it is at ") || !strings.Contains(out, "- It is not compared with what is live at ") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+	if code, out, _, _ := answers(t, nil, "ci", "--base", "main", "--now", "2016-04-01", "--against", "live"); code != exitFailed || !strings.Contains(out, "demand could not be tried: ") {
+		t.Errorf("asked for: exit %d: %s", code, out)
 	}
 }

@@ -167,7 +167,7 @@ func (p proposal) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s%s -->\n### Flyball: %s\n\n", ciMarker, p.marked(), report.Escape(p.Says))
 	for _, w := range p.Warnings {
-		fmt.Fprintf(&b, "Worth a look: %s.\n", report.Escape(w))
+		fmt.Fprintf(&b, "Worth a look: %s.\n\n", report.Escape(w))
 	}
 	if p.Error != "" {
 		b.WriteString(fenced("", strings.Split(p.Error, "\n")))
