@@ -109,8 +109,8 @@ func TestOnePipelineFileFeedsTwoModelsInTrainingAndOnline(t *testing.T) {
 	write(strings.Replace(hours, "lag24: number", "cnt: number", 1))
 	got := run(t, s.url, "", "apply", file)
 	for _, model := range []string{"one", "two"} {
-		if want := model + ": pipeline.inputs: cnt is what the model predicts"; got.code != 1 || !strings.Contains(got.stderr, want) {
-			t.Errorf("exit %d, want 1 with %q:\n%s", got.code, want, got.stderr)
+		if want := ": pipeline.inputs: cnt is what the model predicts"; got.code != 1 || !strings.Contains(got.stderr, model+":") || strings.Count(got.stderr, want) != 2 {
+			t.Errorf("exit %d, want 1 with %s and %q twice:\n%s", got.code, model, want, got.stderr)
 		}
 	}
 	check(command{args: "pipelines -o name", says: "hours@2\n"})
