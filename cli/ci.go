@@ -50,7 +50,7 @@ func ciCommand(e *env) *cobra.Command {
 			"prints one Markdown comment. Without a file: those that changed since --base, with their\n" +
 			"pipelines, code and data. All of it runs here, in a temporary folder, without a server.\n\n" +
 			"It is judged against the file as it is at --base, trained on the same sample; with --url or\n" +
-			"FLYBALL_URL against the live version there; with neither against the baseline that the file\n" +
+			"FLYBALL_URL against the live version there, where rows are new to it; with neither against the baseline that the file\n" +
 			"names. --against says another. Rows are held out in the order of time, as in any training, and\n" +
 			"all of them judge; of the others a sample trains, the same one for a seed.\n\n" +
 			"The comment begins with the hidden line <!-- flyball ci MODEL -->, by which a job finds its own and\n" +
@@ -186,8 +186,9 @@ func (e *env) tried(ctx context.Context, h *here, p *proposal, before earlier, o
 	p.How = o.judge(before)
 	r := h.request
 	if p.How == againstLive {
-		res, err := e.againstLive(ctx, h, p, o, tell)
-		if o.against != "" || !fault.Is(err, fault.NotFound) {
+		res, err := e.againstLive(ctx, h, p, tell)
+		none := fault.Is(err, fault.NotFound) || fault.Is(err, fault.Refused) && !stopped(res) // no version, or no rows that are new to it
+		if o.against != "" || !none {
 			return res, err
 		}
 		p.Notes = append(p.Notes, fmt.Sprintf("It is not compared with what is live at %s: %s.", e.url, oneLine(err)))
@@ -219,7 +220,7 @@ func (e *env) tried(ctx context.Context, h *here, p *proposal, before earlier, o
 
 // againstLive judges it against the live version of the server; a NotFound fault where
 // there is none.
-func (e *env) againstLive(ctx context.Context, h *here, p *proposal, o ciAsked, tell func(string)) (training.Result, error) {
+func (e *env) againstLive(ctx context.Context, h *here, p *proposal, tell func(string)) (training.Result, error) {
 	version, live, err := e.fetchLive(ctx, p.Model, h.trainer.Blobs)
 	if err != nil {
 		return training.Result{}, err

@@ -142,8 +142,11 @@ func TestEachMetricOfTheCandidateHasItsOwnInterval(t *testing.T) {
 	margin, most := 2.0, Limit(50)
 	sample := hires(28, 2, map[string]float64{"candidate": 35, "live": 36, "baseline": 60.8})
 	v := Policy{Metrics: []Rule{
-		{Name: "mae", Require: Requirement{Word: "noninferior"}, Margin: &margin}, {Name: "mae", Against: "baseline", Require: Requirement{Word: "superior"}},
-		{Name: "rmse", Require: Requirement{Word: "report"}}, {Name: "bias", Require: Requirement{Within: &most}}, {Name: "latency_p99", Require: Requirement{AtMost: &most}},
+		{Name: "mae", Require: Requirement{Word: "noninferior"}, Margin: &margin},
+		{Name: "mae", Against: "baseline", Require: Requirement{Word: "superior"}},
+		{Name: "rmse", Require: Requirement{Word: "report"}},
+		{Name: "bias", Require: Requirement{Within: &most}},
+		{Name: "latency_p99", Require: Requirement{AtMost: &most}},
 	}}.Judge(Input{Sample: sample, Values: map[string]float64{"latency_p99": 0.001}})
 	var got []string
 	for _, e := range v.Estimates {
