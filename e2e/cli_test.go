@@ -133,7 +133,7 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 		{args: "gate bike-demand@1", says: "mae"},
 		{args: "runs -m bike-demand", says: "AGAINST THE CONSTANT"},
 		{args: "gate bike-demand@7", code: 5, says: "7"},
-		{args: "ci " + model, says: "- It is not compared with what is live at " + s.url + ": no truth fell due since "},
+		{args: "ci " + model, says: "Judged against the live version bike-demand&#64;1 at " + s.url + ", on 333 rows held out."},
 		{args: "ci " + model + " --rows 1 --against baseline -o json", code: 3, says: `"model": "bike-demand"`},
 		{args: "predict bike-demand " + filepath.Join(dir, "rows.json"), says: h.key()},
 		{args: "predict bike-demand", stdin: string(h.row(map[string]any{"temp": absent})), code: 1, says: `"temp"`},
