@@ -93,17 +93,18 @@ func (e *env) ci(ctx context.Context, files []string, o ciAsked) error {
 		e.say("changed since %s: %s", o.commit[:12], cmp.Or(strings.Join(files, ", "), "no model file"))
 	}
 	var r ciReport
+	hide := e.hidden()
 	for _, path := range files {
 		p := e.propose(ctx, path, o)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if p.Error != "" {
-			e.say("flyball: %s: %s", path, p.Error)
+			e.say("flyball: %s: %s", path, hide(p.Error))
 		}
 		r.Files = append(r.Files, p)
 	}
-	r.finish(e.hidden())
+	r.finish(hide)
 	var err error
 	switch e.format {
 	case "table", "wide", "markdown":
