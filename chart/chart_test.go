@@ -55,19 +55,28 @@ func drawings() map[string]template.HTML {
 		count[i] = float64(i)
 	}
 	gaps := []float64{1, 0.5, math.NaN(), 0.3, math.NaN(), 0.2, 0.1}
+	nan := math.NaN()
 	return map[string]template.HTML{
-		"roc":               chart.ROC("roc", []chart.Series{{"linear 0.780", chart.Base, grid, grid}, {"v12 0.815", chart.Live, grid, low}, {"v13 0.834", chart.Candidate, grid, high}}),
-		"calibration":       chart.Calibration("cal", []chart.Reliability{{"v12, 0.017", chart.Live, groups}, {"v13, 0.027", chart.Candidate, better}}),
-		"verdict":           chart.Verdict("vd", chart.Difference{Name: "Difference in AUC, v13 minus v12", Value: 0.018, Low: 0.01, Top: 0.027, Digits: 3}),
-		"verdict_margin":    chart.Verdict("vd", chart.Difference{Name: "Log loss <&>", Value: -0.001, Low: -0.004, Top: 0.002, Margin: 0.005, LowerIsBetter: true, Digits: 4}),
-		"interval":          chart.Interval("iv", chart.Difference{Name: "City Hotel", Value: 0.016, Low: 0.006, Top: 0.5, Digits: 3}, -0.1, 0.14),
-		"parallel":          chart.Parallel("pc", axes, runs, "AUC runs from 0.802 to 0.834."),
-		"curve":             chart.Curve("m", "loss", []chart.Series{{"a", chart.Candidate, []float64{0, 1, 2, 3, 4, 5, 6}, gaps}, {"b", chart.Other, []float64{0, 6}, []float64{0.9, 0.4}}}),
-		"curve_long":        chart.Curve("m", "sine", []chart.Series{{"a", chart.Other, count, many}}),
-		"curve_large":       chart.Curve("m", "bytes", []chart.Series{{"a", chart.Other, []float64{0, 2e6, 3e6}, []float64{1.2e9, -3.4e9, 5e30}}}),
-		"spreads":           chart.Spreads("sp", "Errors", []chart.Spread{{"v12", chart.Live, -12, -4, 0.5, 5, 30}, {"v13", chart.Candidate, -8, -3, -1, 2, 9}}),
-		"parallel_names":    chart.Parallel("pc", long(9), []chart.Path{{At: []float64{0, 1, 0, 1, 0, 1, 0, 1, 0}}}, "Names that are long."),
-		"curve_constant":    chart.Curve("m", "one", []chart.Series{{"a", chart.Other, []float64{5}, []float64{7}}}),
+		"roc":            chart.ROC("roc", []chart.Series{{"linear 0.780", chart.Base, grid, grid}, {"v12 0.815", chart.Live, grid, low}, {"v13 0.834", chart.Candidate, grid, high}}),
+		"calibration":    chart.Calibration("cal", []chart.Reliability{{"v12, 0.017", chart.Live, groups}, {"v13, 0.027", chart.Candidate, better}}),
+		"verdict":        chart.Verdict("vd", chart.Difference{Name: "Difference in AUC, v13 minus v12", Value: 0.018, Low: 0.01, Top: 0.027, Digits: 3}),
+		"verdict_margin": chart.Verdict("vd", chart.Difference{Name: "Log loss <&>", Value: -0.001, Low: -0.004, Top: 0.002, Margin: 0.005, LowerIsBetter: true, Digits: 4}),
+		"interval":       chart.Interval("iv", chart.Difference{Name: "City Hotel", Value: 0.016, Low: 0.006, Top: 0.5, Digits: 3}, -0.1, 0.14),
+		"parallel":       chart.Parallel("pc", axes, runs, "AUC runs from 0.802 to 0.834."),
+		"curve":          chart.Curve("m", "loss", []chart.Series{{"a", chart.Candidate, []float64{0, 1, 2, 3, 4, 5, 6}, gaps}, {"b", chart.Other, []float64{0, 6}, []float64{0.9, 0.4}}}),
+		"curve_long":     chart.Curve("m", "sine", []chart.Series{{"a", chart.Other, count, many}}),
+		"curve_large":    chart.Curve("m", "bytes", []chart.Series{{"a", chart.Other, []float64{0, 2e6, 3e6}, []float64{1.2e9, -3.4e9, 5e30}}}),
+		"spreads":        chart.Spreads("sp", "Errors", []chart.Spread{{"v12", chart.Live, -12, -4, 0.5, 5, 30}, {"v13", chart.Candidate, -8, -3, -1, 2, 9}}),
+		"parallel_names": chart.Parallel("pc", long(9), []chart.Path{{At: []float64{0, 1, 0, 1, 0, 1, 0, 1, 0}}}, "Names that are long."),
+		"curve_constant": chart.Curve("m", "one", []chart.Series{{"a", chart.Other, []float64{5}, []float64{7}}}),
+		"score": chart.Score("sc", "mae", []chart.Window{
+			{"3 Mar", 1, 30, 28, 32, 31, 29, 33}, {"4 Mar", 0.9, nan, nan, nan, 30, nan, nan}, {"5 Mar", 0.6, 33, nan, nan, nan, nan, nan}, {"6 Mar", 0.2, 36, 34, 38, 39, 33, 45}, {"7 Mar", 0, 35, 33, 37, nan, nan, nan},
+		}, []chart.Event{{2, "v2 <live>"}, {9, "never"}}),
+		"score_one":         chart.Score("sc", "auc", []chart.Window{{"3 Mar", 0, 0.8, 0.7, 0.9, nan, nan, nan}}, nil),
+		"sparkline":         chart.Sparkline("sp", "drift of adr", []float64{0.1, nan, 0.05, 0.3}, 0.2),
+		"sparkline_zero":    chart.Sparkline("sp", "drift of adr", []float64{0}, 0),
+		"traffic":           chart.Traffic("tr", "v1", "v2", 0.25),
+		"traffic_shadow":    chart.Traffic("tr", "v1", "v2", 0),
 		"verdict_nothing":   chart.Verdict("vd", chart.Difference{Name: "no difference", Digits: 3}),
 		"calibration_empty": chart.Calibration("cal", []chart.Reliability{{"nothing", chart.Live, nil}}),
 	}
@@ -159,6 +168,10 @@ func TestWhatCannotBeDrawnIsNoDrawing(t *testing.T) {
 		"runs without an axis":          chart.Parallel("p", nil, []chart.Path{{}}, ""),
 		"a spread without a median":     chart.Spreads("s", "m", []chart.Spread{{"a", chart.Live, 0, 1, nan, 3, 4}}),
 		"a curve of infinities":         chart.Curve("c", "m", []chart.Series{{"a", chart.Live, []float64{0, 1}, []float64{-math.MaxFloat64, math.MaxFloat64}}}),
+		"a score without windows":       chart.Score("s", "m", nil, nil),
+		"a score without values":        chart.Score("s", "m", []chart.Window{{"a", 0, nan, nan, nan, nan, nan, nan}}, nil),
+		"a sparkline without values":    chart.Sparkline("s", "m", []float64{nan}, 1),
+		"traffic of no share":           chart.Traffic("t", "a", "b", nan),
 		"a curve without points":        chart.Curve("c", "m", []chart.Series{{"a", chart.Live, []float64{1}, []float64{nan}}}),
 	} {
 		if got != "" {

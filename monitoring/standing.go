@@ -24,12 +24,13 @@ type Standing struct {
 	Unknown     []string      `json:"unknown,omitempty" doc:"what cannot be told, and why"`
 	Performance []Performance `json:"performance,omitempty"`
 
-	Sight      *Sight      `json:"sight,omitempty" doc:"what the watch can see"`
-	Features   []ShiftSeen `json:"features,omitempty" doc:"of the newest rows that make one drift window, and last the prediction"`
-	Cause      *Cause      `json:"cause,omitempty" doc:"of the change of the watched metric"`
-	Attributed *Attributed `json:"attributed,omitempty" doc:"by which columns scores are made"`
-	Together   *Together   `json:"together,omitempty" doc:"columns looked at together, over the same rows"`
-	Caveat     string      `json:"caveat" doc:"of every estimated figure"`
+	Sight      *Sight       `json:"sight,omitempty" doc:"what the watch can see"`
+	Features   []ShiftSeen  `json:"features,omitempty" doc:"of the newest rows that make one drift window, and last the prediction"`
+	Cause      *Cause       `json:"cause,omitempty" doc:"of the change of the watched metric"`
+	Attributed *Attributed  `json:"attributed,omitempty" doc:"by which columns scores are made"`
+	Together   *Together    `json:"together,omitempty" doc:"columns looked at together, over the same rows"`
+	Course     []CoursePart `json:"course,omitempty" doc:"of the newest rows, the oldest first"`
+	Caveat     string       `json:"caveat" doc:"of every estimated figure"`
 }
 
 // ShiftSeen is how a column is distributed in the newest rows, and what could be seen.
@@ -78,6 +79,7 @@ func Stand(in StandingInput) Standing {
 	s := newStepper(Input{Policy: in.Policy.withDefaults(), Task: in.Task, Profile: in.Profile, Model: in.Model, Version: in.Version, Now: in.Now})
 	out.Performance = s.performanceNow(in.Newest, in.Due, in.Now)
 	s.shiftsNow(&out, in.Newest)
+	out.Course = s.course(in.Newest, in.Now)
 	out.Cause = s.cause(in.Due, in.Now)
 	var why string
 	if out.Attributed, why = s.attributionNow(in.Newest); why != "" {

@@ -38,7 +38,7 @@ func (p *pages) audit(w http.ResponseWriter, r *http.Request) {
 	f := frame{Title: "Audit", Here: "audit", Command: "flyball audit", Stream: living, Crumbs: []crumb{{"Flyball", "/"}, {"Audit", ""}}}
 	v := auditView{Frame: f, Asked: r.URL.Query()}
 	v.Records = table{ID: "records", Name: "audit records", Empty: "No record is like that.", Columns: []column{
-		{"", "No.", true}, {"", "When", true}, {"", "Who", false}, {"", "Did", false}, {"", "To", false}, {"", "Why", false}, {"", "Hash", false},
+		{"", "No.", false}, {"", "When", true}, {"", "Who", false}, {"", "Did", false}, {"", "To", false}, {"", "Why", false}, {"", "Hash", false},
 	}}
 	q, err := v.query()
 	var rs []audit.Record

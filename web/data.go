@@ -88,7 +88,7 @@ func (p *pages) data(w http.ResponseWriter, r *http.Request) {
 func sourcesOf(m *loop.Model) []pair {
 	out := make([]pair, 0, len(m.Files))
 	for name, f := range m.Files {
-		out = append(out, pair{Key: name, Value: unit.Bytes(f.Size).String() + ", " + string(f.Digest)[:min(12, len(f.Digest))]})
+		out = append(out, pair{Key: name, Value: sizeOf(f.Size) + ", " + string(f.Digest)[:min(12, len(f.Digest))]})
 	}
 	slices.SortFunc(out, func(a, b pair) int { return strings.Compare(a.Key, b.Key) })
 	return out
@@ -111,7 +111,7 @@ func snapshotsOf(at *url.URL, model string, all []control.SnapshotUse, here stri
 		}
 		rows[i] = tableRow{Key: string(s.ID), Here: id == here, Cells: []tableCell{
 			{Text: id, Href: "/data?" + url.Values{"model": {model}, "snapshot": {id}}.Encode()},
-			number(moment(s.At), float64(s.At.UnixMicro())), number(unit.Count(s.Rows), float64(s.Rows)), number(unit.Bytes(s.Bytes).String(), float64(s.Bytes)), {Text: s.Cause}, made,
+			number(moment(s.At), float64(s.At.UnixMicro())), number(unit.Count(s.Rows), float64(s.Rows)), number(sizeOf(s.Bytes), float64(s.Bytes)), {Text: s.Cause}, made,
 		}}
 	}
 	t.lay(at, rows)
@@ -190,7 +190,7 @@ func (v *dataView) check(ctx context.Context, p *pages, m *loop.Model, id string
 func factsOf(s dataset.Snapshot, m *loop.Model) []pair {
 	out := []pair{
 		{Key: "digest", Value: string(s.ID)}, {Key: "rows", Value: unit.Count(s.Count)}, {Key: "with a label", Value: unit.Count(s.Labelled)},
-		{Key: "files", Value: fmt.Sprintf("%d, %s", len(s.Files), unit.Bytes(s.Bytes))},
+		{Key: "files", Value: fmt.Sprintf("%d, %s", len(s.Files), sizeOf(s.Bytes))},
 	}
 	for _, c := range s.Columns {
 		if c.Name == m.Recipe.Task.Time && !c.To.IsZero() {
@@ -236,8 +236,9 @@ func columnsIn(at *url.URL, s dataset.Snapshot) table {
 
 // arrival tells how the truths of the newest predictions come in.
 func (v *dataView) arrival(ctx context.Context, p *pages, model string) error {
-	n, known, due, late := 0, 0, 0, 0
+	n, known := 0, 0
 	var delays []time.Duration
+	var dues []time.Time // of those whose truth is not known
 	var newest time.Time
 	err := p.Predictions.Scan(ctx, prediction.Query{Model: model, Last: labelRows}, func(j prediction.Joined) error {
 		n++
@@ -248,11 +249,8 @@ func (v *dataView) arrival(ctx context.Context, p *pages, model string) error {
 			known++
 			delays = append(delays, j.Label.At.Sub(j.Time))
 		}
-		if j.Due.Before(newest) {
-			due++
-			if j.Label == nil {
-				late++
-			}
+		if j.Label == nil {
+			dues = append(dues, j.Due)
 		}
 		return nil
 	})
@@ -263,10 +261,16 @@ func (v *dataView) arrival(ctx context.Context, p *pages, model string) error {
 		v.Waits = "Nothing was answered yet, so no truth is waited for."
 		return nil
 	}
+	late := 0
+	for _, due := range dues {
+		if due.Before(newest) {
+			late++
+		}
+	}
 	share := func(k, of int) string {
 		return fmt.Sprintf("%s of %s, %s", unit.Count(k), unit.Count(of), percentOf(float64(k)/float64(max(of, 1))))
 	}
-	v.Labels = []pair{{Key: "newest predictions looked at", Value: unit.Count(n)}, {Key: "truth known", Value: share(known, n)}, {Key: "truth due", Value: share(due, n)}, {Key: "due and not known", Value: share(late, max(due, 1))}}
+	v.Labels = []pair{{Key: "newest predictions looked at", Value: unit.Count(n)}, {Key: "truth known", Value: share(known, n)}, {Key: "due before the newest answer, and not known", Value: unit.Count(late)}}
 	if len(delays) > 0 {
 		slices.Sort(delays)
 		v.Labels = append(v.Labels, pair{Key: "delay, half known within", Value: unit.Duration(delays[len(delays)/2].Round(time.Minute)).String()},

@@ -38,6 +38,7 @@ type figure struct {
 	Finding, How string
 	SVG          template.HTML
 	Data         grid
+	Time         bool // x is time: where it does not fit, its end is shown
 }
 
 // grid is a table of texts; the first column names the row.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,8 +16,10 @@ import (
 	"time"
 
 	"flyball/api/wire"
+	"flyball/chart"
 	"flyball/control"
 	"flyball/event"
+	"flyball/experiment/compare"
 	"flyball/experiment/gate"
 	"flyball/experiment/gate/report"
 	"flyball/fault"
@@ -99,6 +102,7 @@ type versionView struct {
 	Moves    []registry.Move
 	Versions table
 	Compare  string
+	Quality  []figure
 	Proof    string // below which the documents about it lie
 }
 
@@ -139,6 +143,12 @@ func (p *pages) version(w http.ResponseWriter, r *http.Request) {
 	if err := view.judge(v); err != nil {
 		p.broken(w, r, err)
 		return
+	}
+	if pieceAsked(r.Context()) == nil && len(v.Report) > 0 { // what it said then does not change
+		rep, err := p.Finder.Compare(r.Context(), compare.Question{Refs: []string{v.Ref.String()}, Against: "baseline", Curves: true})
+		if err == nil {
+			view.Quality = qualityOf(rep)
+		}
 	}
 	p.show(w, r, http.StatusOK, "version.html", view)
 }
@@ -254,6 +264,7 @@ type releaseView struct {
 	More     string
 	Steps    []step
 	Route    []pair
+	Traffic  template.HTML
 	May      bool // the reader may roll back
 	Back     string
 	All      table
@@ -290,6 +301,7 @@ func (p *pages) release(w http.ResponseWriter, r *http.Request) {
 	v.Steps = steps(s)
 	if route := st.Route; route != nil {
 		v.Route = routed(*route)
+		v.Traffic = chart.Traffic("traffic", fmt.Sprintf("v%d", route.Live), fmt.Sprintf("v%d", route.Candidate), route.Share)
 	}
 	if s.Live != 0 {
 		v.Back = fmt.Sprintf("v%d", s.Live)
@@ -425,6 +437,7 @@ type monitorsView struct {
 	Closed      table
 	Performance []performance
 	Features    table
+	Score       *figure
 	Unknown     []string
 	Caveat      string
 }
@@ -468,6 +481,12 @@ func (p *pages) monitors(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 		v.stand(r.URL, st)
+		var all []release.State
+		if all, err = p.Models.Releases(r.Context(), model); err != nil {
+			p.broken(w, r, err)
+			return
+		}
+		v.Score = courseOf(st, all)
 	case fault.KindOf(err) == fault.Internal:
 		p.broken(w, r, err)
 		return
@@ -486,13 +505,14 @@ func (v *monitorsView) stand(at *url.URL, st monitoring.Standing) {
 	for _, x := range st.Performance {
 		v.Performance = append(v.Performance, performance{x.Metric, plainly(x.HeldOut), figured(x.Due), figured(x.Estimated), some(x.Blind)})
 	}
-	v.Features = shiftsOf(at, st.Features)
+	v.Features = shiftsOf(at, st)
 }
 
 // shiftsOf is how each column is distributed, against training.
-func shiftsOf(at *url.URL, all []monitoring.ShiftSeen) table {
+func shiftsOf(at *url.URL, st monitoring.Standing) table {
+	all := st.Features
 	t := table{ID: "shifts", Name: "columns, the newest rows against those of training", Columns: []column{
-		{"column", "Column", false}, {"rows", "Rows", true}, {"psi", "PSI", true}, {"missing", "Missing", true}, {"new", "New", true}, {"odd", "Odd", true}, {"", "Blind below", true},
+		{"column", "Column", false}, {"rows", "Rows", true}, {"psi", "PSI", true}, {"", "Its course", false}, {"missing", "Missing", true}, {"new", "New", true}, {"odd", "Odd", true}, {"", "Blind below", true},
 	}}
 	rows := make([]tableRow, len(all))
 	for i, x := range all {
@@ -504,7 +524,7 @@ func shiftsOf(at *url.URL, all []monitoring.ShiftSeen) table {
 			b = percentOf(x.Blind.Share)
 		}
 		rows[i] = tableRow{Key: x.Feature, Cells: []tableCell{
-			{Text: x.Feature}, number(unit.Count(x.Rows), float64(x.Rows)), number(plainly(x.PSI), x.PSI), number(percentOf(x.Missing), x.Missing),
+			{Text: x.Feature}, number(unit.Count(x.Rows), float64(x.Rows)), number(plainly(x.PSI), x.PSI), {Drawn: sparkOf(i, x.Feature, st.Course)}, number(percentOf(x.Missing), x.Missing),
 			number(percentOf(x.New), x.New), number(plainly(x.Odd), x.Odd), {Text: b},
 		}}
 	}

@@ -20,6 +20,7 @@ import (
 	"flyball/data/dataset"
 	columns "flyball/data/frame"
 	"flyball/event"
+	"flyball/experiment/compare"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
 	"flyball/fault"
@@ -91,7 +92,11 @@ func (*hotel) Standing(context.Context, string, int) (monitoring.Standing, error
 	return monitoring.Standing{
 		Version: 1, Rows: 500, From: noon.Add(-48 * time.Hour), To: noon, Caveat: monitoring.Caveat,
 		Performance: []monitoring.Performance{{Metric: "log_loss", HeldOut: 0.5, Due: &monitoring.Figure{Value: 0.52, Half: 0.01}}},
-		Features:    []monitoring.ShiftSeen{{Shift: monitoring.Shift{Feature: "adr", Rows: 500, PSI: 0.4}, Blind: monitoring.Blind{SD: 0.3}}},
+		Course: []monitoring.CoursePart{
+			{From: noon.Add(-48 * time.Hour), To: noon.Add(-25 * time.Hour), Rows: 250, Known: 250, True: &monitoring.Figure{Value: 0.5, Half: 0.02}, PSI: map[string]float64{"adr": 0.1}},
+			{From: noon.Add(-24 * time.Hour), To: noon, Rows: 250, Known: 50, Estimated: &monitoring.Figure{Value: 0.52}, PSI: map[string]float64{"adr": 0.4}},
+		},
+		Features: []monitoring.ShiftSeen{{Shift: monitoring.Shift{Feature: "adr", Rows: 500, PSI: 0.4}, Blind: monitoring.Blind{SD: 0.3}}},
 	}, nil
 }
 
@@ -185,15 +190,31 @@ func (*hotel) WalkAudit(context.Context, int64, func(audit.Record) error) (audit
 	return audit.End{Hash: audit.Start}, nil
 }
 
+// judged finds the curves of one comparison.
+type judged struct{ Finder }
+
+func (judged) Compare(context.Context, compare.Question) (compare.Report, error) {
+	curves := func(off float64) *compare.Curves {
+		var c compare.Curves
+		for _, share := range []float64{0.01, 0.25, 0.5, 0.75, 0.99} {
+			c.Errors = append(c.Errors, compare.Quantile{Share: share, Value: 100*share - 50 + off})
+		}
+		return &c
+	}
+	return compare.Report{Pairs: []compare.Pair{{Name: "hotel@2", Against: "baseline", Curves: map[string]*compare.Curves{"hotel@2": curves(0), "baseline": curves(9)}}}}, nil
+}
+
 func modelSite(t *testing.T, h *hotel) string {
 	t.Helper()
 	routes := api.NewRoutes(nil)
 	if err := New(routes, Options{
 		Statuses:   func(context.Context) ([]wire.Status, error) { return nil, nil },
 		LastEvents: func(context.Context, string, int) ([]event.Event, error) { return nil, nil },
-		Changed:    never, Logger: slog.New(slog.DiscardHandler), Models: h, Care: h, Predictions: h, Proof: h,
+		Changed:    never, Logger: slog.New(slog.DiscardHandler), Models: h, Care: h, Predictions: h, Proof: h, Finder: judged{},
 		Data: h, Audit: h, Auditor: &audit.Auditor{Store: h, Now: func() time.Time { return noon }},
-		LastAnchor: func() (audit.Anchor, bool, error) { return audit.Anchor{At: noon, End: audit.End{Seq: 1, Hash: "h1"}}, true, nil },
+		LastAnchor: func() (audit.Anchor, bool, error) {
+			return audit.Anchor{At: noon, End: audit.End{Seq: 1, Hash: "h1"}}, true, nil
+		},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -210,22 +231,22 @@ func TestThePagesOfAModelBeginWithASentence(t *testing.T) {
 		holds  []string
 	}{
 		{"/model?model=hotel&version=2", 200, []string{
-			"<h1><b>v2 passed the gate</b>: 1 of 2 rules hold on 3,535 rows. It is candidate.</h1>", "flyball gate show hotel@2", "61 ms &lt;slow&gt;", `href="#g-stop"`, "<td>bo</td>", "against=hotel%401",
+			"<h1><b>v2 passed the gate</b>: 1 of 2 rules hold on 3,535 rows. It is candidate.</h1>", "flyball gate show hotel@2", "61 ms &lt;slow&gt;", "Half of what hotel@2 predicts is off by", `href="#g-stop"`, "<td>bo</td>", "against=hotel%401",
 		}},
 		{"/model?model=hotel", 200, []string{"<h1><b>v1</b> was not judged yet. It is live.</h1>", "flyball gate hotel@1 has it judged", "<td>carl</td>"}},
 		{"/model?model=hotel&version=7", 404, []string{"hotel has no version 7"}},
 		{"/model?model=hotel&version=x", 400, []string{"is no version"}},
 		{"/model?model=nix", 404, []string{"there is no model nix"}},
 		{"/release?model=hotel", 200, []string{
-			"<h1><b>v2</b> answers 25%.</h1>", "<b>5%</b><small>for 1d</small>", `aria-current="step"`, "since 16 Mar 12:00, until 18 Mar 12:00", "Roll back to v1", "v1, 75 %",
+			"<h1><b>v2</b> answers 25%.</h1>", "<b>5%</b><small>for 1d</small>", `aria-current="step"`, "since 16 Mar 12:00, until 18 Mar 12:00", "Roll back to v1", "v1, 75 %", "v1 answers 75 percent, v2 answers 25.",
 		}},
 		{"/release?model=nix", 404, []string{"there is no model nix"}},
-		{"/monitors?model=hotel", 200, []string{"<h1><b>1 finding</b> is open at hotel: adr is 0.4 PSI away.</h1>", "0.520 ± 0.01", "0.3", "agent unseen in 61 % of rows", "valid only if the concept has not changed"}},
+		{"/monitors?model=hotel", 200, []string{"<h1><b>1 finding</b> is open at hotel: adr is 0.4 PSI away.</h1>", "0.520 ± 0.01", "log_loss of v1 over its newest 500 rows; the truth of 60 % is known.", "data-end", "2 windows, the last 0.4.", "0.3", "agent unseen in 61 % of rows", "valid only if the concept has not changed"}},
 		{"/predictions?model=hotel", 200, []string{"All <b>1 prediction</b> of hotel as asked", "/prediction?id=p1&amp;model=hotel", "0.831: hold", "<td>1</td>"}},
 		{"/predictions?model=hotel&key=nobody", 200, []string{"No prediction of hotel is as asked.", `value="nobody"`}},
 		{"/predictions?model=hotel&version=x", 400, []string{"is no version"}},
 		{"/predictions?model=nix", 404, []string{"there is no model nix"}},
-		{"/prediction?model=hotel&id=p1", 200, []string{"<h1><b>v1 said 0.831: hold</b> on 16 Mar 2017 12:00.</h1>", "equal to the last bit", "lead_time", "&#43;1.25", "raised it most", "−0.250", "all others", "&lt;City&gt;", "flyball explain p1 -m hotel"}},
+		{"/prediction?model=hotel&id=p1", 200, []string{"<h1><b>v1 said 0.831: hold</b> on 16 Mar 2017 12:00.</h1>", "equal to the last bit", "lead_time", "&#43;1.25", "raised it most", "From −0.610 to ", "lead_time = 41", "−0.250", "all others", "&lt;City&gt;", "flyball explain p1 -m hotel"}},
 		{"/prediction?model=hotel&id=p2", 404, []string{"hotel answered no p2"}},
 		{"/evidence?model=hotel", 200, []string{"<h1><b>hotel is at level 0 of 4</b>.</h1>", "L1.code-versioned", "no evidence", "profile=ai-act"}},
 		{"/data?model=hotel", 200, []string{"<h1>The newest snapshot has <b>3,535 rows</b><b>: 1 of 2 checks does not hold.</b></h1>", "flyball data list hotel", "at least 9000 rows", "3535 rows, at least 9000 are asked for", "half known within", `href="/model?model=hotel&amp;version=2"`}},

@@ -178,7 +178,8 @@ type predictionView struct {
 	Facts    []pair
 	Row      []pair
 	Reasons  []reason
-	Without  string // why there are no reasons
+	Why      *figure // the same, drawn
+	Without  string  // why there are no reasons
 	Replay   span
 	Mark     event.Mark
 	Dossier  string // its address
@@ -239,6 +240,7 @@ func explained(x wire.Explained) predictionView {
 	}
 	if x.Reasons != nil {
 		v.Reasons = reasonsOf(*x.Reasons)
+		v.Why = reasonsChart(x.Reasons, v.Reasons)
 		v.More = fmt.Sprintf("It began at %s (%s) and moved by what each column adds.", plainly(x.Reasons.Base), x.Reasons.Space)
 	}
 	return v

@@ -4,6 +4,7 @@ package web
 
 import (
 	"cmp"
+	"html/template"
 	"maps"
 	"net/url"
 	"slices"
@@ -54,6 +55,7 @@ type tableCell struct {
 	Text, Small, Href string
 	Command           string
 	Mark              event.Mark
+	Drawn             template.HTML
 	By                float64
 }
 

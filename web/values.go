@@ -162,3 +162,15 @@ func day0(text string) (time.Time, error) {
 	}
 	return at, nil
 }
+
+// sizeOf is a size in bytes with three digits that count.
+func sizeOf(n int64) string {
+	x := float64(n)
+	for _, u := range []string{"B", "kB", "MB", "GB"} {
+		if x < 1000 {
+			return strconv.FormatFloat(x, 'g', 3, 64) + "\u00a0" + u
+		}
+		x /= 1000
+	}
+	return strconv.FormatFloat(x, 'g', 3, 64) + "\u00a0TB"
+}
