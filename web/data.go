@@ -111,7 +111,9 @@ func snapshotsOf(at *url.URL, model string, all []control.SnapshotUse, here stri
 		}
 		rows[i] = tableRow{Key: string(s.ID), Here: id == here, Cells: []tableCell{
 			{Text: id, Href: "/data?" + url.Values{"model": {model}, "snapshot": {id}}.Encode()},
-			number(moment(s.At), float64(s.At.UnixMicro())), number(unit.Count(s.Rows), float64(s.Rows)), number(sizeOf(s.Bytes), float64(s.Bytes)), {Text: s.Cause}, made,
+			number(moment(s.At), float64(s.At.UnixMicro())), number(unit.Count(s.Rows), float64(s.Rows)), number(sizeOf(s.Bytes), float64(s.Bytes)),
+			{Text: s.Cause},
+			made,
 		}}
 	}
 	t.lay(at, rows)
@@ -189,7 +191,9 @@ func (v *dataView) check(ctx context.Context, p *pages, m *loop.Model, id string
 
 func factsOf(s dataset.Snapshot, m *loop.Model) []pair {
 	out := []pair{
-		{Key: "digest", Value: string(s.ID)}, {Key: "rows", Value: unit.Count(s.Count)}, {Key: "with a label", Value: unit.Count(s.Labelled)},
+		{Key: "digest", Value: string(s.ID)},
+		{Key: "rows", Value: unit.Count(s.Count)},
+		{Key: "with a label", Value: unit.Count(s.Labelled)},
 		{Key: "files", Value: fmt.Sprintf("%d, %s", len(s.Files), sizeOf(s.Bytes))},
 	}
 	for _, c := range s.Columns {

@@ -90,6 +90,7 @@ func (p *pages) inbox(w http.ResponseWriter, r *http.Request) {
 		v.Alerts = append(v.Alerts, x)
 	}
 	v.Headline = waitsFor(len(v.Approvals), len(v.Alerts))
+	v.Approvals, v.Alerts = v.Approvals[:min(len(v.Approvals), tableRows)], v.Alerts[:min(len(v.Alerts), tableRows)]
 	if mine > 0 {
 		v.More = "Yours, and not taken yet: " + many(mine, "alert") + "."
 	}

@@ -140,6 +140,7 @@ func (p *pages) version(w http.ResponseWriter, r *http.Request) {
 			view.Moves = append(view.Moves, m)
 		}
 	}
+	view.Moves = view.Moves[:min(len(view.Moves), tableRows)]
 	if err := view.judge(v); err != nil {
 		p.broken(w, r, err)
 		return
@@ -192,8 +193,12 @@ func versionsOf(at *url.URL, vs []registry.Version, here registry.Version) table
 		name := fmt.Sprintf("v%d", v.Version)
 		q := url.Values{"model": {v.Model}, "version": {strconv.Itoa(v.Version)}}
 		rows[i] = tableRow{Key: name, Here: v.Version == here.Version, Cells: []tableCell{
-			{Text: name, Href: "/model?" + q.Encode(), By: float64(v.Version)}, {Text: cmp.Or(v.Verdict, "not judged")}, {Text: strings.Join(v.Aliases, ", ")},
-			{Text: v.Cause}, {Text: v.CreatedBy}, number(moment(v.CreatedAt), float64(v.CreatedAt.UnixMicro())),
+			{Text: name, Href: "/model?" + q.Encode(), By: float64(v.Version)},
+			{Text: cmp.Or(v.Verdict, "not judged")},
+			{Text: strings.Join(v.Aliases, ", ")},
+			{Text: v.Cause},
+			{Text: v.CreatedBy},
+			number(moment(v.CreatedAt), float64(v.CreatedAt.UnixMicro())),
 		}}
 	}
 	t.lay(at, rows)
@@ -316,9 +321,12 @@ func releasesOf(at *url.URL, all []release.State) table {
 	for i, s := range all {
 		q := url.Values{"model": {s.Model}, "version": {strconv.Itoa(s.Candidate)}}
 		rows[i] = tableRow{Key: strconv.FormatInt(s.StartedAt.UnixMicro(), 10), Cells: []tableCell{
-			{Text: fmt.Sprintf("v%d", s.Candidate), Href: "/model?" + q.Encode(), By: float64(s.Candidate)}, {Text: string(s.Phase)},
+			{Text: fmt.Sprintf("v%d", s.Candidate), Href: "/model?" + q.Encode(), By: float64(s.Candidate)},
+			{Text: string(s.Phase)},
 			number(moment(s.StartedAt), float64(s.StartedAt.UnixMicro())), number(moment(s.EnteredAt), float64(s.EnteredAt.UnixMicro())),
-			{Text: s.Cause}, {Text: s.By}, {Text: s.Reason},
+			{Text: s.Cause},
+			{Text: s.By},
+			{Text: s.Reason},
 		}}
 	}
 	t.lay(at, rows)
@@ -477,6 +485,7 @@ func (p *pages) monitors(w http.ResponseWriter, r *http.Request) {
 		}
 		v.Headline = []span{{many(n, "finding"), true}, {be + " open at " + model + ": " + v.Open[0].Text + ".", false}}
 	}
+	v.Open = v.Open[:min(len(v.Open), tableRows)] // as many as somebody can look at; the sentence counts them all
 	st, err := p.Care.Standing(r.Context(), model, 0)
 	switch {
 	case err == nil:
@@ -524,8 +533,12 @@ func shiftsOf(at *url.URL, st monitoring.Standing) table {
 			b = percentOf(x.Blind.Share)
 		}
 		rows[i] = tableRow{Key: x.Feature, Cells: []tableCell{
-			{Text: x.Feature}, number(unit.Count(x.Rows), float64(x.Rows)), number(plainly(x.PSI), x.PSI), {Drawn: sparkOf(i, x.Feature, st.Course)}, number(percentOf(x.Missing), x.Missing),
-			number(percentOf(x.New), x.New), number(plainly(x.Odd), x.Odd), {Text: b},
+			{Text: x.Feature},
+			number(unit.Count(x.Rows), float64(x.Rows)), number(plainly(x.PSI), x.PSI),
+			{Drawn: sparkOf(i, x.Feature, st.Course)},
+			number(percentOf(x.Missing), x.Missing),
+			number(percentOf(x.New), x.New), number(plainly(x.Odd), x.Odd),
+			{Text: b},
 		}}
 	}
 	t.lay(at, rows)
@@ -538,7 +551,10 @@ func closedOf(at *url.URL, all []monitoring.Finding) table {
 	for i, x := range all {
 		rows[i] = tableRow{Key: x.ID, Cells: []tableCell{
 			number(moment(x.Opened), float64(x.Opened.UnixMicro())), number(moment(x.Closed), float64(x.Closed.UnixMicro())),
-			{Text: string(x.Kind)}, {Text: x.Subject}, {Text: x.Text}, {Text: string(x.Duty)},
+			{Text: string(x.Kind)},
+			{Text: x.Subject},
+			{Text: x.Text},
+			{Text: string(x.Duty)},
 		}}
 	}
 	t.lay(at, rows)

@@ -88,21 +88,17 @@ func reasonsChart(r *prediction.Reasons, rows []reason) *figure {
 		}
 		steps = append(steps, chart.Step{Name: t.Feature + " = " + clip(string(t.Value), 20), Adds: t.Contribution})
 	}
-	if rest != 0 {
+	if math.Abs(rest) > 1e-9 {
 		steps = append(steps, chart.Step{Name: "all others", Adds: rest})
 	}
-	data := grid{Name: "What each column added", Head: []string{"column", "value", "added"}}
+	data := grid{Name: "What each column added", Head: []string{"column", "value", "added", "in a word"}}
 	for _, x := range rows {
-		data.Rows = append(data.Rows, []string{x.Feature, x.Value, x.Added})
+		data.Rows = append(data.Rows, []string{x.Feature, x.Value, x.Added, x.Word})
 	}
-	f := &figure{
+	return &figure{
 		Finding: fmt.Sprintf("From %s to %s.", plainly(r.Base), plainly(r.Margin)), How: "Filled bars raise, hollow bars lower; the sum is the score, in " + r.Space + ".",
 		SVG: chart.Waterfall("reasons", "What each column added", r.Space, r.Base, steps), Data: data,
 	}
-	if f.SVG == "" {
-		return nil
-	}
-	return f
 }
 
 // qualityOf draws how well a version's scores are calibrated, or how far they lie off, on

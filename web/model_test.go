@@ -20,6 +20,7 @@ import (
 	"flyball/data/dataset"
 	columns "flyball/data/frame"
 	"flyball/event"
+	"flyball/experiment"
 	"flyball/experiment/compare"
 	"flyball/experiment/evaluation"
 	"flyball/experiment/gate"
@@ -129,7 +130,7 @@ func (*hotel) Explain(_ context.Context, model, name string, _ control.Ask) (wir
 }
 
 func (*hotel) Scan(_ context.Context, q prediction.Query, do func(prediction.Joined) error) error {
-	if q.Key == "nobody" {
+	if q.Key != "" && q.Key != "b-17" || q.ID != "" && q.ID != "p1" {
 		return nil
 	}
 	return do(prediction.Joined{Label: &prediction.Label{Value: "1", At: noon.Add(time.Hour)}, Record: prediction.Record{
@@ -191,7 +192,18 @@ func (*hotel) WalkAudit(context.Context, int64, func(audit.Record) error) (audit
 }
 
 // judged finds the curves of one comparison.
-type judged struct{ Finder }
+type judged struct {
+	Finder
+	Experiments
+}
+
+func (judged) Run(_ context.Context, ref string) (compare.Detail, error) {
+	return compare.Detail{}, fault.New(fault.NotFound, "there is no run %s", ref)
+}
+
+func (judged) SearchExperiments(context.Context, experiment.Ask) ([]experiment.Experiment, string, error) {
+	return []experiment.Experiment{{Name: "hotel-search"}, {Name: "other"}}, "", nil
+}
 
 func (judged) Compare(context.Context, compare.Question) (compare.Report, error) {
 	curves := func(off float64) *compare.Curves {
@@ -204,13 +216,24 @@ func (judged) Compare(context.Context, compare.Question) (compare.Report, error)
 	return compare.Report{Pairs: []compare.Pair{{Name: "hotel@2", Against: "baseline", Curves: map[string]*compare.Curves{"hotel@2": curves(0), "baseline": curves(9)}}}}, nil
 }
 
-func modelSite(t *testing.T, h *hotel) string {
+// house is all that the pages of a model ask.
+type house interface {
+	Models
+	Care
+	Predictions
+	Proof
+	Data
+	Audit
+	audit.Store
+}
+
+func modelSite(t *testing.T, h house) string {
 	t.Helper()
 	routes := api.NewRoutes(nil)
 	if err := New(routes, Options{
-		Statuses:   func(context.Context) ([]wire.Status, error) { return nil, nil },
+		Statuses:   func(context.Context) ([]wire.Status, error) { return []wire.Status{{Model: "hotel"}}, nil },
 		LastEvents: func(context.Context, string, int) ([]event.Event, error) { return nil, nil },
-		Changed:    never, Logger: slog.New(slog.DiscardHandler), Models: h, Care: h, Predictions: h, Proof: h, Finder: judged{},
+		Changed:    never, Logger: slog.New(slog.DiscardHandler), Experiments: judged{}, Models: h, Care: h, Predictions: h, Proof: h, Finder: judged{},
 		Data: h, Audit: h, Auditor: &audit.Auditor{Store: h, Now: func() time.Time { return noon }},
 		LastAnchor: func() (audit.Anchor, bool, error) {
 			return audit.Anchor{At: noon, End: audit.End{Seq: 1, Hash: "h1"}}, true, nil
@@ -257,6 +280,11 @@ func TestThePagesOfAModelBeginWithASentence(t *testing.T) {
 		{"/audit?actor=ana&action=apply&object=hotel&since=2017-03-01", 200, []string{"flyball audit --actor ana --action apply --object hotel --since 2017-03-01"}},
 		{"/audit?since=x", 400, []string{"is no day"}},
 		{"/audit?records.after=x", 400, []string{"is no record"}},
+		{"/find", 200, []string{"<h1><b>Find anything</b> by its name.</h1>"}},
+		{"/find?q=HOT", 200, []string{"<h1><b>2 things</b> are called “HOT”.</h1>", "/runs?experiment=hotel-search"}},
+		{"/find?q=hotel@2", 200, []string{"/model?model=hotel&amp;version=2", "<h1><b>1 thing</b> is called"}},
+		{"/find?q=b-17", 200, []string{"/prediction?id=p1&amp;model=hotel"}},
+		{"/find?q=%3Cnix%3E", 200, []string{"Nothing is called “&lt;nix&gt;”"}},
 		{"/settings", 200, []string{"<h1><b>There are no users</b>, so whoever"}},
 		{"/monitors?model=nix", 404, []string{"there is no model nix"}},
 	} {

@@ -146,8 +146,12 @@ func answered(j prediction.Joined) tableRow {
 		truth = clip(j.Label.Value, 40)
 	}
 	return tableRow{Key: string(j.ID), Cells: []tableCell{
-		{Text: cmp.Or(clip(j.Key, 60), string(j.ID)), Href: "/prediction?" + q.Encode()}, {Text: moment(j.Time)}, {Text: by},
-		{Text: saidOf(j.Scores, nil, j.Decision)}, {Text: truth}, {Text: strings.Join(j.Flags, ", ")},
+		{Text: cmp.Or(clip(j.Key, 60), string(j.ID)), Href: "/prediction?" + q.Encode()},
+		{Text: moment(j.Time)},
+		{Text: by},
+		{Text: saidOf(j.Scores, nil, j.Decision)},
+		{Text: truth},
+		{Text: strings.Join(j.Flags, ", ")},
 	}}
 }
 
@@ -177,16 +181,15 @@ type predictionView struct {
 	More     string
 	Facts    []pair
 	Row      []pair
-	Reasons  []reason
-	Why      *figure // the same, drawn
-	Without  string  // why there are no reasons
+	Why      *figure
+	Without  string // why there are no reasons
 	Replay   span
 	Mark     event.Mark
 	Dossier  string // its address
 }
 
 // reason is what a column added to the score.
-type reason struct{ Feature, Value, Added, Bar string }
+type reason struct{ Feature, Value, Added, Word string }
 
 // prediction shows one answer: what was asked, what was said and why, and whether the
 // version still says so.
@@ -239,8 +242,7 @@ func explained(x wire.Explained) predictionView {
 		v.Facts = append(v.Facts, pair{Key: "unusual", Value: strings.Join(x.Flags, ", ")})
 	}
 	if x.Reasons != nil {
-		v.Reasons = reasonsOf(*x.Reasons)
-		v.Why = reasonsChart(x.Reasons, v.Reasons)
+		v.Why = reasonsChart(x.Reasons, reasonsOf(*x.Reasons))
 		v.More = fmt.Sprintf("It began at %s (%s) and moved by what each column adds.", plainly(x.Reasons.Base), x.Reasons.Space)
 	}
 	return v

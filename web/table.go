@@ -69,9 +69,7 @@ func (t *table) at(q url.Values, part string) string { return q.Get(t.ID + "." +
 // takes one away.
 func (t *table) href(q url.Values, parts ...string) string {
 	out := url.Values{}
-	for k, v := range q {
-		out[k] = v
-	}
+	maps.Copy(out, q)
 	for i := 0; i+1 < len(parts); i += 2 {
 		if parts[i+1] == "" {
 			out.Del(t.ID + "." + parts[i])

@@ -94,6 +94,7 @@ func New(routes *api.Routes, opts Options) error {
 	door.Handle(access.Open, "POST /leave", p.answerLeave)
 	door.Anywhere().Handle(access.Read, "GET /{$}", p.loop)
 	door.Anywhere().Handle(access.Read, "GET /stream", p.stream)
+	door.Anywhere().Handle(access.Read, "GET /find", p.find)
 	door.Handle(access.Read, "GET /runs", p.runs)
 	door.Handle(access.Read, "GET /run", p.run)
 	door.Handle(access.Read, "GET /compare", p.compared)

@@ -70,7 +70,11 @@
   // Time runs to the right: a chart that does not fit starts at its end.
   for (const p of $$(".plot[data-end]")) p.scrollLeft = p.scrollWidth;
 
-  // Keys. One letter acts; g and a letter goes.
+  // Keys. One letter acts; g and a letter goes. They can be switched off in Settings.
+  const keysOff = () => localStorage.getItem("keys") === "off";
+  const keysSaid = () => { const s = $("#keys"); if (s) s.textContent = keysOff() ? "Single keys are off in this browser." : "Single keys are on in this browser."; };
+  $("[data-keys-toggle]")?.addEventListener("click", () => { localStorage.setItem("keys", keysOff() ? "on" : "off"); keysSaid(); });
+  keysSaid();
   const go = (key) => $$(".rail > nav a").find((a) => $("kbd", a)?.textContent === "g " + key)?.click();
   let g = 0;
   const rows = () => $$(".sticky tbody tr:not(.grp,.opened)").filter((r) => !r.hidden);
@@ -85,7 +89,7 @@
     let d = $("dialog.help");
     if (!d) {
       d = document.createElement("dialog"); d.className = "help"; d.setAttribute("aria-label", "Keys");
-      const keys = [["/", "filter"], ["g l", "loop"], ["g x", "experiments"], ["g r", "runs"], ["j k", "move"], ["x", "mark"], ["o", "open"], ["c", "compare marked"], ["r", "roll back (asks)"], ["t", "data behind charts"], [".", "copy the command"], ["n", "show new lines"], ["Esc", "close"]];
+      const keys = $$(".rail > nav a").map((a) => [$("kbd", a)?.textContent, a.firstChild.textContent]).concat([["/", "filter"], ["j k", "move"], ["x", "mark"], ["o", "open"], ["c", "compare marked"], ["r", "roll back (asks)"], ["t", "data behind charts"], [".", "copy the command"], ["n", "show new lines"], ["Esc", "close"]]).filter(([k]) => k);
       d.innerHTML = "<h2>Keys</h2><ul class=keys>" + keys.map(([k, w]) => `<li>${w}<kbd>${k}</kbd></li>`).join("") + "</ul><form method=dialog class='btns gapt'><button class=btn>Close</button></form>";
       document.body.append(d);
     }
@@ -93,7 +97,8 @@
   };
   document.addEventListener("keydown", (e) => {
     if (e.key === "Escape") { for (const m of $$("details.menu[open]")) { m.open = false; $("summary", m).focus(); } return; }
-    if (e.target.closest("input:not([type=checkbox]), textarea, select, dialog") || e.metaKey || e.ctrlKey || e.altKey) return;
+    if ((e.metaKey || e.ctrlKey) && e.key === "k") { e.preventDefault(); location.href = "/find"; return; }
+    if (keysOff() || e.target.closest("input:not([type=checkbox]), textarea, select, dialog") || e.metaKey || e.ctrlKey || e.altKey) return;
     if (g) { g = 0; go(e.key); return; }
     const cur = $(".sticky tr.cur");
     const act = {
