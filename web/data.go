@@ -202,11 +202,11 @@ func factsOf(s dataset.Snapshot, m *loop.Model) []pair {
 		}
 	}
 	if !s.Watermark.IsZero() {
-		out = append(out, pair{Key: "newest label known", Value: moment(s.Watermark)})
+		out = append(out, pair{Key: "newest label", Value: moment(s.Watermark)})
 	}
 	for _, c := range m.Recipe.Data.Checks {
 		if c.Fresh != nil {
-			out = append(out, pair{Key: "must be as new as", Value: c.Fresh.Within.String() + " at a training"})
+			out = append(out, pair{Key: "newest row within", Value: c.Fresh.Within.String() + " at a training"})
 		}
 	}
 	return out
@@ -274,11 +274,11 @@ func (v *dataView) arrival(ctx context.Context, p *pages, model string) error {
 	share := func(k, of int) string {
 		return fmt.Sprintf("%s of %s, %s", unit.Count(k), unit.Count(of), percentOf(float64(k)/float64(max(of, 1))))
 	}
-	v.Labels = []pair{{Key: "newest predictions looked at", Value: unit.Count(n)}, {Key: "truth known", Value: share(known, n)}, {Key: "due before the newest answer, and not known", Value: unit.Count(late)}}
+	v.Labels = []pair{{Key: "looked at", Value: many(n, "prediction") + ", the newest"}, {Key: "truth known", Value: share(known, n)}, {Key: "overdue", Value: unit.Count(late)}}
 	if len(delays) > 0 {
 		slices.Sort(delays)
-		v.Labels = append(v.Labels, pair{Key: "delay, half known within", Value: unit.Duration(delays[len(delays)/2].Round(time.Minute)).String()},
-			pair{Key: "delay, nine of ten within", Value: unit.Duration(delays[len(delays)*9/10].Round(time.Minute)).String()})
+		v.Labels = append(v.Labels, pair{Key: "half within", Value: unit.Duration(delays[len(delays)/2].Round(time.Minute)).String()},
+			pair{Key: "nine of ten within", Value: unit.Duration(delays[len(delays)*9/10].Round(time.Minute)).String()})
 	}
 	v.Labels = append(v.Labels, pair{Key: "newest answer", Value: moment(newest)})
 	return nil

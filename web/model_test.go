@@ -272,7 +272,7 @@ func TestThePagesOfAModelBeginWithASentence(t *testing.T) {
 		{"/prediction?model=hotel&id=p1", 200, []string{"<h1><b>v1 said 0.831: hold</b> on 16 Mar 2017 12:00.</h1>", "equal to the last bit", "lead_time", "&#43;1.25", "raised it most", "From −0.610 to ", "lead_time = 41", "−0.250", "all others", "&lt;City&gt;", "flyball explain p1 -m hotel"}},
 		{"/prediction?model=hotel&id=p2", 404, []string{"hotel answered no p2"}},
 		{"/evidence?model=hotel", 200, []string{"<h1><b>hotel is at level 0 of 4</b>.</h1>", "L1.code-versioned", "no evidence", "profile=ai-act"}},
-		{"/data?model=hotel", 200, []string{"<h1>The newest snapshot has <b>3,535 rows</b><b>: 1 of 2 checks does not hold.</b></h1>", "flyball data list hotel", "at least 9000 rows", "3535 rows, at least 9000 are asked for", "half known within", `href="/model?model=hotel&amp;version=2"`}},
+		{"/data?model=hotel", 200, []string{"<h1>The newest snapshot has <b>3,535 rows</b><b>: 1 of 2 checks does not hold.</b></h1>", "flyball data list hotel", "at least 9000 rows", "3535 rows, at least 9000 are asked for", "half within", `href="/model?model=hotel&amp;version=2"`}},
 		{"/data?model=hotel&snapshot=bbbbbbbb", 200, []string{"<h1>Snapshot bbbbbbbbbbbb has", "flyball data show hotel bbbbbbbbbbbb", "There is none before it"}},
 		{"/data?model=hotel&snapshot=cc", 404, []string{"no snapshot"}},
 		{"/data?model=nix", 404, []string{"there is no model nix"}},
