@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -93,7 +94,7 @@ func TestNoPageIsOver150KBHoweverMuchThereIs(t *testing.T) {
 		"/", "/audit", "/model?model=hotel&version=3000", "/release?model=hotel", "/monitors?model=hotel", "/data?model=hotel&snapshot=aaaaaaaa",
 		"/predictions?model=hotel", "/evidence?model=hotel", "/find?q=hotel@", "/settings",
 	} {
-		if res, got := get(t, site+path); res.StatusCode != 200 || len(got) > 150_000 {
+		if res, got := get(t, site+path); res.StatusCode != http.StatusOK || len(got) > 150_000 {
 			t.Errorf("%s: %s, %d bytes", path, res.Status, len(got))
 		}
 	}
