@@ -14,11 +14,8 @@ import (
 type spacesView struct {
 	Frame    frame
 	Headline []span
-	Rows     []space
+	List     table
 }
-
-// space is an experiment.
-type space struct{ Name, Href, Created, Changed string }
 
 // experiments lists the experiments, those that changed last first.
 func (p *pages) experiments(w http.ResponseWriter, r *http.Request) {
@@ -37,9 +34,14 @@ func (p *pages) experiments(w http.ResponseWriter, r *http.Request) {
 	case next != "":
 		v.Headline = []span{{"The " + unit.Count(len(found)) + " experiments that changed last", true}, {", of more.", false}}
 	}
-	for _, e := range found {
-		v.Rows = append(v.Rows, space{Name: e.Name, Href: runsOf(e.Name), Created: day(e.Created), Changed: day(e.Updated)})
+	v.List = table{ID: "experiments", Name: "experiments", Columns: []column{{"name", "Experiment", false}, {"changed", "Changed", true}, {"made", "Made", true}}}
+	rows := make([]tableRow, len(found))
+	for i, e := range found {
+		rows[i] = tableRow{Key: e.ID.String(), Cells: []tableCell{
+			{Text: clip(e.Name, 120), Href: runsOf(e.Name)}, number(day(e.Updated), float64(e.Updated)), number(day(e.Created), float64(e.Created)),
+		}}
 	}
+	v.List.lay(r.URL, rows)
 	p.show(w, r, http.StatusOK, "experiments.html", v)
 }
 
