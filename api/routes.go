@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"flyball/fault"
 	"flyball/governance/access"
@@ -23,6 +24,7 @@ type Route struct {
 	Permission access.Permission
 	Pattern    string // as http.ServeMux reads it, such as GET /v1/models/{model}
 	Anywhere   bool   // a role for any model is enough: the answer leaves out the others
+	Past       bool   // it tells how things stood at a moment; others refuse to be asked of one
 }
 
 // Routes is the table of a server's routes, and what they are served by. Faces add to
@@ -31,13 +33,15 @@ type Routes struct {
 	mux   *http.ServeMux
 	door  *access.Directory // nil: whoever asks is the local user
 	cross *http.CrossOriginProtection
+	now   func() time.Time
+	first func(ctx context.Context) (time.Time, error) // nil: not known
 	table []Route
 }
 
 // NewRoutes is a table without routes. Who asks is found in door; nil lets everybody in
 // as the local user, for tests.
 func NewRoutes(door *access.Directory) *Routes {
-	return &Routes{mux: http.NewServeMux(), door: door, cross: http.NewCrossOriginProtection()}
+	return &Routes{mux: http.NewServeMux(), door: door, cross: http.NewCrossOriginProtection(), now: time.Now}
 }
 
 // ServeHTTP answers by the route that the request means.
@@ -56,6 +60,7 @@ type Face struct {
 	refuse   func(w http.ResponseWriter, r *http.Request, err error)
 	model    func(r *http.Request) string
 	anywhere bool
+	past     bool
 }
 
 // Face is the way in for one face. refuse answers a fault in the face's own form. model
@@ -74,6 +79,13 @@ func (f Face) Anywhere() Face {
 	return f
 }
 
+// Past is the face for routes that tell how things stood at a moment: they read all that
+// they answer with by their request's context, where the moment is (package asof).
+func (f Face) Past() Face {
+	f.past = true
+	return f
+}
+
 // Handle adds a route. One without a permission is a defect that shows at the first start.
 func (f Face) Handle(p access.Permission, pattern string, do http.HandlerFunc) {
 	f.routes.mux.HandleFunc(pattern, f.Guard(p, pattern, do))
@@ -85,7 +97,7 @@ func (f Face) Guard(p access.Permission, pattern string, do http.HandlerFunc) ht
 	if p == "" {
 		panic(fmt.Sprintf("api: %s has no permission", pattern))
 	}
-	f.routes.table = append(f.routes.table, Route{Permission: p, Pattern: pattern, Anywhere: f.anywhere})
+	f.routes.table = append(f.routes.table, Route{Permission: p, Pattern: pattern, Anywhere: f.anywhere, Past: f.past})
 	return func(w http.ResponseWriter, r *http.Request) {
 		if p == access.Open {
 			do(w, r)
@@ -103,7 +115,12 @@ func (f Face) Guard(p access.Permission, pattern string, do http.HandlerFunc) ht
 			f.refuse(w, r, err)
 			return
 		}
-		do(w, r.WithContext(access.With(r.Context(), who)))
+		ctx, err := f.moment(r)
+		if err != nil {
+			f.refuse(w, r, err)
+			return
+		}
+		do(w, r.WithContext(access.With(ctx, who)))
 	}
 }
 

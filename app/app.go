@@ -206,6 +206,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if a.store, err = store.Open(ctx, dsn); err != nil {
 		return nil, err
 	}
+	a.store.KeepTime(a.clock.now)
 	if a.door, err = access.NewDirectory(ctx, access.Options{Store: a.store, Logger: cfg.Logger, Changes: cfg.Changes}); err != nil {
 		return nil, err
 	}
@@ -250,6 +251,7 @@ func (a *App) build() {
 	a.collector = retention.New(retention.Options{Store: a.store, Blobs: a.blobs, Now: a.clock.now})
 	a.serving = a.newServing(decoders)
 	a.routes = api.NewRoutes(a.door)
+	a.routes.Moments(a.clock.now, a.store.FirstKept)
 	a.oip = a.newOIP()
 	a.tracker = experiment.NewTracker(experiment.TrackerOptions{
 		Experiments: a.store, Runs: a.store, LoggedModels: a.store, Now: a.clock.now, Locations: a.cfg.Locations,

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -45,7 +46,8 @@ type env struct {
 	url      string
 	token    string
 	format   string
-	terminal bool // standard output is one
+	asOf     time.Time // of which the command tells; zero: of now
+	terminal bool      // standard output is one
 }
 
 // client asks the server in the name that FLYBALL_TOKEN says, else flyball login.
@@ -54,7 +56,7 @@ func (e *env) client() *client.Client {
 	if token == "" {
 		token = secrets()[e.url]
 	}
-	return client.New(e.url, token, nil)
+	return client.New(e.url, token, nil).AsOf(e.asOf)
 }
 
 // say talks to whoever runs the command.
@@ -146,12 +148,15 @@ func root(e *env) *cobra.Command {
 		Use:           "flyball",
 		Short:         "The loop for models that predict a number or a class from a table",
 		Long:          "Flyball trains a model, proves it against a baseline, puts it live without a pause,\nwatches it, retrains it, and takes it back when it is worse.",
-		Example:       "  flyball init bookings.csv --predict is_canceled > model.yaml\n  flyball train model.yaml\n  flyball serve\n  flyball apply model.yaml\n  flyball status --watch",
+		Example:       "  flyball init bookings.csv --predict is_canceled > model.yaml\n  flyball train model.yaml\n  flyball serve\n  flyball apply model.yaml\n  flyball status --watch\n  flyball status --as-of 2026-03-16",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	c.PersistentFlags().StringVar(&e.url, "url", url, "address of the server (FLYBALL_URL)")
 	c.PersistentFlags().StringVarP(&e.format, "output", "o", "table", "table, wide, json, yaml, csv or name")
+	var moment string
+	c.PersistentFlags().StringVar(&moment, "as-of", "", "tell how things stood then: a time such as 2026-03-16T14:06:00Z, or a date for its end in UTC")
+	c.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return e.heedAsOf(cmd, moment) }
 	c.AddGroup(&cobra.Group{ID: "loop", Title: "The loop:"}, &cobra.Group{ID: "use", Title: "Use:"},
 		&cobra.Group{ID: "look", Title: "Look:"}, &cobra.Group{ID: "run", Title: "Run:"})
 	add := func(group string, cmds ...*cobra.Command) {

@@ -36,6 +36,7 @@ type Client struct {
 	base           string
 	token          string
 	user, password string // in the token's place, where there is a user
+	asOf           string // of which all is asked; empty: of now
 	http           *http.Client
 }
 
@@ -46,6 +47,27 @@ func New(base, token string, h *http.Client) *Client {
 		h = &http.Client{}
 	}
 	return &Client{base: strings.TrimSuffix(base, "/"), token: token, http: h}
+}
+
+// AsOf is a client that asks how things stood at a moment (zero: how they stand now). The
+// server refuses what cannot be told of one, and any change.
+func (c *Client) AsOf(t time.Time) *Client {
+	o := *c
+	if o.asOf = ""; !t.IsZero() {
+		o.asOf = t.UTC().Format(time.RFC3339Nano)
+	}
+	return &o
+}
+
+// then is a path with the moment of which is asked.
+func (c *Client) then(path string) string {
+	switch {
+	case c.asOf == "":
+		return path
+	case strings.Contains(path, "?"):
+		return path + "&as_of=" + url.QueryEscape(c.asOf)
+	}
+	return path + "?as_of=" + url.QueryEscape(c.asOf)
 }
 
 // do sends in as JSON (nil: no body) and reads the answer into out (nil: none). A
@@ -75,7 +97,7 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) error
 }
 
 func (c *Client) send(ctx context.Context, method, path, kind string, body io.Reader) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, c.base+c.then(path), body)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "%q is not the address of a server", c.base)
 	}
@@ -356,7 +378,7 @@ func (c *Client) LastEvents(ctx context.Context, model string, n int) (out []eve
 // server goes or visit fails.
 func (c *Client) Watch(ctx context.Context, after int64, model string, visit func(event.Event) error) error {
 	q := url.Values{"after": {fmt.Sprint(after)}, "model": {model}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/v1/events?"+q.Encode(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+c.then("/v1/events?"+q.Encode()), nil)
 	if err != nil {
 		return fault.Wrap(err, fault.Invalid, "%q is not the address of a server", c.base)
 	}

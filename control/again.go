@@ -44,7 +44,7 @@ func (s *Service) Reproduce(ctx context.Context, by, model string, version int) 
 	if err != nil {
 		return Changed{}, err
 	}
-	j, err := s.opts.Store.AddJob(ctx, job.Job{Kind: ReproduceKind, Key: key, Model: model, Input: input, AddedAt: s.opts.Now()})
+	j, err := s.opts.Store.AddJob(ctx, job.Job{Kind: ReproduceKind, Key: key, Model: model, Input: input, AddedAt: s.now(ctx)})
 	if err != nil {
 		return Changed{}, err
 	}
@@ -69,7 +69,7 @@ func (s *Service) CancelReproduction(ctx context.Context, by, model string, vers
 		if why != "" {
 			text += ": " + why
 		}
-		now := s.opts.Now()
+		now := s.now(ctx)
 		rec := audit.Record{At: now, Actor: by, Action: "cancel", Object: ref.String(), Why: why}
 		err := s.opts.Store.CancelJob(ctx, j.ID, now, &rec, event.Event{
 			At: now, Model: model, By: by, Mark: event.Off, Kind: "cancel", Text: text, Command: "flyball reproduce " + ref.String(),
@@ -123,7 +123,7 @@ func (s *Service) MakeAgain(ctx context.Context, j job.Job, progress func(string
 	if err != nil {
 		return nil, fmt.Errorf("encode the report: %w", err)
 	}
-	return report, s.keepAgain(ctx, registry.Reproduction{Ref: v.Ref, ID: j.ID, At: s.opts.Now(), By: in.By, Grade: got.Grade, Report: report}, out)
+	return report, s.keepAgain(ctx, registry.Reproduction{Ref: v.Ref, ID: j.ID, At: s.now(ctx), By: in.By, Grade: got.Grade, Report: report}, out)
 }
 
 // canceled reports whether nobody wants a job any more.

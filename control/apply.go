@@ -65,7 +65,7 @@ func (s *Service) Apply(ctx context.Context, by string, a Application, dry bool)
 	if err != nil {
 		return Applied{}, err
 	}
-	rm := registry.Model{Name: m.Name, File: a.File, Pipeline: a.Pipeline, Data: a.Data, Code: a.Code, Commit: a.Commit, AppliedAt: s.opts.Now(), AppliedBy: by}
+	rm := registry.Model{Name: m.Name, File: a.File, Pipeline: a.Pipeline, Data: a.Data, Code: a.Code, Commit: a.Commit, AppliedAt: s.now(ctx), AppliedBy: by}
 	var pinned []string
 	if rm.Columns, pinned, err = s.pin(ctx, m.Recipe, rm, a.Repin, dry); err != nil {
 		return Applied{}, err

@@ -40,10 +40,10 @@ func (s *Service) Approvals(ctx context.Context, model string) ([]Approval, erro
 	for _, r := range all {
 		a := Approval{Request: r}
 		if r.Ended != nil {
-			a.Decision = r.Decide(r.Digest, s.opts.Now())
+			a.Decision = r.Decide(r.Digest, s.now(ctx))
 		} else if m, err := s.Model(ctx, r.Model); err != nil {
 			return nil, err
-		} else if _, a.Decision, err = s.opts.Loop.Leave(ctx, &m, r, s.opts.Now()); err != nil {
+		} else if _, a.Decision, err = s.opts.Loop.Leave(ctx, &m, r, s.now(ctx)); err != nil {
 			return nil, err
 		}
 		out = append(out, a)
@@ -106,7 +106,7 @@ func (s *Service) say(ctx context.Context, model, id string, kind approval.Kind,
 	if err != nil {
 		return Changed{}, err
 	}
-	who, now := access.From(ctx), s.opts.Now()
+	who, now := access.From(ctx), s.now(ctx)
 	g := approval.Given{Kind: kind, By: access.Actor(ctx), Roles: roles(who, model), Why: strings.TrimSpace(say.Why), Digest: say.Digest}
 	asked, err := s.opts.Store.Approval(ctx, model, id)
 	if err != nil {
@@ -133,7 +133,7 @@ func (s *Service) say(ctx context.Context, model, id string, kind approval.Kind,
 	if err != nil {
 		return Changed{}, err
 	}
-	if err := s.opts.Loop.Turn(ctx, s.opts.Now()); err != nil {
+	if err := s.opts.Loop.Turn(ctx, s.now(ctx)); err != nil {
 		return Changed{}, err
 	}
 	text := fmt.Sprintf("%s: %s", ref, after.Why)
@@ -185,7 +185,7 @@ func (s *Service) waiting(ctx context.Context, m *loop.Model, version int) error
 	if err != nil {
 		return err
 	}
-	_, d, err := s.opts.Loop.Leave(ctx, m, r, s.opts.Now())
+	_, d, err := s.opts.Loop.Leave(ctx, m, r, s.now(ctx))
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (s *Service) ImportVersion(ctx context.Context, by string, archive io.Reade
 		return Brought{}, err
 	}
 	v := got.Version
-	now := s.opts.Now()
+	now := s.now(ctx)
 	v.Key = fmt.Sprintf("archive %s/%s", v.Bundle, v.Record) // of a job elsewhere: here another may have it
 	v.UpdatedAt = now
 	v.Source, v.Location, v.Aliases = "", "", nil

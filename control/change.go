@@ -47,7 +47,7 @@ func (s *Service) Retrain(ctx context.Context, model, by, why string) (Changed, 
 	if err != nil {
 		return Changed{}, err
 	}
-	if err := s.opts.Loop.Turn(ctx, s.opts.Now()); err != nil {
+	if err := s.opts.Loop.Turn(ctx, s.now(ctx)); err != nil {
 		return Changed{}, err
 	}
 	st, _, err := s.opts.Loop.State(ctx, model)
@@ -96,7 +96,7 @@ func (s *Service) Promote(ctx context.Context, model, by, why string) (Changed, 
 		if why == "" {
 			why = "promoted by " + by
 		}
-		next, ok := st.Promote(why, s.opts.Now())
+		next, ok := st.Promote(why, s.now(ctx))
 		if !ok {
 			return st, false, fault.New(fault.Conflict, "%s has no release that waits (%s)", model, st.Phase).Do("see flyball releases %s", model)
 		}
@@ -117,7 +117,7 @@ func (s *Service) Rollback(ctx context.Context, model, by, why string) (Changed,
 		return Changed{}, fault.New(fault.Invalid, "a rollback needs a reason").Do("say --why \"…\"")
 	}
 	return s.move(ctx, model, by, func(st release.State) (release.State, bool, error) {
-		next, ok := st.Rollback(by, why, s.opts.Now())
+		next, ok := st.Rollback(by, why, s.now(ctx))
 		if !ok {
 			return st, false, fault.New(fault.Conflict, "there is nothing of %s to go back to", model).Do("see flyball releases %s", model)
 		}
@@ -142,12 +142,12 @@ func (s *Service) move(ctx context.Context, model, by string, decide func(releas
 		if err != nil || !changed {
 			return Changed{}, err
 		}
-		err = s.opts.Loop.SaveRelease(ctx, &m, st, next, by, s.opts.Now())
+		err = s.opts.Loop.SaveRelease(ctx, &m, st, next, by, s.now(ctx))
 		if fault.Is(err, fault.Conflict) {
 			continue
 		}
 		if err == nil {
-			err = s.opts.Loop.Turn(ctx, s.opts.Now())
+			err = s.opts.Loop.Turn(ctx, s.now(ctx))
 		}
 		return Changed{Text: fmt.Sprintf("%s: v%d is in %s", model, next.Candidate, next.Phase)}, err
 	}

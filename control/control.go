@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"flyball/asof"
 	"flyball/blob"
 	"flyball/data/dataset"
 	"flyball/event"
@@ -95,6 +96,9 @@ type parsed struct {
 	generation int64
 	model      loop.Model
 }
+
+// now is the moment of which ctx asks how things stood, and the time else.
+func (s *Service) now(ctx context.Context) time.Time { return asof.Now(ctx, s.opts.Now()) }
 
 // New makes a service.
 func New(opts Options) *Service {

@@ -106,7 +106,7 @@ func (s *Service) CheckSnapshot(ctx context.Context, model, id string) ([]datase
 	if err != nil {
 		return nil, err
 	}
-	g := dataset.Given{Now: s.opts.Now()}
+	g := dataset.Given{Now: s.now(ctx)}
 	if g.Before, err = s.rowsOfLive(ctx, model); err != nil {
 		return nil, err
 	}

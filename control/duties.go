@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"flyball/asof"
 	"flyball/fault"
 	"flyball/governance/alert"
 	"flyball/governance/approval"
@@ -151,8 +152,8 @@ func (s *Service) looks(ctx context.Context, m *loop.Model, to *alert.Model) err
 		to.Causes = append(to.Causes, c)
 	}
 	if any {
-		to.Causes = append(to.Causes, releaseCauses(rel, s.opts.Now())...)
-		to.Causes = append(to.Causes, s.silent(m.Name, rel)...)
+		to.Causes = append(to.Causes, releaseCauses(rel, s.now(ctx))...)
+		to.Causes = append(to.Causes, s.silent(ctx, m.Name, rel)...)
 	}
 	if st.Waits == nil {
 		return nil
@@ -168,9 +169,10 @@ func (s *Service) looks(ctx context.Context, m *loop.Model, to *alert.Model) err
 const settle = time.Minute
 
 // silent is the cause that a version is live and does not answer: nil where it does.
-func (s *Service) silent(model string, rel release.State) []alert.Cause {
+// Of a moment it is not kept; the alert of it is.
+func (s *Service) silent(ctx context.Context, model string, rel release.State) []alert.Cause {
 	live, now := rel.Aliases()["live"], s.opts.Now()
-	if live == 0 || now.Sub(rel.EnteredAt) < settle {
+	if _, past := asof.At(ctx); past || live == 0 || now.Sub(rel.EnteredAt) < settle {
 		return nil
 	}
 	e, routed := s.opts.Serving.Entry(model)
@@ -201,7 +203,7 @@ func (s *Service) asks(ctx context.Context, m *loop.Model, id string) (*alert.Ca
 	if err != nil {
 		return nil, err
 	}
-	_, d, err := s.opts.Loop.Leave(ctx, m, r, s.opts.Now())
+	_, d, err := s.opts.Loop.Leave(ctx, m, r, s.now(ctx))
 	if err != nil || d.State != approval.Waiting {
 		return nil, err
 	}

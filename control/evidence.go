@@ -22,7 +22,7 @@ func (s *Service) Evidence(ctx context.Context, name, profile string) (evidence.
 	if err != nil {
 		return evidence.Export{}, err
 	}
-	f := evidence.Facts{Model: name, Monitored: m.Cared(), Now: s.opts.Now()}
+	f := evidence.Facts{Model: name, Monitored: m.Cared(), Now: s.now(ctx)}
 	if m.Cared() {
 		lm, err := s.Model(ctx, name)
 		if err != nil {

@@ -101,7 +101,7 @@ func (s *Service) trafficAhead(ctx context.Context, a *online.Ahead, name string
 	slices.Sort(delays)
 	a.Delay = max(0, delays[len(delays)/2])
 	// From the first of them until now: who has stopped asking asks less.
-	if over := s.opts.Now().Sub(slices.MinFunc(at, time.Time.Compare)); over > 0 {
+	if over := s.now(ctx).Sub(slices.MinFunc(at, time.Time.Compare)); over > 0 {
 		a.PerDay = float64(len(at)) / over.Hours() * 24
 	}
 	return nil

@@ -34,7 +34,7 @@ func (s *Service) Groups(ctx context.Context, name string, version int, window t
 	if version, err = s.versionOf(ctx, name, version); err != nil {
 		return monitoring.GroupsSeen{}, err
 	}
-	now := s.opts.Now()
+	now := s.now(ctx)
 	from := now.UTC().Truncate(day).Add(-window)
 	rows := monitoring.NewGroupRows(m.Recipe.Task, now)
 	err = s.opts.Log.Scan(ctx, prediction.Query{Model: name, From: from, AsOf: now, Audit: len(m.Recipe.Task.Audit) > 0}, func(j prediction.Joined) error {

@@ -47,7 +47,7 @@ func (s *Service) Judge(ctx context.Context, name string, version int, by string
 		return Changed{}, fault.New(fault.Refused, "the files of %s are not kept here: its source is %q", ref, v.Source).
 			Do("log the model to this server, and register it from there")
 	}
-	now := s.opts.Now()
+	now := s.now(ctx)
 	seen, err := seenUntil(v, now)
 	if err != nil {
 		return Changed{}, err
@@ -195,7 +195,7 @@ func (s *Service) Release(ctx context.Context, name string, version int, by, why
 	if err != nil {
 		return Changed{}, err
 	}
-	if err := s.opts.Loop.Turn(ctx, s.opts.Now()); err != nil {
+	if err := s.opts.Loop.Turn(ctx, s.now(ctx)); err != nil {
 		return Changed{}, err
 	}
 	if err := s.waiting(ctx, &m, version); err != nil {

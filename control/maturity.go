@@ -50,7 +50,7 @@ func (s *Service) Maturity(ctx context.Context, model string) (maturity.Standing
 func (s *Service) Maturities(ctx context.Context, may func(model string) bool) (maturity.Organisation, error) {
 	var all []maturity.Standing
 	err := s.eachEvidence(ctx, may, func(f *maturity.Facts) { all = append(all, maturity.Judge(f)) })
-	return maturity.Together(s.opts.Now(), all), err
+	return maturity.Together(s.now(ctx), all), err
 }
 
 // Delivery is the delivery figures of a model over the last window.
@@ -109,7 +109,7 @@ func (s *Service) Attest(ctx context.Context, a maturity.Attestation) (maturity.
 		return a, fault.New(fault.Refused, "only a person with a name attests, and you ask as %s", access.Actor(ctx)).
 			Do("sign in: flyball login NAME; the first user is made by flyball users add")
 	}
-	a.At, a.By, a.ID = s.opts.Now(), who.Name, "attestation "+string(ident.NewRunID())[:12]
+	a.At, a.By, a.ID = s.now(ctx), who.Name, "attestation "+string(ident.NewRunID())[:12]
 	if a.Until.IsZero() {
 		a.Until = a.At.Add(maturity.Long)
 	}
@@ -131,7 +131,7 @@ func (s *Service) Attest(ctx context.Context, a maturity.Attestation) (maturity.
 
 // Report keeps what whoever asks says that ran elsewhere.
 func (s *Service) Report(ctx context.Context, r maturity.Report) (maturity.Report, error) {
-	r.At, r.By, r.Program = s.opts.Now(), access.Actor(ctx), program(access.From(ctx))
+	r.At, r.By, r.Program = s.now(ctx), access.Actor(ctx), program(access.From(ctx))
 	r.ID = "report " + string(ident.NewRunID())[:12]
 	if err := r.Validate(); err != nil {
 		return r, err
@@ -174,7 +174,7 @@ func (s *Service) known(ctx context.Context, model string, version int) error {
 
 // evidence are the facts of a model, as its records hold them now.
 func (s *Service) evidence(ctx context.Context, m *loop.Model) (*maturity.Facts, error) {
-	g := gathering{Service: s, model: m, facts: &maturity.Facts{Model: m.Name, Now: s.opts.Now(), Duties: m.Duties}}
+	g := gathering{Service: s, model: m, facts: &maturity.Facts{Model: m.Name, Now: s.now(ctx), Duties: m.Duties}}
 	for _, c := range m.Recipe.Data.Checks {
 		if c.Fresh != nil {
 			g.facts.Fresh = c.Fresh.Within.D()

@@ -137,7 +137,7 @@ func (s *Service) ApplyPipeline(ctx context.Context, by, name, file string, dry 
 	if err := s.newer(ctx, file, f.Pipeline, &out); err != nil || dry {
 		return out, err
 	}
-	p := registry.Pipeline{Name: out.Name, File: file, AppliedAt: s.opts.Now(), AppliedBy: by}
+	p := registry.Pipeline{Name: out.Name, File: file, AppliedAt: s.now(ctx), AppliedBy: by}
 	kept, added, changed, err := s.opts.Store.ApplyPipeline(ctx, p, apply)
 	out.Version, out.Changed, out.Models = kept.Version, added || len(changed) > 0, changed
 	return out, err

@@ -43,7 +43,7 @@ func (s *Service) Card(ctx context.Context, name string, version int) (card.Card
 // card is the card of a version, by the model file of the model that cares for it: a
 // baseline's version is counted apart.
 func (s *Service) card(ctx context.Context, v registry.Version, cared string) (card.Card, error) {
-	f := card.Facts{Version: v, Now: s.opts.Now()}
+	f := card.Facts{Version: v, Now: s.now(ctx)}
 	m, err := s.opts.Store.Model(ctx, cared)
 	if err != nil {
 		return card.Card{}, err
@@ -102,7 +102,7 @@ func uncarded(m spec.Model) []string {
 // VersionDossier is all that is held about a version.
 func (s *Service) VersionDossier(ctx context.Context, name string, version int) (dossier.Dossier, error) {
 	ref := ident.Ref{Model: name, Version: version}
-	d := dossier.Dossier{Subject: ref.String(), Model: name, Made: s.opts.Now(), By: access.Actor(ctx)}
+	d := dossier.Dossier{Subject: ref.String(), Model: name, Made: s.now(ctx), By: access.Actor(ctx)}
 	if err := s.filed(ctx, &d, ref); err != nil {
 		return dossier.Dossier{}, err
 	}
@@ -164,7 +164,7 @@ func (s *Service) PredictionDossier(ctx context.Context, name, id string) (dossi
 	if err != nil {
 		return dossier.Dossier{}, err
 	}
-	d := dossier.Dossier{Subject: string(j.ID), Model: name, Made: s.opts.Now(), By: access.Actor(ctx)}
+	d := dossier.Dossier{Subject: string(j.ID), Model: name, Made: s.now(ctx), By: access.Actor(ctx)}
 	p := &dossier.Prediction{Record: j.Record, Bits: dossier.Bits(j.Scores), Truth: j.Label}
 	d.Prediction = p
 	history, err := s.opts.Store.ReleaseHistory(ctx, name)

@@ -30,7 +30,7 @@ func (s *Service) Standing(ctx context.Context, name string, version int) (monit
 	if version, err = s.versionOf(ctx, name, version); err != nil {
 		return monitoring.Standing{}, err
 	}
-	in := monitoring.StandingInput{Policy: m.Recipe.Watch, Task: m.Recipe.Task, Model: name, Version: version, Now: s.opts.Now()}
+	in := monitoring.StandingInput{Policy: m.Recipe.Watch, Task: m.Recipe.Task, Model: name, Version: version, Now: s.now(ctx)}
 	if in.Profile, err = s.profile(ctx, name, version); err != nil {
 		return monitoring.Standing{}, err
 	}

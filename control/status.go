@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"flyball/asof"
 	"flyball/event"
 	"flyball/experiment/gate"
 	"flyball/fault"
@@ -56,7 +57,7 @@ type facts struct {
 }
 
 func (s *Service) status(ctx context.Context, m *loop.Model) (Status, error) {
-	f := facts{model: m, now: s.opts.Now()}
+	f := facts{model: m, now: s.now(ctx)}
 	var err error
 	if f.state, _, err = s.opts.Loop.State(ctx, m.Name); err != nil {
 		return Status{}, err
@@ -85,9 +86,8 @@ func (s *Service) status(ctx context.Context, m *loop.Model) (Status, error) {
 		}
 		out.Live = out.Aliases["live"]
 	}
-	if e, ok := s.opts.Serving.Entry(m.Name); ok {
-		f.route = &e.Route
-		out.Route = &e.Route
+	if f.route = s.route(ctx, m.Name, f.release); f.route != nil {
+		out.Route = f.route
 	}
 	if out.Stand, err = s.opts.Loop.Stand(ctx, m, f.now); err != nil {
 		return Status{}, err
@@ -95,6 +95,23 @@ func (s *Service) status(ctx context.Context, m *loop.Model) (Status, error) {
 	f.stand = out.Stand
 	out.Cells = f.cells()
 	return out, nil
+}
+
+// route is how the model's traffic is split; nil: nothing answers. Of a moment it is what
+// the release of then asks for.
+func (s *Service) route(ctx context.Context, model string, rel *release.State) *release.Route {
+	if _, past := asof.At(ctx); past {
+		if rel == nil {
+			return nil
+		}
+		r := rel.Route()
+		return &r
+	}
+	e, ok := s.opts.Serving.Entry(model)
+	if !ok {
+		return nil
+	}
+	return &e.Route
 }
 
 // cells are the stages of the loop, in the order of the page.

@@ -24,6 +24,9 @@ const (
 	Canceled State = "canceled"
 )
 
+// Final reports whether a job in the state has ended.
+func (s State) Final() bool { return s == Done || s == Failed || s == Canceled }
+
 // Job is one piece of work.
 type Job struct {
 	ID       string          `json:"id"`

@@ -57,8 +57,9 @@ type Model struct {
 // watched is the state of a model's watch as it is kept: of which version, and where
 // it stands.
 type watched struct {
-	Version int              `json:"version"`
-	State   monitoring.State `json:"state"`
+	Version  int              `json:"version"`
+	State    monitoring.State `json:"state"`
+	Suspects []string         `json:"suspects,omitempty"` // of State, when it was kept
 }
 
 // Store is what the loop needs kept. Package store implements it.
@@ -81,7 +82,8 @@ type Store interface {
 	Job(ctx context.Context, id string) (job.Job, error)
 	Version(ctx context.Context, r ident.Ref) (registry.Version, error)
 
-	// MonitorState is the state of the model's watch as it was kept; nil at first.
+	// MonitorState is the state of the model's watch as it was kept; nil at first. As of a
+	// moment (package asof) it has the member suspects alone.
 	MonitorState(ctx context.Context, model string) (json.RawMessage, error)
 
 	// SaveMonitoring keeps what a look found, all or nothing.

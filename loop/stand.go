@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"flyball/asof"
 )
 
 // Stand is how a model stands between a first sign and what is done about it, in one
@@ -86,5 +88,9 @@ func (l *Loop) Stand(ctx context.Context, m *Model, now time.Time) (Stand, error
 	if err != nil {
 		return Stand{}, err
 	}
-	return StandOf(m.Policy, s, o, w.State.Suspects(), now), nil
+	suspects := w.State.Suspects()
+	if _, past := asof.At(ctx); past { // of the state no more is kept
+		suspects = w.Suspects
+	}
+	return StandOf(m.Policy, s, o, suspects, now), nil
 }

@@ -35,7 +35,7 @@ func (l *Loop) watch(ctx context.Context, m *Model, rel release.State, now time.
 		return err
 	}
 	if kept.Version != version {
-		return l.beginWatch(ctx, m, watched{version, monitoring.Start(m.Recipe.Watch, now)}, now)
+		return l.beginWatch(ctx, m, watched{Version: version, State: monitoring.Start(m.Recipe.Watch, now)}, now)
 	}
 	st := kept.State
 	if now.Before(st.Next) {
@@ -76,7 +76,7 @@ func (l *Loop) watch(ctx context.Context, m *Model, rel release.State, now time.
 	for _, n := range out.Notes {
 		evs = append(evs, event.Event{At: now, Model: m.Name, By: "flyball", Mark: event.None, Kind: "note", Text: n.Text, Command: "flyball drift " + m.Name, Data: n.Data})
 	}
-	if err := l.saveWatch(ctx, m.Name, watched{version, out.State}, out.Findings, out.Windows, evs...); err != nil {
+	if err := l.saveWatch(ctx, m.Name, watched{Version: version, State: out.State}, out.Findings, out.Windows, evs...); err != nil {
 		return err
 	}
 	return l.floor(ctx, m, rel, now)
@@ -92,6 +92,7 @@ func (l *Loop) watched(ctx context.Context, name string) (w watched, err error) 
 }
 
 func (l *Loop) saveWatch(ctx context.Context, name string, w watched, findings []monitoring.Finding, windows []monitoring.Window, evs ...event.Event) error {
+	w.Suspects = w.State.Suspects()
 	raw, err := json.Marshal(w)
 	if err != nil {
 		return fmt.Errorf("encode the watch of %s: %w", name, err)

@@ -7,6 +7,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"flyball/fault"
@@ -41,6 +43,10 @@ func scanUser(s scanner) (access.User, error) {
 
 // Users are all users, by name.
 func (db *DB) Users(ctx context.Context) ([]access.User, error) {
+	ctx, at := then(ctx)
+	if at != present {
+		return db.earlierUsers(ctx, at)
+	}
 	return all(ctx, db, "the users cannot be read", scanUser, `SELECT `+userColumns+` FROM users ORDER BY name`)
 }
 
@@ -75,6 +81,23 @@ func (db *DB) ChangeUsers(ctx context.Context, decide func(all []access.User) (a
 		}
 		return t.keep(ctx, &rec, nil)
 	})
+}
+
+// earlierUsers are the users at a moment, as the audit chain tells, by name. It has no
+// passwords.
+func (db *DB) earlierUsers(ctx context.Context, at int64) ([]access.User, error) {
+	byName := map[string]access.User{}
+	err := db.each(ctx, func(s scanner) error {
+		var u access.User
+		err := s.Scan(body{&u})
+		byName[u.Name] = u
+		return err
+	}, `SELECT data FROM audit WHERE object >= 'user ' AND object < 'user!' AND at <= $1 AND (action = 'add user' OR action = 'set user') ORDER BY seq`, at)
+	out := make([]access.User, 0, len(byName))
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		out = append(out, byName[name])
+	}
+	return out, problem(err, "the users cannot be read")
 }
 
 func oneIf(b bool) int64 {

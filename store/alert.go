@@ -3,9 +3,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"flyball/event"
@@ -28,6 +32,19 @@ func (db *DB) UnsettledAlerts(ctx context.Context) ([]alert.Alert, error) {
 
 // Alert is one alert; a NotFound fault when there is none.
 func (db *DB) Alert(ctx context.Context, id string) (alert.Alert, error) {
+	ctx, at := then(ctx)
+	if at != present {
+		as, err := earlier[alert.Alert](ctx, db, "the alert cannot be read", pastAlert, "", at)
+		for _, a := range as {
+			if a.ID == id {
+				return a, nil
+			}
+		}
+		if err == nil {
+			err = sql.ErrNoRows
+		}
+		return alert.Alert{}, found(err, "the alert cannot be read", "there is no alert %s", id)
+	}
 	a, err := scanAlert(db.row(ctx, `SELECT body FROM alerts WHERE id = $1`, id))
 	return a, found(err, "the alert cannot be read", "there is no alert %s", id)
 }
@@ -35,7 +52,17 @@ func (db *DB) Alert(ctx context.Context, id string) (alert.Alert, error) {
 // Alerts are a model's alerts (of all models when it is empty), the newest first, at most
 // 10,000; only those that are open when openOnly is set.
 func (db *DB) Alerts(ctx context.Context, model string, openOnly bool) ([]alert.Alert, error) {
-	return all(ctx, db, "the alerts cannot be read", scanAlert, `SELECT body FROM alerts WHERE ($1 = '' OR model = $1) AND ($2 = 0 OR closed_at IS NULL)
+	const what = "the alerts cannot be read"
+	ctx, at := then(ctx)
+	if at != present {
+		as, err := earlier[alert.Alert](ctx, db, what, pastAlert, model, at)
+		if openOnly {
+			as = only(as, func(a alert.Alert) bool { return a.Closed.IsZero() })
+		}
+		slices.SortFunc(as, func(a, b alert.Alert) int { return cmp.Or(b.Opened.Compare(a.Opened), strings.Compare(a.ID, b.ID)) })
+		return as[:min(len(as), 10_000)], err
+	}
+	return all(ctx, db, what, scanAlert, `SELECT body FROM alerts WHERE ($1 = '' OR model = $1) AND ($2 = 0 OR closed_at IS NULL)
 		ORDER BY opened_at DESC, id LIMIT 10000`, model, oneIf(openOnly))
 }
 
@@ -63,6 +90,9 @@ func (db *DB) SaveAlert(ctx context.Context, a alert.Alert, messages []notify.Me
 		if n == 0 {
 			return fault.New(fault.Conflict, "the alert %s changed meanwhile", a.ID).Do("look again")
 		}
+		if err := t.remember(ctx, pastAlert, a.Model, a.ID, text(raw)); err != nil {
+			return err
+		}
 		if err := t.send(ctx, messages); err != nil {
 			return err
 		}
@@ -72,6 +102,10 @@ func (db *DB) SaveAlert(ctx context.Context, a alert.Alert, messages []notify.Me
 
 // Silences are all that were kept, one for each model, over or not.
 func (db *DB) Silences(ctx context.Context) ([]alert.Silence, error) {
+	ctx, at := then(ctx)
+	if at != present {
+		return earlier[alert.Silence](ctx, db, "the silences cannot be read", pastSilence, "", at)
+	}
 	return all(ctx, db, "the silences cannot be read", func(s scanner) (out alert.Silence, err error) {
 		err = s.Scan(body{&out})
 		return out, err
@@ -88,6 +122,9 @@ func (db *DB) KeepSilence(ctx context.Context, s alert.Silence, rec audit.Record
 		_, err := t.exec(ctx, `INSERT INTO silences (model, until_at, body) VALUES ($1, $2, $3)
 			ON CONFLICT (model) DO UPDATE SET until_at = excluded.until_at, body = excluded.body`, s.Model, s.Until.UnixMicro(), text(raw))
 		if err != nil {
+			return err
+		}
+		if err := t.remember(ctx, pastSilence, s.Model, "", text(raw)); err != nil {
 			return err
 		}
 		return t.keep(ctx, &rec, []event.Event{ev})

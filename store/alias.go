@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"flyball/asof"
 	"flyball/fault"
 	"flyball/governance/audit"
 	"flyball/ident"
@@ -21,6 +22,24 @@ import (
 func (db *DB) Alias(ctx context.Context, model, alias string) (ident.Ref, error) {
 	ref := ident.Ref{Model: model}
 	registered := false
+	if ctx, at := then(ctx); at != present {
+		m, err := db.earlierModels(asof.With(ctx, time.UnixMicro(at)), model)
+		if err != nil {
+			return ident.Ref{}, err
+		}
+		pointed, err := db.earlierAliases(ctx, model, at)
+		if err == nil && pointed[alias] == 0 {
+			err = sql.ErrNoRows
+		}
+		if err != nil {
+			return ident.Ref{}, found(err, "the alias cannot be read", "%s has no version that is %s", model, alias)
+		}
+		ref.Version = pointed[alias]
+		if alias == registry.Baseline && (len(m) == 0 || m[0].Cared()) {
+			ref.Model = registry.BaselineOf(model)
+		}
+		return ref, nil
+	}
 	err := db.row(ctx, `SELECT version, EXISTS (SELECT 1 FROM models WHERE name = model AND file = '') FROM aliases
 		WHERE model = $1 AND alias = $2`, model, alias).Scan(&ref.Version, &registered)
 	if err != nil {
@@ -34,6 +53,10 @@ func (db *DB) Alias(ctx context.Context, model, alias string) (ident.Ref, error)
 
 // Aliases are all aliases of a model that point at a version, with its number.
 func (db *DB) Aliases(ctx context.Context, model string) (map[string]int, error) {
+	ctx, at := then(ctx)
+	if at != present {
+		return db.earlierAliases(ctx, model, at)
+	}
 	type alias struct {
 		name    string
 		version int
@@ -134,8 +157,9 @@ func ignore(err, harmless error) error {
 
 // AliasHistory are the moves of a model's aliases, the newest first, at most 1,000.
 func (db *DB) AliasHistory(ctx context.Context, model string) ([]registry.Move, error) {
+	ctx, at := then(ctx)
 	return all(ctx, db, "the history of the aliases cannot be read", func(s scanner) (m registry.Move, err error) {
 		err = s.Scan(&m.Model, &m.Alias, moment{&m.At}, &m.By, &m.From, &m.To)
 		return m, err
-	}, `SELECT model, alias, at, actor, from_version, to_version FROM alias_history WHERE model = $1 ORDER BY seq DESC LIMIT 1000`, model)
+	}, `SELECT model, alias, at, actor, from_version, to_version FROM alias_history WHERE model = $1 AND at <= $2 ORDER BY seq DESC LIMIT 1000`, model, at)
 }

@@ -67,8 +67,9 @@ func scanAudit(s scanner) (audit.Record, error) {
 
 // Audit are the records after a number, in order, at most limit (and 10,000).
 func (db *DB) Audit(ctx context.Context, after int64, limit int) ([]audit.Record, error) {
+	ctx, at := then(ctx)
 	return all(ctx, db, "the audit records cannot be read", scanAudit,
-		`SELECT `+auditColumns+` FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2`, after, clamp(limit))
+		`SELECT `+auditColumns+` FROM audit WHERE seq > $1 AND at <= $3 ORDER BY seq LIMIT $2`, after, clamp(limit), at)
 }
 
 // FindAudit are the selected records in order, at most limit (and 10,000).
@@ -85,10 +86,11 @@ func (db *DB) FindAudit(ctx context.Context, q audit.Query, limit int) ([]audit.
 	if q.Newest {
 		order = "seq DESC"
 	}
+	ctx, at := then(ctx)
 	// All that begins with the object and an @ lies between these two.
 	return all(ctx, db, "the audit records cannot be read", scanAudit, `SELECT `+auditColumns+` FROM audit
-		WHERE seq > $1 AND seq < $8 AND at >= $2 AND ($3 = '' OR actor = $3) AND ($4 = '' OR object = $4 OR object >= $5 AND object < $6) AND ($9 = '' OR action = $9) ORDER BY `+order+` LIMIT $7`,
-		q.After, since, q.Actor, q.Object, q.Object+"@", q.Object+"A", clamp(limit), before, q.Action)
+		WHERE seq > $1 AND seq < $8 AND at >= $2 AND ($3 = '' OR actor = $3) AND ($4 = '' OR object = $4 OR object >= $5 AND object < $6) AND ($9 = '' OR action = $9) AND at <= $10 ORDER BY `+order+` LIMIT $7`,
+		q.After, since, q.Actor, q.Object, q.Object+"@", q.Object+"A", clamp(limit), before, q.Action, at)
 }
 
 // AuditSpan are the first and the last record of a time, from (zero: the first of all)

@@ -91,9 +91,10 @@ func (t *tx) delivered(ctx context.Context, id string, at time.Time) error {
 // Delivered are the events of a model that a subscriber took since a moment, the newest
 // first, at most 10,000.
 func (db *DB) Delivered(ctx context.Context, model string, since time.Time) ([]maturity.Delivery, error) {
+	ctx, at := then(ctx)
 	return all(ctx, db, "what subscribers took cannot be read", func(s scanner) (d maturity.Delivery, err error) {
 		err = s.Scan(&d.ID, &d.Kind, moment{&d.At})
 		d.ID = "delivery " + d.ID
 		return d, err
-	}, `SELECT id, kind, at FROM deliveries WHERE model = $1 AND at >= $2 ORDER BY at DESC, id LIMIT 10000`, model, since.UnixMicro())
+	}, `SELECT id, kind, at FROM deliveries WHERE model = $1 AND at >= $2 AND at <= $3 ORDER BY at DESC, id LIMIT 10000`, model, since.UnixMicro(), at)
 }

@@ -175,13 +175,28 @@ func (db *DB) CancelJob(ctx context.Context, id string, now time.Time, rec *audi
 
 // Job is one job; a NotFound fault when there is none.
 func (db *DB) Job(ctx context.Context, id string) (job.Job, error) {
-	j, err := scanJob(db.row(ctx, `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, id))
-	return j, found(err, "the job cannot be read", "there is no job %s", id)
+	ctx, at := then(ctx)
+	j, err := scanJob(db.row(ctx, `SELECT `+jobColumns+` FROM jobs WHERE id = $1 AND added_at <= $2`, id, at))
+	return underWay(j, at), found(err, "the job cannot be read", "there is no job %s", id)
 }
 
 // Jobs are a model's jobs (of all models when it is empty), the newest first, at most
 // limit (and 10,000).
 func (db *DB) Jobs(ctx context.Context, model string, limit int) ([]job.Job, error) {
-	return all(ctx, db, "the jobs cannot be read", scanJob,
-		`SELECT `+jobColumns+` FROM jobs WHERE ($1 = '' OR model = $1) ORDER BY seq DESC LIMIT $2`, model, clamp(limit))
+	ctx, at := then(ctx)
+	js, err := all(ctx, db, "the jobs cannot be read", scanJob,
+		`SELECT `+jobColumns+` FROM jobs WHERE ($1 = '' OR model = $1) AND added_at <= $3 ORDER BY seq DESC LIMIT $2`, model, clamp(limit), at)
+	for i := range js {
+		js[i] = underWay(js[i], at)
+	}
+	return js, err
+}
+
+// underWay is a job as it was at a moment (present: as it is). Of one that had not ended
+// it is not kept whether a worker had it.
+func underWay(j job.Job, at int64) job.Job {
+	if at == present || j.State.Final() && j.EndedAt.UnixMicro() <= at {
+		return j
+	}
+	return job.Job{ID: j.ID, Kind: j.Kind, Key: j.Key, Model: j.Model, Input: j.Input, State: job.Running, AddedAt: j.AddedAt}
 }

@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"strconv"
 
 	"flyball/event"
 	"flyball/fault"
@@ -31,6 +32,9 @@ func (db *DB) JudgeVersion(ctx context.Context, v registry.Version, evs ...event
 			return nil
 		case n == 0:
 			return fault.New(fault.Conflict, "%s was judged already", v.Ref).Do("register it again to have it judged on newer rows")
+		}
+		if err := t.remember(ctx, pastVersion, v.Model, strconv.Itoa(v.Version), judged); err != nil {
+			return err
 		}
 		return t.feed(ctx, evs)
 	})

@@ -40,25 +40,28 @@ func (db *DB) state(ctx context.Context, kind, id, model string, at, until time.
 // Attestations are those of all models that are good after a moment, the newest first, at
 // most 10,000.
 func (db *DB) Attestations(ctx context.Context, after time.Time) ([]maturity.Attestation, error) {
+	ctx, at := then(ctx)
 	return all(ctx, db, "the attestations cannot be read", func(s scanner) (a maturity.Attestation, err error) {
 		err = s.Scan(body{&a})
 		return a, err
-	}, `SELECT body FROM statements WHERE kind = 'attestation' AND until_at > $1 ORDER BY at DESC, id LIMIT 10000`, after.UnixMicro())
+	}, `SELECT body FROM statements WHERE kind = 'attestation' AND until_at > $1 AND at <= $2 ORDER BY at DESC, id LIMIT 10000`, after.UnixMicro(), at)
 }
 
 // Reports are what was reported of a model or of all since a moment, the newest first, at
 // most 10,000.
 func (db *DB) Reports(ctx context.Context, model string, since time.Time) ([]maturity.Report, error) {
+	ctx, at := then(ctx)
 	return all(ctx, db, "the reports cannot be read", func(s scanner) (r maturity.Report, err error) {
 		err = s.Scan(body{&r})
 		return r, err
-	}, `SELECT body FROM statements WHERE kind = 'report' AND at >= $2 AND (model = '' OR model = $1) ORDER BY at DESC, id LIMIT 10000`, model, since.UnixMicro())
+	}, `SELECT body FROM statements WHERE kind = 'report' AND at >= $2 AND at <= $3 AND (model = '' OR model = $1) ORDER BY at DESC, id LIMIT 10000`, model, since.UnixMicro(), at)
 }
 
 // Acts are the audit records of a model and its versions since a moment, in order, the
 // newest 10,000.
 func (db *DB) Acts(ctx context.Context, model string, since time.Time) ([]audit.Record, error) {
+	ctx, at := then(ctx)
 	return all(ctx, db, "the audit records cannot be read", scanAudit, `SELECT `+auditColumns+` FROM (SELECT `+auditColumns+` FROM audit
-		WHERE at >= $2 AND (object = $1 OR substr(object, 1, $3) = $1 || '@') ORDER BY seq DESC LIMIT 10000) AS newest ORDER BY seq`,
-		model, since.UnixMicro(), len([]rune(model))+1)
+		WHERE at >= $2 AND at <= $4 AND (object = $1 OR substr(object, 1, $3) = $1 || '@') ORDER BY seq DESC LIMIT 10000) AS newest ORDER BY seq`,
+		model, since.UnixMicro(), len([]rune(model))+1, at)
 }

@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -74,17 +75,38 @@ func (t *tx) applyModel(ctx context.Context, m registry.Model, rec audit.Record,
 			return registry.Model{}, false, err
 		}
 	}
+	raw, err := json.Marshal(kept)
+	if err != nil {
+		return registry.Model{}, false, fmt.Errorf("encode model %s: %w", m.Name, err)
+	}
+	if err := t.remember(ctx, pastModel, m.Name, "", text(raw)); err != nil {
+		return registry.Model{}, false, err
+	}
 	return kept, true, t.keep(ctx, &rec, []event.Event{ev})
 }
 
 // Model is a model as applied last or as registered, without its tags; a NotFound
 // fault when there is none.
 func (db *DB) Model(ctx context.Context, name string) (registry.Model, error) {
+	if _, at := then(ctx); at != present {
+		ms, err := db.earlierModels(ctx, name)
+		if err == nil && len(ms) == 0 {
+			err = sql.ErrNoRows
+		}
+		if err != nil {
+			return registry.Model{}, found(err, "the model cannot be read", "there is no model %s", name)
+		}
+		return ms[0], nil
+	}
 	m, err := scanModel(db.row(ctx, `SELECT `+modelColumns+` FROM models WHERE name = $1`, name))
 	return m, found(err, "the model cannot be read", "there is no model %s", name)
 }
 
 // Models are the models that have a model file, in the order of their names.
 func (db *DB) Models(ctx context.Context) ([]registry.Model, error) {
+	if _, at := then(ctx); at != present {
+		ms, err := db.earlierModels(ctx, "")
+		return only(ms, registry.Model.Cared), err
+	}
 	return all(ctx, db, "the models cannot be read", scanModel, `SELECT `+modelColumns+` FROM models WHERE file <> '' ORDER BY name`)
 }

@@ -69,6 +69,7 @@ func (db *DB) ApplyPipeline(ctx context.Context, p registry.Pipeline, models []r
 // Pipelines are all versions of the pipeline files of a name (empty: of all names), by
 // name, the newest first.
 func (db *DB) Pipelines(ctx context.Context, name string) ([]registry.Pipeline, error) {
+	ctx, at := then(ctx)
 	return all(ctx, db, "the pipelines cannot be read", scanPipeline,
-		`SELECT `+pipelineColumns+` FROM pipelines WHERE $1 = '' OR name = $1 ORDER BY name, version DESC`, name)
+		`SELECT `+pipelineColumns+` FROM pipelines WHERE ($1 = '' OR name = $1) AND applied_at <= $2 ORDER BY name, version DESC`, name, at)
 }

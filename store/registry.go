@@ -93,6 +93,7 @@ func (db *DB) RenameModel(ctx context.Context, name, to, by string, at time.Time
 			`UPDATE snapshots SET model = $2 WHERE model = $1`,
 			`UPDATE aliases SET model = $2 WHERE model = $1`,
 			`UPDATE alias_history SET model = $2 WHERE model = $1`,
+			`UPDATE past SET model = $2 WHERE model = $1`,
 		} {
 			if _, err := t.exec(ctx, statement, name, to); err != nil {
 				return err
@@ -148,6 +149,7 @@ func (db *DB) DeleteModel(ctx context.Context, name, by string, at time.Time) er
 			`DELETE FROM snapshots WHERE model = $1`,
 			`DELETE FROM model_tags WHERE model = $1`,
 			`DELETE FROM models WHERE name = $1`,
+			`DELETE FROM past WHERE model = $1`,
 		} {
 			if _, err := t.exec(ctx, statement, name); err != nil {
 				return err

@@ -26,7 +26,8 @@ func scanRelease(s scanner) (release.State, error) {
 
 // Release is the newest state of a model's newest release; false when it never had one.
 func (db *DB) Release(ctx context.Context, model string) (release.State, bool, error) {
-	s, err := scanRelease(db.row(ctx, `SELECT body FROM release_history WHERE model = $1 ORDER BY generation DESC LIMIT 1`, model))
+	ctx, at := then(ctx)
+	s, err := scanRelease(db.row(ctx, `SELECT body FROM release_history WHERE model = $1 AND kept_at <= $2 ORDER BY generation DESC LIMIT 1`, model, at))
 	if errors.Is(err, sql.ErrNoRows) {
 		return release.State{}, false, nil
 	}
@@ -35,15 +36,17 @@ func (db *DB) Release(ctx context.Context, model string) (release.State, bool, e
 
 // Releases are the newest states of each of a model's releases, the newest first.
 func (db *DB) Releases(ctx context.Context, model string) ([]release.State, error) {
+	ctx, at := then(ctx)
 	return all(ctx, db, "the releases cannot be read", scanRelease, `SELECT body FROM release_history WHERE model = $1
-		AND generation IN (SELECT MAX(generation) FROM release_history WHERE model = $1 GROUP BY id) ORDER BY generation DESC`, model)
+		AND generation IN (SELECT MAX(generation) FROM release_history WHERE model = $1 AND kept_at <= $2 GROUP BY id) ORDER BY generation DESC`, model, at)
 }
 
 // ReleaseHistory are all states that a model's releases ever had, in the order of
 // their generations.
 func (db *DB) ReleaseHistory(ctx context.Context, model string) ([]release.State, error) {
+	ctx, at := then(ctx)
 	return all(ctx, db, "the releases cannot be read", scanRelease,
-		`SELECT body FROM release_history WHERE model = $1 ORDER BY generation`, model)
+		`SELECT body FROM release_history WHERE model = $1 AND kept_at <= $2 ORDER BY generation`, model, at)
 }
 
 // SaveRelease keeps s as the model's newest state, moves aliases (to a version; 0: to
@@ -62,8 +65,8 @@ func (db *DB) SaveRelease(ctx context.Context, from int64, s release.State, alia
 		if err := t.swap(ctx, "releases", s.Model, from, s.Generation); err != nil {
 			return err
 		}
-		_, err := t.exec(ctx, `INSERT INTO release_history (model, generation, id, phase, body) VALUES ($1, $2, $3, $4, $5)`,
-			s.Model, s.Generation, s.ID, string(s.Phase), string(state))
+		_, err := t.exec(ctx, `INSERT INTO release_history (model, generation, id, phase, body, kept_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+			s.Model, s.Generation, s.ID, string(s.Phase), string(state), t.now().UnixMicro())
 		if err != nil {
 			return err
 		}

@@ -32,6 +32,7 @@ func (db *DB) Reproductions(ctx context.Context, model string, version int) ([]r
 		err := s.Scan(&r.ID, &r.Model, &r.Version, moment{&r.At}, &r.By, &r.Grade, body{&r.Report})
 		return r, err
 	}
+	ctx, at := then(ctx)
 	return all(ctx, db, "the reproductions cannot be read", scan,
-		`SELECT id, model, version, at, by_whom, grade, report FROM reproductions WHERE model = $1 AND version = $2 ORDER BY at DESC, id DESC`, model, version)
+		`SELECT id, model, version, at, by_whom, grade, report FROM reproductions WHERE model = $1 AND version = $2 AND at <= $3 ORDER BY at DESC, id DESC`, model, version, at)
 }

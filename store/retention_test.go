@@ -20,7 +20,7 @@ var (
 	}
 	noDigestsIn = []string{
 		"alerts", "alias_history", "aliases", "approvals", "audit", "datasets", "deliveries", "events", "experiment_tags", "experiments", "findings", "heads", "hours", "inputs", "keys",
-		"logged_model_metrics", "logged_model_params", "logged_model_tags", "logged_models", "model_tags", "outbox", "params", "pipelines", "releases", "run_models",
+		"logged_model_metrics", "logged_model_params", "logged_model_tags", "logged_models", "model_tags", "outbox", "params", "past", "pipelines", "releases", "run_models",
 		"runs", "sealed", "sessions", "silences", "statements", "tags", "tokens", "users", "version_tags", "windows",
 	}
 	otherColumns = []string{

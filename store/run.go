@@ -77,13 +77,19 @@ func (t *tx) addRun(ctx context.Context, r newRun) (target, error) {
 
 // Run is a run with everything; see experiment.Runs.
 func (db *DB) Run(ctx context.Context, id ident.RunID) (experiment.Run, error) {
-	ctx = db.short(ctx)
+	ctx, at := then(db.short(ctx))
 	r, err := scanRun(db.row(ctx, `SELECT `+runColumns+` FROM runs r WHERE r.run_id = $1`, id))
 	if err != nil {
 		return experiment.Run{}, found(err, "the run cannot be read", "Run with id=%s not found", id)
 	}
+	if r.Start > at/1000 {
+		return experiment.Run{}, fault.New(fault.NotFound, "Run with id=%s not found", id)
+	}
 	one := []experiment.Run{r.Run}
 	err = db.fillRuns(ctx, one, []int64{r.seq})
+	if err == nil && at != present {
+		err = db.earlierRun(ctx, &one[0], at)
+	}
 	return one[0], err
 }
 

@@ -4,6 +4,9 @@ package store
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
 
 	"flyball/blob"
 	"flyball/data/dataset"
@@ -12,17 +15,31 @@ import (
 // AddSnapshot notes that a snapshot was made for a model. One that is noted already is as
 // new as the newest run that made it.
 func (db *DB) AddSnapshot(ctx context.Context, s dataset.Made) error {
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("encode snapshot %s: %w", s.ID, err)
+	}
 	return db.atomic(ctx, "the snapshot was not noted", func(t *tx) error {
 		_, err := t.exec(ctx, `INSERT INTO snapshots (model, id, made_at, rows, bytes, cause) VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (model, id) DO UPDATE SET made_at = excluded.made_at, cause = excluded.cause WHERE excluded.made_at > snapshots.made_at`, s.Model, string(s.ID), s.At.UnixMicro(), s.Rows, s.Bytes, s.Cause)
-		return err
+		if err != nil {
+			return err
+		}
+		return t.remember(ctx, pastSnapshot, s.Model, string(s.ID), string(raw))
 	})
 }
 
 // Snapshots are the snapshots of a model (of all models when it is empty), the newest
 // first.
 func (db *DB) Snapshots(ctx context.Context, model string) ([]dataset.Made, error) {
-	return all(ctx, db, "the snapshots cannot be read", func(s scanner) (m dataset.Made, err error) {
+	const what = "the snapshots cannot be read"
+	ctx, at := then(ctx)
+	if at != present {
+		ms, err := earlier[dataset.Made](ctx, db, what, pastSnapshot, model, at)
+		slices.SortStableFunc(ms, func(a, b dataset.Made) int { return b.At.Compare(a.At) })
+		return ms, err
+	}
+	return all(ctx, db, what, func(s scanner) (m dataset.Made, err error) {
 		err = s.Scan(&m.Model, &m.ID, moment{&m.At}, &m.Rows, &m.Bytes, &m.Cause)
 		return m, err
 	}, `SELECT model, id, made_at, rows, bytes, cause FROM snapshots WHERE $1 = '' OR model = $1 ORDER BY made_at DESC, model, id`, model)

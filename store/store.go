@@ -42,6 +42,7 @@ type DB struct {
 	keys        keys
 	loggers     loggers
 	pace        pace
+	now         func() time.Time
 
 	mu      sync.Mutex
 	changed chan struct{} // closed when events were written
@@ -125,7 +126,7 @@ func openPostgres(dsn string) (*DB, error) {
 }
 
 func newDB(read, write *sql.DB, d dialect) *DB {
-	return &DB{read: read, write: write, dialect: d, insertions: newInsertions(d), changed: make(chan struct{})}
+	return &DB{read: read, write: write, dialect: d, insertions: newInsertions(d), now: time.Now, changed: make(chan struct{})}
 }
 
 // provider is goose over this engine's migrations, without its globals.

@@ -20,6 +20,7 @@ import (
 type tx struct {
 	*sql.Conn
 	dialect dialect
+	now     func() time.Time
 	told    bool // events were written
 	keys    *keys
 	insertions
@@ -43,6 +44,9 @@ func (db *DB) atomic(ctx context.Context, what string, do func(t *tx) error) err
 }
 
 func (db *DB) try(ctx context.Context, do func(t *tx) error) (told bool, err error) {
+	if err := refusesPast(ctx); err != nil {
+		return false, err
+	}
 	c, err := db.begin(ctx)
 	if err != nil {
 		return false, err
@@ -55,7 +59,7 @@ func (db *DB) try(ctx context.Context, do func(t *tx) error) (told bool, err err
 			abandon(c)
 		}
 	}()
-	t := &tx{Conn: c, dialect: db.dialect, keys: &db.keys, insertions: db.insertions}
+	t := &tx{Conn: c, dialect: db.dialect, now: db.now, keys: &db.keys, insertions: db.insertions}
 	if err := do(t); err != nil {
 		return false, err
 	}
@@ -124,8 +128,11 @@ func (t *tx) next(ctx context.Context, name string, n int) (int64, error) {
 	return seq, err
 }
 
-func (db *DB) row(ctx context.Context, statement string, args ...any) *sql.Row {
-	return db.read.QueryRowContext(ctx, db.dialect.sql(statement), args...)
+func (db *DB) row(ctx context.Context, statement string, args ...any) row {
+	if err := refusesPast(ctx); err != nil {
+		return row{err: err}
+	}
+	return row{Row: db.read.QueryRowContext(ctx, db.dialect.sql(statement), args...)}
 }
 
 // short is the context for reading a few rows, which ends by itself sooner than SQLite's
@@ -144,6 +151,10 @@ type scanner interface{ Scan(dest ...any) error }
 func rows[T any](ctx context.Context, db *DB, scan func(scanner) (T, error), statement string, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
+		if err := refusesPast(ctx); err != nil {
+			yield(none, err)
+			return
+		}
 		rs, err := db.read.QueryContext(ctx, db.dialect.sql(statement), args...)
 		if err != nil {
 			yield(none, err)
@@ -164,6 +175,9 @@ func rows[T any](ctx context.Context, db *DB, scan func(scanner) (T, error), sta
 
 // each reads the rows of a query.
 func (db *DB) each(ctx context.Context, scan func(scanner) error, statement string, args ...any) error {
+	if err := refusesPast(ctx); err != nil {
+		return err
+	}
 	rs, err := db.read.QueryContext(ctx, db.dialect.sql(statement), args...)
 	return scanAll(rs, err, scan)
 }

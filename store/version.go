@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
 
 	"flyball/event"
 	"flyball/ident"
@@ -90,6 +91,13 @@ func (t *tx) addVersion(ctx context.Context, v registry.Version, n int64) (regis
 	if err != nil {
 		return registry.Version{}, err
 	}
+	came := ""
+	if v.Bundle != "" {
+		came = judged
+	}
+	if err := t.remember(ctx, pastVersion, v.Model, strconv.FormatInt(n, 10), came); err != nil {
+		return registry.Version{}, err
+	}
 	for _, tag := range v.Tags {
 		if err := t.setVersionTag(ctx, v.Model, n, tag); err != nil {
 			return registry.Version{}, err
@@ -100,11 +108,24 @@ func (t *tx) addVersion(ctx context.Context, v registry.Version, n int64) (regis
 
 // Version is one version with its tags and aliases; a NotFound fault when there is none.
 func (db *DB) Version(ctx context.Context, ref ident.Ref) (registry.Version, error) {
+	if _, at := then(ctx); at != present {
+		vs, err := db.earlierVersions(ctx, ref.Model, ref.Version)
+		if err == nil && len(vs) == 0 {
+			err = sql.ErrNoRows
+		}
+		if err != nil {
+			return registry.Version{}, found(err, "the version cannot be read", "there is no version %s", ref)
+		}
+		return vs[0], nil
+	}
 	v, err := scanVersion(db.row(ctx, selectVersion+` WHERE model = $1 AND version = $2`, ref.Model, ref.Version))
 	return v, found(err, "the version cannot be read", "there is no version %s", ref)
 }
 
 // Versions are a model's versions, the newest first.
 func (db *DB) Versions(ctx context.Context, model string) ([]registry.Version, error) {
+	if _, at := then(ctx); at != present {
+		return db.earlierVersions(ctx, model, 0)
+	}
 	return all(ctx, db, "the versions cannot be read", scanVersion, selectVersion+` WHERE model = $1 ORDER BY version DESC`, model)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flyball/api/wire"
+	"flyball/asof"
 	"flyball/governance/access"
 	"flyball/governance/alert"
 )
@@ -38,7 +39,7 @@ func (f *face) alertRoutes() {
 		InModel
 		Open bool `query:"open" doc:"only those that are open"`
 	}
-	anywhere(f, access.Read, http.MethodGet, "/v1/alerts", "alerts", "What is wrong, and whom it was told",
+	anywhere(f.then(), access.Read, http.MethodGet, "/v1/alerts", "alerts", "What is wrong, and whom it was told",
 		func(ctx context.Context, in *list) (*body[[]wire.Alert], error) {
 			if err := in.allow(ctx); err != nil {
 				return nil, err
@@ -83,13 +84,13 @@ func (f *face) alertRoutes() {
 			return answer(wire.Changed{Text: text}, err)
 		})
 	type none struct{}
-	anywhere(f, access.Read, http.MethodGet, "/v1/digest", "digest", "What the loop did in the last seven days, and what waits for whom",
+	anywhere(f.then(), access.Read, http.MethodGet, "/v1/digest", "digest", "What the loop did in the last seven days, and what waits for whom",
 		func(ctx context.Context, _ *none) (*body[wire.Digest], error) {
-			d, err := f.Alerts.Digest(ctx, f.Now())
+			d, err := f.Alerts.Digest(ctx, asof.Now(ctx, f.Now()))
 			who := access.From(ctx)
 			return answer(d.Of(func(model string) bool { return who.May(access.Read, model) }), err)
 		})
-	anywhere(f, access.Read, http.MethodGet, "/v1/owners", "owners", "Who has which duty, and where nobody may come",
+	anywhere(f.then(), access.Read, http.MethodGet, "/v1/owners", "owners", "Who has which duty, and where nobody may come",
 		func(ctx context.Context, in *InModel) (*body[[]wire.Owner], error) {
 			if err := in.allow(ctx); err != nil {
 				return nil, err

@@ -14,13 +14,13 @@ import (
 // approvalRoutes are about the leave that a release needs where its model has a risk.
 func (f *face) approvalRoutes() {
 	type none struct{}
-	anywhere(f, access.Read, http.MethodGet, "/v1/approvals", "approvals", "What waits for leave, of all models that the caller may see",
+	anywhere(f.then(), access.Read, http.MethodGet, "/v1/approvals", "approvals", "What waits for leave, of all models that the caller may see",
 		func(ctx context.Context, _ *none) (*body[[]wire.Approval], error) {
 			all, err := f.Control.Approvals(ctx, "")
 			who := access.From(ctx)
 			return answer(slices.DeleteFunc(all, func(a wire.Approval) bool { return !who.May(access.Read, a.Model) }), err)
 		})
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/approvals", "model-approvals", "All requests for leave of a model, newest first, with what was said to each",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/approvals", "model-approvals", "All requests for leave of a model, newest first, with what was said to each",
 		func(ctx context.Context, in *OfModel) (*body[[]wire.Approval], error) {
 			return answer(f.Control.Approvals(ctx, in.Model))
 		})

@@ -31,7 +31,7 @@ func (f *face) auditRoutes() {
 		Object string    `query:"object" doc:"what it was done to; with a model its versions, too"`
 		Newest bool      `query:"newest" doc:"the newest first"`
 	}
-	route(f, access.Audit, http.MethodGet, "/v1/audit", "audit", "The audit chain",
+	route(f.then(), access.Audit, http.MethodGet, "/v1/audit", "audit", "The audit chain",
 		func(ctx context.Context, in *chain) (*body[[]audit.Record], error) {
 			return answer(f.Store.FindAudit(ctx, audit.Query{
 				After: in.After, Before: in.Before, Since: in.Since, Actor: in.Actor, Action: in.Action, Object: in.Object, Newest: in.Newest,

@@ -25,11 +25,11 @@ type snapshotAsked struct {
 // dataRoutes are about the snapshots of a model's data.
 func (f *face) dataRoutes() {
 	const at = "/v1/models/{model}/data"
-	route(f, access.Read, http.MethodGet, at, "snapshots", "The snapshots of a model's data, and the versions made from them",
+	route(f.then(), access.Read, http.MethodGet, at, "snapshots", "The snapshots of a model's data, and the versions made from them",
 		func(ctx context.Context, in *snapshotAsked) (*body[json.RawMessage], error) {
 			return encoded(f.Control.Snapshots(ctx, in.Model))
 		})
-	route(f, access.Read, http.MethodGet, at+"/show", "snapshot", "One snapshot: its schema, profile and files",
+	route(f.then(), access.Read, http.MethodGet, at+"/show", "snapshot", "One snapshot: its schema, profile and files",
 		func(ctx context.Context, in *snapshotAsked) (*body[json.RawMessage], error) {
 			s, err := f.Control.Snapshot(ctx, in.Model, in.ID)
 			return encoded(struct {
@@ -42,19 +42,19 @@ func (f *face) dataRoutes() {
 		From  string `query:"from" doc:"a snapshot; empty: the newest"`
 		To    string `query:"to" doc:"a snapshot; empty: the newest"`
 	}
-	route(f, access.Read, http.MethodGet, at+"/diff", "diff-snapshots", "What one snapshot has that another had not, in words",
+	route(f.then(), access.Read, http.MethodGet, at+"/diff", "diff-snapshots", "What one snapshot has that another had not, in words",
 		func(ctx context.Context, in *two) (*body[json.RawMessage], error) {
 			return encoded(f.Control.DiffSnapshots(ctx, in.Model, in.From, in.To))
 		})
-	route(f, access.Read, http.MethodGet, at+"/check", "check-snapshot", "The checks of the model file that a snapshot does not pass",
+	route(f.then(), access.Read, http.MethodGet, at+"/check", "check-snapshot", "The checks of the model file that a snapshot does not pass",
 		func(ctx context.Context, in *snapshotAsked) (*body[json.RawMessage], error) {
 			return encoded(f.Control.CheckSnapshot(ctx, in.Model, in.ID))
 		})
-	route(f, access.Read, http.MethodGet, at+"/suggest", "suggest-checks", "Checks for the model file, learned from a snapshot",
+	route(f.then(), access.Read, http.MethodGet, at+"/suggest", "suggest-checks", "Checks for the model file, learned from a snapshot",
 		func(ctx context.Context, in *snapshotAsked) (*body[json.RawMessage], error) {
 			return encoded(f.Control.SuggestChecks(ctx, in.Model, in.ID))
 		})
-	route(f, access.Read, http.MethodGet, at+"/rows", "snapshot-rows", "The rows of a snapshot as a Parquet file; one that broke off has no end, and cannot be read",
+	route(f.then(), access.Read, http.MethodGet, at+"/rows", "snapshot-rows", "The rows of a snapshot as a Parquet file; one that broke off has no end, and cannot be read",
 		func(ctx context.Context, in *snapshotAsked) (*huma.StreamResponse, error) {
 			rows, err := f.Control.SnapshotRows(ctx, in.Model, in.ID)
 			if err != nil {

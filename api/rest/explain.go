@@ -19,7 +19,7 @@ func (f *face) explainRoutes() {
 		Against string `query:"against" doc:"another version on the same row: 7, candidate or model@7"`
 		Flip    bool   `query:"flip" doc:"look for the smallest changes of the row that flip the decision"`
 	}
-	route(f, access.Rows, http.MethodGet, "/v1/models/{model}/predictions/{id}/explanation", "explain", "Why a prediction was what it was",
+	route(f.then(), access.Rows, http.MethodGet, "/v1/models/{model}/predictions/{id}/explanation", "explain", "Why a prediction was what it was",
 		func(ctx context.Context, in *explanation) (*body[wire.Explained], error) {
 			return answer(f.Control.Explain(ctx, in.Model, in.ID, control.Ask{Against: in.Against, Flip: in.Flip}))
 		})

@@ -28,15 +28,15 @@ func (c Counted) window() (unit.Duration, error) {
 // programs on work that is done elsewhere.
 func (f *face) maturityRoutes() {
 	type none struct{}
-	anywhere(f, access.Read, http.MethodGet, "/v1/maturity", "maturity-all", "How far the work on all models has come that the caller may see",
+	anywhere(f.then(), access.Read, http.MethodGet, "/v1/maturity", "maturity-all", "How far the work on all models has come that the caller may see",
 		func(ctx context.Context, _ *none) (*body[wire.Organisation], error) {
 			return answer(f.Control.Maturities(ctx, visible(ctx)))
 		})
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/maturity", "maturity", "How far the work on a model has come, check by check",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/maturity", "maturity", "How far the work on a model has come, check by check",
 		func(ctx context.Context, in *OfModel) (*body[wire.Maturity], error) {
 			return answer(f.Control.Maturity(ctx, in.Model))
 		})
-	anywhere(f, access.Read, http.MethodGet, "/v1/delivery", "delivery-all", "Delivery figures of all models that the caller may see",
+	anywhere(f.then(), access.Read, http.MethodGet, "/v1/delivery", "delivery-all", "Delivery figures of all models that the caller may see",
 		func(ctx context.Context, in *Counted) (*body[[]wire.Delivery], error) {
 			window, err := in.window()
 			if err != nil {
@@ -48,7 +48,7 @@ func (f *face) maturityRoutes() {
 		OfModel
 		Counted
 	}
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/delivery", "delivery", "Delivery figures of a model: lead time, frequency, failures, time to restore",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/delivery", "delivery", "Delivery figures of a model: lead time, frequency, failures, time to restore",
 		func(ctx context.Context, in *delivery) (*body[wire.Delivery], error) {
 			window, err := in.window()
 			if err != nil {

@@ -41,17 +41,17 @@ func (f *face) modelRoutes() {
 			}, err)
 		})
 	type none struct{}
-	anywhere(f, access.Read, http.MethodGet, "/v1/models", "models", "How all models stand that the caller may see",
+	anywhere(f.then(), access.Read, http.MethodGet, "/v1/models", "models", "How all models stand that the caller may see",
 		func(ctx context.Context, _ *none) (*body[[]wire.Status], error) {
 			all, err := f.Control.Statuses(ctx)
 			who := access.From(ctx)
 			return answer(slices.DeleteFunc(all, func(s wire.Status) bool { return !who.May(access.Read, s.Model) }), err)
 		})
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}", "model", "How a model stands",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}", "model", "How a model stands",
 		func(ctx context.Context, in *OfModel) (*body[wire.Status], error) {
 			return answer(f.Control.Status(ctx, in.Model))
 		})
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/file", "file", "The model file as applied",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/file", "file", "The model file as applied",
 		func(ctx context.Context, in *OfModel) (*body[wire.ApplyRequest], error) {
 			m, err := f.Control.File(ctx, in.Model)
 			return answer(wire.ApplyRequest{Name: m.Name + ".yaml", File: m.File, Pipeline: m.Pipeline, Data: m.Data, Code: m.Code}, err)
@@ -97,11 +97,11 @@ func (f *face) versionRoutes() {
 		func(ctx context.Context, in *cancel) (*body[wire.Changed], error) {
 			return answer(f.Control.CancelReproduction(ctx, access.Actor(ctx), in.Model, in.Version, in.Body.Why))
 		})
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/reproductions", "reproductions", "The times that a version was made again, newest first",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/reproductions", "reproductions", "The times that a version was made again, newest first",
 		func(ctx context.Context, in *OfVersion) (*body[[]registry.Reproduction], error) {
 			return answer(f.Control.Reproductions(ctx, in.Model, in.Version))
 		})
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/dependence", "dependence", "How the scores of a version follow each column",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/dependence", "dependence", "How the scores of a version follow each column",
 		func(ctx context.Context, in *OfVersion) (*body[wire.Dependence], error) {
 			return answer(f.Control.Dependence(ctx, in.Model, in.Version))
 		})
@@ -109,7 +109,7 @@ func (f *face) versionRoutes() {
 		func(ctx context.Context, in *OfVersion) (*body[wire.Changed], error) {
 			return answer(f.Control.Judge(ctx, in.Model, in.Version, access.Actor(ctx)))
 		})
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/promote", "foresee", "What a release of a version could find out, and how fast; it changes nothing",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/promote", "foresee", "What a release of a version could find out, and how fast; it changes nothing",
 		func(ctx context.Context, in *OfVersion) (*body[wire.Foreseen], error) {
 			return answer(f.Control.Foresee(ctx, in.Model, in.Version))
 		})

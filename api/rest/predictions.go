@@ -43,7 +43,7 @@ func (f *face) predictionRoutes() {
 		Picked
 		Last int `query:"last" minimum:"1" maximum:"10000" default:"100" doc:"the newest so many"`
 	}
-	route(f, access.Rows, http.MethodGet, "/v1/models/{model}/predictions", "predictions", "Predictions with their truths",
+	route(f.then(), access.Rows, http.MethodGet, "/v1/models/{model}/predictions", "predictions", "Predictions with their truths",
 		func(ctx context.Context, in *newest) (*body[[]prediction.Joined], error) {
 			q := in.query()
 			q.Last = in.Last
@@ -51,7 +51,7 @@ func (f *face) predictionRoutes() {
 			err := f.Log.Scan(ctx, q, func(j prediction.Joined) error { out = append(out, j); return nil })
 			return answer(out, err)
 		})
-	route(f, access.Rows, http.MethodGet, "/v1/models/{model}/predictions/export", "export-predictions", "All predictions with their truths, one a line of JSON; the last line is {}",
+	route(f.then(), access.Rows, http.MethodGet, "/v1/models/{model}/predictions/export", "export-predictions", "All predictions with their truths, one a line of JSON; the last line is {}",
 		func(_ context.Context, in *Picked) (*huma.StreamResponse, error) {
 			return &huma.StreamResponse{Body: func(c huma.Context) { f.exportPredictions(c, in.query()) }}, nil
 		})

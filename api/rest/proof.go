@@ -32,7 +32,7 @@ func (f *face) proofRoutes() {
 		Format string `query:"format" enum:"json,markdown,html,hf" doc:"empty: as Accept says, else json"`
 		Accept string `header:"Accept" hidden:"true"`
 	}
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/card", "card", "The model card of a version, as JSON, Markdown, HTML or with the metadata of Hugging Face",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/card", "card", "The model card of a version, as JSON, Markdown, HTML or with the metadata of Hugging Face",
 		func(ctx context.Context, in *asCard) (*shown, error) {
 			c, err := f.Control.Card(ctx, in.Model, in.Version)
 			if err != nil {
@@ -45,7 +45,7 @@ func (f *face) proofRoutes() {
 		Format string `query:"format" enum:"json,html" doc:"empty: as Accept says, else json"`
 		Accept string `header:"Accept" hidden:"true"`
 	}
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/dossier", "version-dossier", "All that is held about a version, in one file",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/dossier", "version-dossier", "All that is held about a version, in one file",
 		func(ctx context.Context, in *asDossier) (*shown, error) {
 			d, err := f.Control.VersionDossier(ctx, in.Model, in.Version)
 			return f.showDossier(d, form(in.Format, in.Accept), err)
@@ -56,7 +56,7 @@ func (f *face) proofRoutes() {
 		Format string `query:"format" enum:"json,html" doc:"empty: as Accept says, else json"`
 		Accept string `header:"Accept" hidden:"true"`
 	}
-	route(f, access.Rows, http.MethodGet, "/v1/models/{model}/predictions/{id}/dossier", "prediction-dossier", "All that is held about a prediction, in one file",
+	route(f.then(), access.Rows, http.MethodGet, "/v1/models/{model}/predictions/{id}/dossier", "prediction-dossier", "All that is held about a prediction, in one file",
 		func(ctx context.Context, in *ofPrediction) (*shown, error) {
 			d, err := f.Control.PredictionDossier(ctx, in.Model, in.ID)
 			return f.showDossier(d, form(in.Format, in.Accept), err)
@@ -67,7 +67,7 @@ func (f *face) proofRoutes() {
 		Format  string `query:"format" enum:"json,markdown,html" doc:"empty: as Accept says, else json"`
 		Accept  string `header:"Accept" hidden:"true"`
 	}
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/evidence", "evidence", "What is recorded of a model and what is missing, by the headings of a law or a standard; it claims nothing",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/evidence", "evidence", "What is recorded of a model and what is missing, by the headings of a law or a standard; it claims nothing",
 		func(ctx context.Context, in *asEvidence) (*shown, error) {
 			e, err := f.Control.Evidence(ctx, in.Model, in.Profile)
 			if err != nil {

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"flyball/asof"
 	"flyball/event"
+	"flyball/fault"
 	"flyball/governance/access"
 	"flyball/job"
 	"flyball/model/registry"
@@ -21,7 +23,7 @@ import (
 )
 
 func (f *face) recordRoutes() {
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/versions", "versions", "Versions, newest first",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/versions", "versions", "Versions, newest first",
 		func(ctx context.Context, in *OfModel) (*body[[]registry.Version], error) {
 			vs, err := f.Control.Versions(ctx, in.Model)
 			if err == nil && len(vs) == 0 {
@@ -29,7 +31,7 @@ func (f *face) recordRoutes() {
 			}
 			return answer(vs, err)
 		})
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/aliases", "aliases", "Every move of an alias, newest first",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/aliases", "aliases", "Every move of an alias, newest first",
 		func(ctx context.Context, in *OfModel) (*body[[]registry.Move], error) {
 			moves, err := f.Store.AliasHistory(ctx, in.Model)
 			if err == nil && len(moves) == 0 {
@@ -37,7 +39,7 @@ func (f *face) recordRoutes() {
 			}
 			return answer(moves, err)
 		})
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/releases", "releases", "Releases, newest first",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/releases", "releases", "Releases, newest first",
 		func(ctx context.Context, in *OfModel) (*body[[]release.State], error) {
 			return answer(f.Store.Releases(ctx, in.Model))
 		})
@@ -45,7 +47,7 @@ func (f *face) recordRoutes() {
 		OfModel
 		Open bool `query:"open" doc:"only those that hold now"`
 	}
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/findings", "findings", "What monitoring found",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/findings", "findings", "What monitoring found",
 		func(ctx context.Context, in *findings) (*body[[]monitoring.Finding], error) {
 			found, err := f.Store.Findings(ctx, in.Model, in.Open)
 			return answer(monitoring.Advised(found), err)
@@ -54,7 +56,7 @@ func (f *face) recordRoutes() {
 		OfModel
 		Version int `query:"version" minimum:"0" doc:"default: the live one"`
 	}
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/standing", "standing", "Drift and performance by the newest rows, with and without labels",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/standing", "standing", "Drift and performance by the newest rows, with and without labels",
 		func(ctx context.Context, in *standing) (*body[monitoring.Standing], error) {
 			return answer(f.Control.Standing(ctx, in.Model, in.Version))
 		})
@@ -63,7 +65,7 @@ func (f *face) recordRoutes() {
 		Version int    `query:"version" minimum:"0" doc:"default: the live one"`
 		Window  string `query:"window" doc:"whole days, such as 28d (the default)"`
 	}
-	route(f, access.Fairness, http.MethodGet, "/v1/models/{model}/groups", "groups", "What a version does for each group of rows; never of one row",
+	route(f.then(), access.Fairness, http.MethodGet, "/v1/models/{model}/groups", "groups", "What a version does for each group of rows; never of one row",
 		func(ctx context.Context, in *groups) (*body[monitoring.GroupsSeen], error) {
 			var window unit.Duration
 			if in.Window != "" {
@@ -74,14 +76,14 @@ func (f *face) recordRoutes() {
 			}
 			return answer(f.Control.Groups(ctx, in.Model, in.Version, window.D()))
 		})
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/jobs", "jobs", "Background work of a model, newest first",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/jobs", "jobs", "Background work of a model, newest first",
 		func(ctx context.Context, in *OfModel) (*body[[]job.Job], error) {
 			return answer(f.Control.Jobs(ctx, in.Model, 100))
 		})
 	type one struct {
 		ID string `path:"id"`
 	}
-	route(f, access.Read, http.MethodGet, "/v1/jobs/{id}", "job", "One piece of background work",
+	route(f.then(), access.Read, http.MethodGet, "/v1/jobs/{id}", "job", "One piece of background work",
 		func(ctx context.Context, in *one) (*body[job.Job], error) { return answer(f.Control.Job(ctx, in.ID)) })
 }
 
@@ -111,6 +113,10 @@ func (f *face) events(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(evs) // the caller may have gone
+		return
+	}
+	if _, past := asof.At(r.Context()); past {
+		f.writeProblem(w, r, fault.New(fault.Invalid, "a stream tells what happens from now on").Do("ask for JSON for what had happened by a moment"))
 		return
 	}
 	f.stream(w, r, after, model)

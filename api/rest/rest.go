@@ -79,6 +79,7 @@ type face struct {
 	Options
 	api  huma.API
 	desk *desk
+	past bool // operations are added that tell how things stood at a moment
 }
 
 // New adds the native API to the routes of a server.
@@ -114,7 +115,7 @@ func New(routes *api.Routes, opts Options) {
 	}
 	f.auditRoutes()
 	f.desk.Handle(access.Apply, "POST /v1/data", f.upload)
-	f.desk.Handle(access.Read, "GET /v1/events", f.events)
+	f.desk.Past().Handle(access.Read, "GET /v1/events", f.events)
 	f.desk.Handle(access.Track, "POST /v1/import", f.bringIn)
 	f.desk.Handle(access.Rows, "GET /v1/export", f.takeOut)
 	f.desk.Handle(access.Rows, "GET /v1/blobs/{digest}", f.blob)
@@ -140,12 +141,16 @@ func schemaName(t reflect.Type, hint string) string {
 // route adds one operation. A route without a permission is a defect that shows at
 // the first start.
 func route[In, Out any](f *face, permission access.Permission, method, path, id, summary string, do func(context.Context, *In) (*Out, error)) {
-	f.desk.needs = permission
-	defer func() { f.desk.needs = "" }() // the next says its own
-	huma.Register(f.api, huma.Operation{
+	f.desk.needs, f.desk.past = permission, f.past
+	defer func() { f.desk.needs, f.desk.past = "", false }() // the next says its own
+	op := huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, MaxBodyBytes: f.MaxBody,
 		Metadata: map[string]any{"permission": permission}, Extensions: map[string]any{"x-permission": permission},
-	}, func(ctx context.Context, in *In) (*Out, error) {
+	}
+	if f.past {
+		op.Parameters = []*huma.Param{asOf()}
+	}
+	huma.Register(f.api, op, func(ctx context.Context, in *In) (*Out, error) {
 		out, err := do(ctx, in)
 		if err != nil {
 			return nil, f.problem(ctx, err)
@@ -162,11 +167,28 @@ func anywhere[In, Out any](f *face, permission access.Permission, method, path, 
 	route(f, permission, method, path, id, summary, do)
 }
 
+// then is the face for operations that tell how things stood at a moment: all that they
+// answer with is read by their context.
+func (f *face) then() *face {
+	g := *f
+	g.past = true
+	return &g
+}
+
+// asOf describes the moment of which those are asked.
+func asOf() *huma.Param {
+	return &huma.Param{
+		Name: api.AsOf, In: "query", Schema: &huma.Schema{Type: "string"}, Example: "2026-03-16T14:06:00Z",
+		Description: "tell how this stood at a moment: RFC 3339, or a date for the end of that day in UTC; absent: how it stands now",
+	}
+}
+
 // desk is where huma adds its routes: each behind the permission that was said last.
 type desk struct {
 	api.Face
 	needs    access.Permission
 	anywhere bool
+	past     bool
 }
 
 // HandleFunc adds a route of huma's.
@@ -174,6 +196,9 @@ func (d *desk) HandleFunc(pattern string, do func(http.ResponseWriter, *http.Req
 	face := d.Face
 	if d.anywhere {
 		face = face.Anywhere()
+	}
+	if d.past {
+		face = face.Past()
 	}
 	face.Handle(d.needs, pattern, do)
 }

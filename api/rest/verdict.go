@@ -34,7 +34,7 @@ type shownVerdict struct {
 // verdictRoute answers with what the gate said of a version: as it was kept, as a comment on
 // a change, or as a page. Exit codes in these are those of flyball gate.
 func (f *face) verdictRoute() {
-	route(f, access.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/gate", "verdict", "What the gate said of a version, as JSON, Markdown or HTML",
+	route(f.then(), access.Read, http.MethodGet, "/v1/models/{model}/versions/{version}/gate", "verdict", "What the gate said of a version, as JSON, Markdown or HTML",
 		func(ctx context.Context, in *asVerdict) (*shownVerdict, error) {
 			vs, err := f.Control.Versions(ctx, in.Model)
 			if err == nil && len(vs) == 0 {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyball/asof"
 	"flyball/fault"
 	"flyball/governance/duty"
 )
@@ -79,6 +80,6 @@ func (r *Router) unseen(ctx context.Context, c Cause, d duty.Duties) (Alert, boo
 		return a, false, err
 	}
 	nobody := func(string) []string { return nil }
-	a, _ = Next(a, Facts{Holds: true, Duty: d.Of(c.Duty), Ways: nobody}, r.opts.Now())
+	a, _ = Next(a, Facts{Holds: true, Duty: d.Of(c.Duty), Ways: nobody}, asof.Now(ctx, r.opts.Now()))
 	return a, true, nil
 }

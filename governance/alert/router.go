@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"flyball/asof"
 	"flyball/event"
 	"flyball/fault"
 	"flyball/governance/audit"
@@ -181,7 +182,7 @@ func ways(to []notify.Address) []string {
 func (r *Router) Silenced(ctx context.Context) (map[string]time.Time, error) {
 	all, err := r.opts.Store.Silences(ctx)
 	out := map[string]time.Time{}
-	now := r.opts.Now()
+	now := asof.Now(ctx, r.opts.Now())
 	for _, s := range all {
 		if now.Before(s.Until) {
 			out[s.Model] = s.Until

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"flyball/asof"
 	"flyball/fault"
 	"flyball/ident"
 	"flyball/serving/prediction"
@@ -43,7 +44,7 @@ func (l *Log) Scan(ctx context.Context, q prediction.Query, visit func(predictio
 		return broken(err, "read")
 	}
 	defer func() { _ = tx.Rollback() }() // it only reads
-	s := &scan{log: l, tx: tx, q: q, limits: limitsOf(q)}
+	s := &scan{log: l, tx: tx, q: q, limits: limitsOf(ctx, q)}
 	segments, err := s.segments(ctx)
 	if err != nil {
 		return err
@@ -95,7 +96,8 @@ func (l *Log) lastWith(ctx context.Context, q prediction.Query, visit func(predi
 // limits are a query's times in microseconds, all included.
 type limits struct{ from, to, dueBy, asOf, since int64 }
 
-func limitsOf(q prediction.Query) limits {
+// A reading as of a moment (package asof) knows nothing that came later.
+func limitsOf(ctx context.Context, q prediction.Query) limits {
 	out := limits{math.MinInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MinInt64}
 	if !q.From.IsZero() {
 		// Kept times are whole microseconds: at or after From is after the one before it.
@@ -109,6 +111,9 @@ func limitsOf(q prediction.Query) limits {
 	}
 	if !q.AsOf.IsZero() {
 		out.asOf = q.AsOf.UnixMicro()
+	}
+	if t, past := asof.At(ctx); past {
+		out.asOf = min(out.asOf, t.UnixMicro())
 	}
 	if !q.Since.IsZero() {
 		out.since = q.Since.Add(-time.Nanosecond).UnixMicro() + 1

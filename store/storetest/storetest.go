@@ -78,6 +78,7 @@ func Run(t *testing.T, open Open) {
 		{"a message goes to one sender at a time until it is sent", outbox},
 		{"what a process counted of an hour is kept in the place of what it kept before", hoursKept},
 		{"events go into the outbox once, and what a subscriber took is kept", tellings},
+		{"what was said then is what is said as of then", past},
 		{"what no engine keeps is said, or kept as near as can be", odd},
 		{"files are kept under their paths, in their folders", artifacts},
 		{"a tree of files is removed without its neighbours", artifactsRemoved},
