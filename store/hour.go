@@ -41,12 +41,13 @@ func (db *DB) KeepHours(ctx context.Context, process string, hours []release.Hou
 }
 
 // Hours are how a model's route answered in the hours since a moment, of all processes
-// together, in order.
+// together, in order. As of a moment those that were over: an hour is counted as a whole.
 func (db *DB) Hours(ctx context.Context, model string, since time.Time) ([]release.Hour, error) {
+	ctx, at := then(ctx)
 	return all(ctx, db, "the counts of requests cannot be read", func(s scanner) (release.Hour, error) {
 		h := release.Hour{Model: model}
 		err := s.Scan(moment{&h.Start}, &h.Generation, &h.Answered, &h.Failed)
 		return h, err
-	}, `SELECT start_at, generation, CAST(SUM(answered) AS BIGINT), CAST(SUM(failed) AS BIGINT) FROM hours WHERE model = $1 AND start_at >= $2
-		GROUP BY start_at, generation ORDER BY start_at, generation`, model, since.UnixMicro())
+	}, `SELECT start_at, generation, CAST(SUM(answered) AS BIGINT), CAST(SUM(failed) AS BIGINT) FROM hours WHERE model = $1 AND start_at >= $2 AND start_at <= $3
+		GROUP BY start_at, generation ORDER BY start_at, generation`, model, since.UnixMicro(), at-time.Hour.Microseconds())
 }
