@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"math"
 	"time"
 
@@ -107,8 +108,13 @@ func (db *DB) AuditSpan(ctx context.Context, from, to time.Time) (first, last in
 	return first, last, problem(err, "the audit records cannot be read")
 }
 
-// AuditEnd is where the chain ends now.
+// AuditEnd is where the chain ends now, or ended at the moment of which ctx asks.
 func (db *DB) AuditEnd(ctx context.Context) (end audit.End, err error) {
+	ctx, at := then(ctx)
+	if at != present {
+		err = db.row(ctx, `SELECT seq, hash FROM audit WHERE at <= $1 ORDER BY seq DESC LIMIT 1`, at).Scan(&end.Seq, &end.Hash)
+		return end, problem(ignore(err, sql.ErrNoRows), "the audit records cannot be read")
+	}
 	err = db.row(ctx, `SELECT seq, hash FROM heads WHERE name = 'audit'`).Scan(&end.Seq, &end.Hash)
 	return end, problem(err, "the audit records cannot be read")
 }

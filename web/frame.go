@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"flyball/asof"
 	"flyball/fault"
 )
 
@@ -60,11 +61,15 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, name st
 		p.broken(w, r, err)
 		return
 	}
+	page := out.Bytes()
+	if at, past := asof.At(r.Context()); past {
+		page = ofThePast(page, at, r.URL)
+	}
 	protect(w)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write(out.Bytes()) // the reader may have gone
+	_, _ = w.Write(page) // the reader may have gone
 }
 
 // broken says that a page cannot be shown, and tells the log why.

@@ -29,6 +29,10 @@ func (p *pages) turnedAway(w http.ResponseWriter, r *http.Request, err error) {
 	case fault.Is(err, fault.Exhausted):
 		p.busy(w, r, err)
 	case !fault.Is(err, fault.Unauthenticated):
+		if fault.Is(err, fault.Invalid) { // a moment that is none, or of which this page cannot tell
+			p.trouble(w, r, http.StatusBadRequest, frame{Title: "Not told of the past"}, err)
+			return
+		}
 		if !fault.Is(err, fault.Denied) {
 			p.broken(w, r, err)
 			return
