@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -94,21 +96,28 @@ func (w *witness) said(t *testing.T, paths []string, at time.Time) map[string]st
 	return out
 }
 
-// A model is trained, waits for leave, goes live, is followed by another version, has a
-// finding, and is rolled back. What each route said at each of these moments it says of
-// them at the end.
-func TestWhatWasSaidThenIsWhatIsSaidAsOfThen(t *testing.T) {
-	o := opens(t)
+// everything adds a user, wil, who may do all that people may.
+func (o *office) everything(t *testing.T) {
+	t.Helper()
 	var grants []access.Grant
 	for _, r := range access.Roles() {
 		if !slices.Contains([]string{"ci", "trainer", "monitor", "app"}, r.Name) {
 			grants = append(grants, access.Grant{Role: r.Name})
 		}
 	}
-	ctx := t.Context()
-	if _, err := o.people["adam"].AddUser(ctx, "wil", wire.User{Grants: grants}); err != nil {
+	p := password
+	if _, err := o.people["adam"].AddUser(t.Context(), "wil", wire.User{Grants: grants, Password: &p}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A model is trained, waits for leave, goes live, is followed by another version, has a
+// finding, and is rolled back. What each route said at each of these moments it says of
+// them at the end.
+func TestWhatWasSaidThenIsWhatIsSaidAsOfThen(t *testing.T) {
+	o := opens(t)
+	o.everything(t)
+	ctx := t.Context()
 	k, err := o.people["adam"].AddToken(ctx, wire.Token{User: "wil"})
 	if err != nil {
 		t.Fatal(err)
@@ -222,5 +231,55 @@ func TestWhatWasSaidThenIsWhatIsSaidAsOfThen(t *testing.T) {
 				t.Errorf("%s, %s: said then (-) and as of then (+):\n%.1500s", m.name, path, diff)
 			}
 		}
+	}
+}
+
+// A route that reads tells the past or refuses it, and docs/as-of.md lists those that refuse.
+func TestEveryRouteTellsThePastOrRefusesIt(t *testing.T) {
+	o := opens(t)
+	o.everything(t)
+	raw, err := os.ReadFile("../docs/as-of.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refuse, listed []string
+	for _, line := range regexp.MustCompile("(?m)^\\| `(GET [^`]*)` \\|$").FindAllStringSubmatch(string(raw), -1) {
+		listed = append(listed, line[1])
+	}
+	for _, r := range o.routes.Table() {
+		path, isGet := strings.CutPrefix(r.Pattern, "GET ")
+		if r.Permission == access.Open || r.Past {
+			if r.Past && !isGet {
+				t.Errorf("%s changes something, and is said to tell the past", r.Pattern)
+			}
+			continue
+		}
+		foreign := strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/v2/") || strings.HasPrefix(path, "/ajax-api/") || strings.HasSuffix(path, "/get-artifact")
+		if isGet && !foreign {
+			refuse = append(refuse, r.Pattern)
+		}
+		method := http.MethodPost
+		if isGet {
+			method = http.MethodGet
+		} else if strings.Contains(path, " ") {
+			method, path, _ = strings.Cut(path, " ")
+		}
+		path = wildcard.ReplaceAllString(path, "7") + "?as_of=2016-01-28T02:00:00Z"
+		req, err := http.NewRequestWithContext(t.Context(), method, o.URL()+path, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("wil", password)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode < 400 {
+			t.Errorf("%s as of a moment: %d", r.Pattern, res.StatusCode)
+		}
+	}
+	if diff := cmp.Diff(refuse, listed); diff != "" {
+		t.Errorf("routes that refuse the past (-) and those of docs/as-of.md (+):\n%s\nas it must be:\n| `%s` |", diff, strings.Join(refuse, "` |\n| `"))
 	}
 }

@@ -42,7 +42,7 @@ func tellsThePast(name string) bool {
 		"approvals", "card", "dossier", "evidence", "evidence export", "explain", "dependence", "gate", "gate show", "diff",
 		"predictions", "predictions search", "predictions show", "predictions export",
 		"data list", "data show", "data diff", "data check", "data suggest", "data export",
-		"pipelines", "pipelines list", "pipelines show", "pipelines diff", "audit", "audit list", "runs show":
+		"pipelines", "pipelines list", "pipelines show", "pipelines diff", "audit", "audit list":
 		return true
 	}
 	return false

@@ -96,7 +96,7 @@ func New(routes *api.Routes, opts Options) error {
 	door.Anywhere().Handle(access.Read, "GET /stream", p.stream)
 	door.Anywhere().Handle(access.Read, "GET /find", p.find)
 	door.Handle(access.Read, "GET /runs", p.runs)
-	door.Past().Handle(access.Read, "GET /run", p.run)
+	door.Handle(access.Read, "GET /run", p.run)
 	door.Handle(access.Read, "GET /compare", p.compared)
 	door.Anywhere().Past().Handle(access.Read, "GET /inbox", p.inbox)
 	door.Anywhere().Handle(access.Ack, "POST /inbox/take", p.take)
