@@ -145,7 +145,7 @@ func TestWhatWasSaidThenIsWhatIsSaidAsOfThen(t *testing.T) {
 		"GET /v1/models/{model}/data/suggest":                     {},
 		"GET /v1/models/{model}/data/check":                       {"/v1/models/demand/data/check"},
 		"GET /v1/models/{model}/data/show":                        {"/v1/models/demand/data/show"},
-		"GET /v1/models/{model}/evidence":                         {"/v1/models/demand/evidence?profile=eu-ai-act"},
+		"GET /v1/models/{model}/evidence":                         {"/v1/models/demand/evidence?profile=ai-act"},
 	}
 	type moment struct {
 		name string
