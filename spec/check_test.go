@@ -64,6 +64,15 @@ func TestAModelOfHighRiskKeepsTheReasonsOfEveryPrediction(t *testing.T) {
 	}
 }
 
+func TestARatioOfGroupsMayBeAskedFor(t *testing.T) {
+	file := strings.Replace(whole, "truth:", "groups: [a], truth:", 1)
+	for _, require := range []string{"report", "{at_least: 0.8}"} {
+		if wrong, _ := check(t, file+"gate: {fairness: {metric: selection_ratio, require: "+require+"}}\n"); len(wrong) > 0 {
+			t.Errorf("%s: %v", require, wrong)
+		}
+	}
+}
+
 func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 	if wrong, warnings := check(t, whole); len(wrong)+len(warnings) > 0 {
 		t.Fatalf("the file without problems has %v, %v", wrong, warnings)

@@ -44,7 +44,7 @@ func wordsAt(rule string) ([]string, bool) {
 	case "gate.reproduce":
 		return []string{"required"}, true
 	case "gate.fairness.metric":
-		return []string{"selection_gap", "tpr_gap", "fpr_gap", "mae_gap", "bias_gap"}, true
+		return []string{"selection_gap", "selection_ratio", "tpr_gap", "fpr_gap", "mae_gap", "bias_gap"}, true
 	case "gate.tests.direction.must":
 		return []string{"not_lower", "not_raise"}, true
 	case "gate.tests.expectation.metric":
