@@ -30,7 +30,7 @@ var floors = [][]string{
 	{"experiment/evaluation"},
 	{"experiment/modeltest"},
 	{"experiment/gate", "experiment/online", "monitoring"},
-	{"experiment/compare", "experiment/gate/report", "governance/alert"},
+	{"experiment/compare", "experiment/gate/report", "governance/alert", "governance/incident"},
 	{"governance/card", "governance/maturity", "serving", "serving/batch", "training"},
 	{"governance/dossier", "governance/evidence", "loop"},
 	{"loop/rehearse"},

@@ -103,6 +103,9 @@ func (a *App) alert(ctx context.Context) error {
 	if err := a.weekly(ctx); err != nil {
 		return err
 	}
+	if err := a.control.OpenUntaken(ctx); err != nil {
+		return err
+	}
 	if err := a.tellEvents(ctx); err != nil {
 		return err
 	}

@@ -207,7 +207,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		return nil, err
 	}
 	a.store.KeepTime(a.clock.now)
-	if a.door, err = access.NewDirectory(ctx, access.Options{Store: a.store, Logger: cfg.Logger, Changes: cfg.Changes}); err != nil {
+	if a.door, err = access.NewDirectory(ctx, access.Options{Store: a.store, Logger: cfg.Logger, Changes: cfg.Changes, Broken: func(name string) []string { return a.control.Broken(name) }}); err != nil {
 		return nil, err
 	}
 	if err := a.ofHere(cfg.Listen, cfg.GRPC); err != nil {
@@ -287,6 +287,7 @@ func (a *App) build() {
 	})
 	options := control.Options{
 		Store: a.store, Blobs: a.blobs, Log: a.log, Serving: a.serving, Loop: a.loop, Decoders: decoders, Now: a.clock.now,
+		Ways: a.ways,
 		Poke: func() { a.worker.Poke(); a.again.Poke() }, Logger: a.cfg.Logger, Sources: a.sources, People: a.people, Links: a.links,
 	}
 	if a.executor != nil {
@@ -378,6 +379,7 @@ func (a *App) work(ctx context.Context) error {
 		g.Go(func() error { return a.sender.Run(ctx) })
 		g.Go(func() error { return a.digests(ctx) })
 		g.Go(func() error { return a.subscribed(ctx) })
+		g.Go(func() error { return a.incidents(ctx) })
 	}
 	return g.Wait()
 }

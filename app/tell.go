@@ -37,6 +37,20 @@ func (a *App) subscribed(ctx context.Context) error {
 	})
 }
 
+// incidents opens an incident of each alert that nobody took, and reads whose glass is
+// broken, for others may have broken one: every few seconds, until ctx is done.
+func (a *App) incidents(ctx context.Context) error {
+	return every(ctx, 5*time.Second, func() {
+		err := a.control.OpenUntaken(ctx)
+		if err == nil {
+			err = a.control.RefreshGlass(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			a.cfg.Logger.Error("incidents could not be looked after", "error", err)
+		}
+	})
+}
+
 // every calls do now and then after each wait, until ctx is done.
 func every(ctx context.Context, wait time.Duration, do func()) error {
 	tick := time.NewTicker(wait)

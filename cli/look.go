@@ -78,7 +78,15 @@ func (e *env) status(ctx context.Context, args []string) error {
 		}
 		t.add(append(row, s.Owner)...)
 	}
-	return e.show(all, t)
+	if err := e.show(all, t); err != nil || e.format != "table" && e.format != "wide" {
+		return err
+	}
+	for _, s := range all {
+		if s.Glass != nil {
+			fmt.Fprintf(e.out, "\n%s: %s\n", s.Model, s.Glass.Text)
+		}
+	}
+	return nil
 }
 
 // model is the one named, or the only one there is.
@@ -226,9 +234,9 @@ func releasesCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t := table{head: []string{"candidate", "phase", "since", "cause", "why", "live", "generation"}, short: 5}
+			t := table{head: []string{"candidate", "phase", "since", "cause", "why", "mark", "live", "generation"}, short: 6}
 			for _, r := range rs {
-				t.add(fmt.Sprintf("%s@%d", r.Model, r.Candidate), string(r.Phase), when(r.EnteredAt), r.Cause, r.Reason,
+				t.add(fmt.Sprintf("%s@%d", r.Model, r.Candidate), string(r.Phase), when(r.EnteredAt), r.Cause, r.Reason, dash(r.Mark),
 					fmt.Sprintf("v%d", r.Live), fmt.Sprint(r.Generation))
 			}
 			return e.show(rs, t)

@@ -5,6 +5,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"flyball/event"
 	"flyball/fault"
@@ -141,6 +142,9 @@ func (s *Service) move(ctx context.Context, model, by string, decide func(releas
 		next, changed, err := decide(st)
 		if err != nil || !changed {
 			return Changed{}, err
+		}
+		if by := mark(ctx, model); by != "" && !strings.Contains(next.Mark, by) {
+			next.Mark = strings.TrimPrefix(next.Mark+"; "+by, "; ")
 		}
 		err = s.opts.Loop.SaveRelease(ctx, &m, st, next, by, s.now(ctx))
 		if fault.Is(err, fault.Conflict) {

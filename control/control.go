@@ -11,6 +11,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"flyball/asof"
@@ -20,11 +21,13 @@ import (
 	"flyball/experiment"
 	"flyball/governance/approval"
 	"flyball/governance/audit"
+	"flyball/governance/incident"
 	"flyball/ident"
 	"flyball/job"
 	"flyball/loop"
 	"flyball/model"
 	"flyball/model/registry"
+	"flyball/notify"
 	"flyball/serving"
 	"flyball/serving/prediction"
 	"flyball/serving/release"
@@ -39,6 +42,7 @@ type Store interface {
 	loop.Approvals
 	job.Store
 	MaturityStore
+	IncidentStore
 
 	ApplyModel(ctx context.Context, m registry.Model, rec audit.Record, ev event.Event) (registry.Model, bool, error)
 	Model(ctx context.Context, name string) (registry.Model, error)
@@ -72,7 +76,8 @@ type Options struct {
 	People   func(role, model string) []string // the users who have a role for a model, by name
 	Links    approval.Key                      // signs the links by which somebody answers a request for leave
 	Logger   *slog.Logger
-	Sources  training.Sources // what lies elsewhere than in uploaded files; nil: nothing
+	Ways     func(name string) []notify.Address // by which a person can be told; nil: by none
+	Sources  training.Sources                   // what lies elsewhere than in uploaded files; nil: nothing
 
 	// Executor runs the commands of models that train by one: whoever may apply may then
 	// run code here. Nil: such models are refused.
@@ -89,6 +94,8 @@ type Service struct {
 
 	mu     sync.Mutex
 	parsed map[string]parsed // by model
+
+	glass atomic.Pointer[[]incident.Incident] // of break-glass, that are open
 }
 
 // parsed is a model file as it was applied, read once for each generation.

@@ -151,6 +151,17 @@ func (s *Service) looks(ctx context.Context, m *loop.Model, to *alert.Model) err
 		}
 		to.Causes = append(to.Causes, c)
 	}
+	if i, err := s.brokenBy(ctx, m.Name, s.opts.Now()); err != nil {
+		return err
+	} else if i.ID != "" {
+		to.Causes = append(to.Causes, alert.Cause{
+			Key: glassKey + i.ID, Model: m.Name, Kind: alert.Release, Subject: i.By, Severity: "page", Duty: alert.Fix, Opened: i.Opened, Text: i.Text,
+			Advice: &monitoring.Advice{
+				Diagnosis: "Until then they need nobody's leave to release. It ends by itself, and harm takes a version back all the same.",
+				Command:   "flyball incidents " + m.Name,
+			},
+		})
+	}
 	if any {
 		to.Causes = append(to.Causes, releaseCauses(rel, s.now(ctx))...)
 		to.Causes = append(to.Causes, s.silent(ctx, m.Name, rel)...)
@@ -261,7 +272,7 @@ func releaseCauses(r release.State, now time.Time) []alert.Cause {
 	var out []alert.Cause
 	switch {
 	case !r.Forward() && r.Phase != release.Succeeded:
-		c.Key, c.Once, c.Duty, c.Severity = "taken back/"+r.ID, true, alert.Fix, "warn"
+		c.Key, c.Once, c.Duty, c.Severity = takenBack+r.ID, true, alert.Fix, "warn"
 		c.Text = fmt.Sprintf("the release of v%d was taken back: %s", r.Candidate, r.Reason)
 		if r.Phase == release.RolledBack || r.Phase == release.RollingBack {
 			c.Severity = "page" // it had all traffic

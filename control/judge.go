@@ -176,7 +176,7 @@ func (s *Service) Release(ctx context.Context, name string, version int, by, why
 	if err := releasable(v, rel, any); err != nil {
 		return Changed{}, err
 	}
-	wanted := loop.Wanted{Outcome: loop.Outcome{Version: version, Pass: true, Summary: summary(v)}, Asked: loop.Asked{By: by, Why: why}}
+	wanted := loop.Wanted{Outcome: loop.Outcome{Version: version, Pass: true, Summary: summary(v)}, Asked: loop.Asked{By: by, Why: why}, Mark: mark(ctx, name)}
 	if wanted.Baseline, err = s.baselineOf(ctx, v); err != nil {
 		return Changed{}, err
 	}

@@ -4,6 +4,7 @@ package control
 
 import (
 	"flyball/event"
+	"flyball/governance/incident"
 	"flyball/loop"
 	"flyball/monitoring"
 	"flyball/serving/release"
@@ -22,6 +23,7 @@ type Status struct {
 	Live     int                  `json:"live"`
 	Aliases  map[string]int       `json:"aliases"`
 	Phase    string               `json:"phase" doc:"of the loop: steady, training, judging, releasing"`
+	Glass    *incident.Incident   `json:"glass,omitempty" doc:"somebody broke the glass, and needs nobody's leave until it ends"`
 	Held     string               `json:"held,omitempty"`
 	Stand    loop.Stand           `json:"stand" doc:"between a first sign and what is done about it"`
 	Cells    []Cell               `json:"cells" doc:"data, training, gate, release, serving, watch, retraining"`

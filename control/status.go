@@ -86,6 +86,12 @@ func (s *Service) status(ctx context.Context, m *loop.Model) (Status, error) {
 		}
 		out.Live = out.Aliases["live"]
 	}
+	switch i, err := s.brokenBy(ctx, m.Name, f.now); {
+	case err != nil:
+		return Status{}, err
+	case i.ID != "":
+		out.Glass = &i
+	}
 	if f.route = s.route(ctx, m.Name, f.release); f.route != nil {
 		out.Route = f.route
 	}

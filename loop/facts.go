@@ -4,6 +4,7 @@ package loop
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -46,11 +47,20 @@ func (l *Loop) release(ctx context.Context, m *Model, s release.State, now time.
 // SaveRelease keeps a change of a release with its aliases, its record and its line
 // in the feed, and serves by it.
 func (l *Loop) SaveRelease(ctx context.Context, m *Model, from, to release.State, by string, now time.Time) error {
-	rec := audit.Record{At: now, Actor: by, Action: "release " + string(to.Phase), Object: fmt.Sprintf("%s@%d", m.Name, to.Candidate), Why: to.Reason}
+	rec := audit.Record{At: now, Actor: by, Action: "release " + string(to.Phase), Object: fmt.Sprintf("%s@%d", m.Name, to.Candidate), Why: to.Reason, Data: marked(to.Mark)}
 	if err := l.opts.Store.SaveRelease(ctx, from.Generation, to, to.Aliases(), &rec, releaseEvent(m, to, by, now)); err != nil {
 		return err
 	}
 	return l.publish(ctx, m, to.Route())
+}
+
+// marked is what the record of an act on a release keeps of its mark.
+func marked(mark string) json.RawMessage {
+	if mark == "" {
+		return nil
+	}
+	raw, _ := json.Marshal(map[string]string{"mark": mark}) // text can be encoded
+	return raw
 }
 
 func releaseEvent(m *Model, s release.State, by string, now time.Time) event.Event {

@@ -53,7 +53,7 @@ func (s State) begin(w Wanted, o Observation, now time.Time) (State, []Action) {
 		return s, []Action{{Ask: &w.Outcome, By: w.By, Why: w.Why}}
 	}
 	s.Phase, s.Since, s.Candidate, s.Job = Releasing, now, w.Version, ""
-	return s, []Action{{Release: &w.Outcome, By: w.By, Why: w.Why}}
+	return s, []Action{{Release: &w.Outcome, By: w.By, Why: w.Why, Mark: w.Mark}}
 }
 
 // leave goes on with the release that waits for leave: it begins, when there is leave and
@@ -71,7 +71,11 @@ func (s State) leave(o Observation, now time.Time) (_ State, _ []Action, ok bool
 	}
 	s.Waits, s.Cause = nil, w.Cause
 	s.Phase, s.Since, s.Candidate = Releasing, now, w.Version
-	return s, []Action{{Release: &w.Outcome, By: w.By, Why: o.Leave.Why}}, true
+	mark := w.Mark
+	if o.Leave.State == approval.Overridden {
+		mark = o.Leave.Why
+	}
+	return s, []Action{{Release: &w.Outcome, By: w.By, Why: o.Leave.Why, Mark: mark}}, true
 }
 
 // subject is what leave is asked for, as it is now.

@@ -61,6 +61,7 @@ type Asked struct {
 type Wanted struct {
 	Outcome
 	Asked
+	Mark string `json:"mark,omitempty"` // of the release: who begins it without others' leave
 }
 
 // Observation is what Next decides by, gathered at one moment.
@@ -110,6 +111,7 @@ type Action struct {
 	Why     string
 	Release *Outcome
 	Ask     *Outcome // for leave to release it
+	Mark    string   // of the release
 }
 
 // Next is the model's state one step on, and what is to be done. It is pure, and

@@ -160,7 +160,7 @@ func (a *actor) happens(t *testing.T, what string, now time.Time) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.state.Wanted = &Wanted{Outcome{Version: v, Pass: true}, Asked{By: by}}
+		a.state.Wanted = &Wanted{Outcome: Outcome{Version: v, Pass: true}, Asked: Asked{By: by}}
 	case "asks-leave": // the model file says risk: high
 		a.obs.Asks = true
 	case "approved", "overridden", "rejected", "expired", "void": // the request that waits

@@ -118,8 +118,8 @@ func (l *Loop) startRelease(ctx context.Context, m *Model, rel release.State, an
 	by, why := cmp.Or(a.By, "flyball"), cmp.Or(a.Why, c.Summary)
 	if !any || rel.Candidate != c.Version || a.By != "" && rel.Done() {
 		s := release.Start(m.Name, live, c.Version, c.Baseline, m.Plan, from, next.Cause, by, now)
-		s.Floor = rel.Floor
-		rec := audit.Record{At: now, Actor: by, Action: "release", Object: fmt.Sprintf("%s@%d", m.Name, c.Version), Why: why}
+		s.Floor, s.Mark = rel.Floor, a.Mark
+		rec := audit.Record{At: now, Actor: by, Action: "release", Object: fmt.Sprintf("%s@%d", m.Name, c.Version), Why: why, Data: marked(a.Mark)}
 		ev := event.Event{
 			At: now, Model: m.Name, By: by, Mark: event.OK, Kind: "gate",
 			Text: fmt.Sprintf("v%d %s", c.Version, c.Summary), Command: fmt.Sprintf("flyball gate %s@%d", m.Name, c.Version),

@@ -14,6 +14,7 @@ import (
 	"flyball/event"
 	"flyball/fault"
 	"flyball/governance/audit"
+	"flyball/governance/incident"
 	"flyball/model/registry"
 	"flyball/serving/release"
 )
@@ -50,7 +51,8 @@ func (db *DB) ReleaseHistory(ctx context.Context, model string) ([]release.State
 }
 
 // SaveRelease keeps s as the model's newest state, moves aliases (to a version; 0: to
-// none), with their history, and writes rec (nil: none) and evs, all or nothing. from is the generation on
+// none), with their history, and writes rec (nil: none) and evs, all or nothing. A candidate
+// that is taken back after it answered opens an incident. from is the generation on
 // which the change was decided, 0 for a model that never had a release; when the
 // model is not there any more, it is a Conflict fault and nothing is written.
 func (db *DB) SaveRelease(ctx context.Context, from int64, s release.State, aliases map[string]int, rec *audit.Record, evs ...event.Event) error {
@@ -79,7 +81,13 @@ func (db *DB) SaveRelease(ctx context.Context, from int64, s release.State, alia
 				return err
 			}
 		}
-		return t.keep(ctx, rec, evs)
+		if err := t.keep(ctx, rec, evs); err != nil {
+			return err
+		}
+		if i, bad := incident.OfRelease(s); bad {
+			return t.openIncident(ctx, i, s.Reason, nil)
+		}
+		return nil
 	})
 }
 

@@ -19,7 +19,7 @@ var (
 		"monitor_state.body", "release_history.body", "reproductions.report", "snapshots.id", "versions.bundle", "versions.judged", "versions.record", "versions.report", "versions.snapshot",
 	}
 	noDigestsIn = []string{
-		"alerts", "alias_history", "aliases", "approvals", "audit", "datasets", "deliveries", "events", "experiment_tags", "experiments", "findings", "heads", "hours", "inputs", "keys",
+		"alerts", "alias_history", "aliases", "approvals", "audit", "datasets", "deliveries", "events", "experiment_tags", "experiments", "findings", "heads", "hours", "incidents", "inputs", "keys",
 		"logged_model_metrics", "logged_model_params", "logged_model_tags", "logged_models", "model_tags", "outbox", "params", "past", "pipelines", "releases", "run_models",
 		"runs", "sealed", "sessions", "silences", "statements", "tags", "tokens", "users", "version_tags", "windows",
 	}

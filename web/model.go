@@ -326,7 +326,7 @@ func releasesOf(at *url.URL, all []release.State) table {
 			number(moment(s.StartedAt), float64(s.StartedAt.UnixMicro())), number(moment(s.EnteredAt), float64(s.EnteredAt.UnixMicro())),
 			{Text: s.Cause},
 			{Text: s.By},
-			{Text: s.Reason},
+			{Text: strings.TrimSuffix(s.Reason+"; "+s.Mark, "; ")},
 		}}
 	}
 	t.lay(at, rows)

@@ -164,6 +164,11 @@ func more(statuses []wire.Status) string {
 	default:
 		out = append(out, fmt.Sprintf("%d findings are open.", open))
 	}
+	for _, s := range statuses {
+		if s.Glass != nil {
+			out = append(out, s.Model+": "+s.Glass.Text+".")
+		}
+	}
 	if len(held) > 0 {
 		out = append(out, "Retraining is held: "+strings.Join(held, ", ")+".")
 	}

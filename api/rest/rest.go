@@ -101,6 +101,7 @@ func New(routes *api.Routes, opts Options) {
 	f.explainRoutes()
 	f.modelRoutes()
 	f.approvalRoutes()
+	f.incidentRoutes()
 	f.verdictRoute()
 	f.proofRoutes()
 	f.pipelineRoutes()

@@ -54,6 +54,9 @@ type Options struct {
 	Logger *slog.Logger     // nil: silent
 
 	Changes int // that one caller may make in a minute; 0: no bound
+
+	// Broken are the models whose glass somebody broke, and that holds; nil: of none.
+	Broken func(name string) []string
 }
 
 // Directory knows who may what. It answers from memory, which it renews when what is
@@ -172,6 +175,17 @@ func (k *known) user(name string) (Identity, bool) {
 	return Identity{Name: name, grants: k.grants[name]}, true
 }
 
+// lend gives the identity what it has by breaking the glass.
+func (d *Directory) lend(i Identity) Identity {
+	if d.Broken == nil {
+		return i
+	}
+	for _, model := range d.Broken(i.Name) {
+		i.grants = append(slices.Clip(i.grants), broken(model))
+	}
+	return i
+}
+
 // ByToken is whom a token's secret stands for.
 func (d *Directory) ByToken(secret string) (Identity, error) {
 	k := d.known.Load()
@@ -187,7 +201,7 @@ func (d *Directory) ByToken(secret string) (Identity, error) {
 		return Identity{}, unknown("the token's user may no longer sign in")
 	}
 	i.Via, i.Token, i.scope = "token", t.ID, &t.Scope
-	return i, nil
+	return d.lend(i), nil
 }
 
 // BySession is who signed in with a browser; secret is what its cookie holds.
@@ -202,7 +216,7 @@ func (d *Directory) BySession(secret string) (Identity, error) {
 		return Identity{}, unknown("the session's user may no longer sign in")
 	}
 	i.Via = "session"
-	return i, nil
+	return d.lend(i), nil
 }
 
 // ByLink is the user whom a link was made for, as far as the scope goes. Whoever asks has
@@ -225,7 +239,7 @@ func (d *Directory) ByPassword(ctx context.Context, name, password, from string)
 	i, may := k.user(name)
 	i.Via = "password"
 	if may && u.Password != "" && d.checked.has(u, password, d.Now()) {
-		return i, nil
+		return d.lend(i), nil
 	}
 	if wait := d.failures.wait(name, from, d.Now()); wait > 0 {
 		return Identity{}, fault.New(fault.Exhausted, "too many wrong passwords").Do("try again in %s", wait.Round(time.Second)).In(wait)
@@ -243,7 +257,7 @@ func (d *Directory) ByPassword(ctx context.Context, name, password, from string)
 	}
 	d.failures.succeeded(name, from)
 	d.checked.add(u, password, d.Now())
-	return i, nil
+	return d.lend(i), nil
 }
 
 // nobodys is a hash that no password has.

@@ -20,7 +20,8 @@ const (
 	Operate  Permission = "operate"  // resume, load and unload, end what runs
 	Retreat  Permission = "retreat"  // roll back and hold: whoever may do that needs nobody's leave
 	Approve  Permission = "approve"  // give leave to a release that others proposed, or refuse it
-	Ack      Permission = "ack"      // acknowledge alerts, and silence them for a while
+	Glass    Permission = "glass"    // break the glass: two hours without others' leave, on record for ever
+	Ack      Permission = "ack"      // acknowledge alerts, silence them for a while, open and close incidents
 	Audit    Permission = "audit"    // read who changed what
 	Users    Permission = "users"    // say who may what
 	Keep     Permission = "keep"     // remove for good what was deleted
@@ -40,5 +41,5 @@ func (p Permission) Changes() bool {
 
 // Permissions are all permissions but Open and Known, in the order in which they are shown.
 func Permissions() []Permission {
-	return []Permission{Read, Rows, Fairness, Predict, Track, Apply, Train, Propose, Operate, Retreat, Approve, Ack, Audit, Users, Keep, Clock}
+	return []Permission{Read, Rows, Fairness, Predict, Track, Apply, Train, Propose, Operate, Retreat, Approve, Glass, Ack, Audit, Users, Keep, Clock}
 }

@@ -25,11 +25,11 @@ func Roles() []Role {
 		{"viewer", "sees how things stand, and no rows", false, []Permission{Read}},
 		{"data-engineer", "keeps sources, checks and pipelines", false, []Permission{Read, Rows, Apply, Train, Ack}},
 		{"data-scientist", "logs runs, registers versions, proposes releases", false, []Permission{Read, Rows, Predict, Track, Apply, Train, Propose, Ack}},
-		{"ml-engineer", "runs the loop: releases, holds, the way back", false, []Permission{Read, Rows, Predict, Track, Apply, Train, Propose, Operate, Retreat, Ack}},
+		{"ml-engineer", "runs the loop: releases, holds, the way back", false, []Permission{Read, Rows, Predict, Track, Apply, Train, Propose, Operate, Retreat, Glass, Ack}},
 		{"validator", "judges models that others made", false, []Permission{Read, Rows, Fairness, Approve, Ack}},
 		{"owner", "answers for what a model is used for", false, []Permission{Read, Retreat, Approve, Ack}},
 		{"auditor", "reads everything and changes nothing", false, []Permission{Read, Rows, Fairness, Audit}},
-		{"admin", "keeps users, keys and what is stored", false, []Permission{Read, Audit, Users, Keep, Clock}},
+		{"admin", "keeps users, keys and what is stored", false, []Permission{Read, Glass, Audit, Users, Keep, Clock}},
 		{"ci", "applies model files and proposes releases", true, []Permission{Read, Track, Apply, Train, Propose}},
 		{"trainer", "logs runs and registers versions", true, []Permission{Read, Track}},
 		{"monitor", "looks, and asks for a training", true, []Permission{Read, Train}},
@@ -60,6 +60,15 @@ type Grant struct {
 
 // allows says whether the grant gives the permission on the model.
 func (g Grant) allows(p Permission, model string) bool { return g.held().allows(p, model) }
+
+// BreakGlass is the role of whoever broke the glass of a model, while that holds. Nobody
+// can be given it.
+const BreakGlass = "break-glass"
+
+// broken is what a broken glass gives.
+func broken(model string) held {
+	return held{Grant{Role: BreakGlass, Model: model}, []Permission{Read, Propose, Operate}}
+}
 
 // held is a grant with what its role may, looked up once and not for each request.
 type held struct {

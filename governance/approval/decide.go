@@ -55,6 +55,9 @@ func (r Request) Decide(digest blob.Digest, now time.Time) Decision {
 	if no := by[Reject]; len(no) > 0 {
 		return Decision{State: Rejected, Why: "rejected by " + no[0].said()}
 	}
+	if a, ok := alone(by[Override]); ok {
+		return Decision{State: Overridden, Why: fmt.Sprintf("nobody's leave: overridden by %s alone, who broke the glass", a.said())}
+	}
 	if a, b, ok := r.overridden(by[Override]); ok {
 		return Decision{State: Overridden, Why: fmt.Sprintf("nobody's leave: overridden by %s, and by %s", a.said(), b.said())}
 	}
@@ -115,6 +118,15 @@ func (r Request) agreed(yes []Given) (agreed, needs []string) {
 	}
 	try(0, nil, nil, nil)
 	return best, needs
+}
+
+// alone is who overrides after breaking the glass: that takes nobody else.
+func alone(over []Given) (Given, bool) {
+	i := slices.IndexFunc(over, func(g Given) bool { return slices.Contains(g.Roles, access.BreakGlass) })
+	if i < 0 {
+		return Given{}, false
+	}
+	return over[i], true
 }
 
 // overridden are two people who override, one of whom at least had no hand in it.
@@ -188,6 +200,9 @@ func (r Request) may(g Given) error {
 }
 
 func (r Request) mayOverride(g Given) error {
+	if slices.Contains(g.Roles, access.BreakGlass) {
+		return nil
+	}
 	if !slices.Contains(g.Roles, Engineer) {
 		return fault.New(fault.Denied, "two of the role %s override, and %s does not have it", Engineer, g.By)
 	}

@@ -32,7 +32,7 @@ func second() []Check {
 		{"L2.model-managed", 2, Creation, Evidence, "What serves is a registered version, and the model has an owner.", "flyball apply MODEL.yaml, with an owner under duties", (*Facts).managed},
 		{"L2.recurring-training", 2, Creation, Evidence, "Triggers brought forth at least two versions in 180 days.", "flyball resume MODEL, and leave its triggers on", (*Facts).recurring},
 		{"L2.feature-definitions", 2, Creation, Evidence, "The live version answers by the very pipeline that it was trained by, and no difference was found.", "flyball alerts MODEL", (*Facts).features},
-		{"L2.lifecycle-events", 2, Operations, Evidence, "A subscriber took an event of a version or a run in 90 days.", "flyball serve --event-webhook https://…", (*Facts).lifecycle},
+		{"L2.lifecycle-events", 2, Operations, Evidence, "A subscriber took an event of a version or a run in 90 days.", "flyball serve --event-webhook ADDRESS", (*Facts).lifecycle},
 		{"L2.compute-managed", 2, Creation, Mixed, "At least 90 % of the versions of 90 days were trained by the server, not on somebody's machine.", "flyball retrain MODEL --why 'on the server'", (*Facts).compute},
 		{"L2.ds-de-work-together", 2, People, Mixed, "The duties feed and retrain are different people's, and both applied or approved something in 90 days.", "flyball apply MODEL.yaml, with duties for two people", (*Facts).together},
 		{"L2.release-low-friction", 2, Release, Evidence, "Half of the last five releases took less than a day from the request to the first answer.", "flyball delivery MODEL", (*Facts).friction},
@@ -65,7 +65,7 @@ func fourth() []Check {
 		{"L4.promotion-policy", 4, Release, Evidence, "A version of a trigger became live by its plan alone in 180 days.", "flyball apply MODEL.yaml, with release: and retrain:", (*Facts).byPolicy},
 		{"L4.auto-test-train", 4, Creation, Evidence, "Every training of 90 days by a trigger ended in a verdict of a gate that asks for something.", "flyball apply MODEL.yaml, with gate: {metrics: [...]}", (*Facts).gated},
 		{"L4.near-zero-downtime", 4, Operations, Evidence, "99.9 % of the requests of 30 days were answered, and during releases all were.", "flyball status MODEL", (*Facts).available},
-		{"L4.incident-learning", 4, People, Evidence, "Every incident that was closed in 90 days has an owner, a cause and a change.", "flyball alerts MODEL", (*Facts).learnt},
+		{"L4.incident-learning", 4, People, Evidence, "Every incident that was closed in 90 days has an owner, a cause and a change, and none has been open for 30 days.", "flyball incidents MODEL", (*Facts).learnt},
 		{"L4.duties-covered", 4, People, Evidence, "The four duties have an owner and a backup each, and 90 % of the alerts of 90 days were acknowledged in time.", "flyball apply MODEL.yaml, with duties", (*Facts).covered},
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"flyball/governance/alert"
 	"flyball/governance/audit"
 	"flyball/governance/duty"
+	"flyball/governance/incident"
 	"flyball/ident"
 	"flyball/model/registry"
 	"flyball/monitoring"
@@ -46,7 +47,7 @@ type Facts struct {
 
 	Deliveries []Delivery // what a subscriber took
 
-	Incidents []Incident // nil: none are kept
+	Incidents []incident.Incident // the newest first
 }
 
 // Version is a version with what its record and its run tell.
@@ -97,14 +98,6 @@ type Delivery struct {
 	ID   string
 	Kind string // of the event
 	At   time.Time
-}
-
-// Incident is something that went wrong, and what was learnt from it.
-type Incident struct {
-	ID           string
-	Closed       time.Time // zero: open
-	Owner, Cause string
-	Change       string // what was changed because of it; empty: nothing
 }
 
 // Rollout is one release with all states that it ever had, in order.

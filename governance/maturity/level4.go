@@ -184,21 +184,27 @@ func (f *Facts) moving() map[int64]bool {
 }
 
 func (f *Facts) learnt() answer {
-	if f.Incidents == nil {
-		return unknown("this server keeps no record of incidents")
-	}
-	var good, bad []string
+	var good, bad, old []string
 	for _, x := range f.Incidents {
-		if !f.since(x.Closed, Window) {
-			continue
-		}
-		if x.Owner != "" && x.Cause != "" && x.Change != "" {
-			good = append(good, x.ID)
-		} else {
-			bad = append(bad, x.ID)
+		id := "incident " + x.ID
+		switch {
+		case x.Opened.After(f.Now):
+		case x.Resolved.IsZero() || x.Resolved.After(f.Now):
+			if !f.since(x.Opened, Month) {
+				old = append(old, id)
+			}
+		case !f.since(x.Resolved, Window):
+		case x.Owner != "" && x.Cause != "" && x.Change != "":
+			good = append(good, id)
+		default:
+			bad = append(bad, id)
 		}
 	}
 	switch {
+	case len(old) > 0:
+		return notMet(old, "%d open for more than 30 days", len(old))
+	case len(f.Rollouts) == 0:
+		return unknown("no version ever answered")
 	case len(good)+len(bad) == 0:
 		return notApplicable("no incident was closed in 90 days")
 	case len(bad) > 0:

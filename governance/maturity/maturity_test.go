@@ -14,6 +14,7 @@ import (
 	"flyball/governance/alert"
 	"flyball/governance/audit"
 	"flyball/governance/duty"
+	"flyball/governance/incident"
 	"flyball/ident"
 	"flyball/model/registry"
 	"flyball/monitoring"
@@ -94,7 +95,7 @@ func good() *Facts {
 		Drift:  []Span{{Start: ago(40), End: ago(10), Inputs: true, Scores: true}, {Start: ago(12), End: now, Inputs: true, Scores: true}},
 
 		Deliveries: []Delivery{{ID: "d1", Kind: "trained", At: ago(3)}},
-		Incidents:  []Incident{{ID: "i1", Closed: ago(5), Owner: "bo", Cause: "a join", Change: "a check"}},
+		Incidents:  []incident.Incident{{ID: "i1", Opened: ago(7), Resolved: ago(5), Owner: "bo", Cause: "a join", Change: "a check"}},
 	}
 	f.Hours = append(f.Hours, release.Hour{Start: ago(35), Generation: 27, Answered: 100, Failed: 100}) // longer ago
 	for at := ago(30); at.Before(now); at = at.Add(time.Hour) {
@@ -228,7 +229,8 @@ func TestEachCheckSeesWhatIsMissing(t *testing.T) {
 		{"L4.near-zero-downtime", "too many failed", func(f *Facts) { f.Hours[9].Failed = 200 }, NotMet, "99.797 % of 100200 requests were answered, 0 failed during releases"},
 		{"L4.near-zero-downtime", "not counted", func(f *Facts) { f.Hours = nil }, NoEvidence, "requests were counted in 0 % of the hours of 30 days, 0 in all"},
 		{"L4.incident-learning", "nothing was changed", func(f *Facts) { f.Incidents[0].Change = "" }, NotMet, "1 of 1 without owner, cause or change"},
-		{"L4.incident-learning", "there was none", func(f *Facts) { f.Incidents = []Incident{} }, NotApplicable, "no incident was closed in 90 days"},
+		{"L4.incident-learning", "nobody closes it", func(f *Facts) { f.Incidents[0].Opened, f.Incidents[0].Resolved = ago(31), time.Time{} }, NotMet, "1 open for more than 30 days"},
+		{"L4.incident-learning", "there was none", func(f *Facts) { f.Incidents = nil }, NotApplicable, "no incident was closed in 90 days"},
 		{"L4.duties-covered", "a duty without backup", func(f *Facts) { f.Duties.Fix.Backup = "" }, NotMet, "no model goes live without its four duties: fix has no backup; name an owner and a backup under duties in the model file"},
 		{"L4.duties-covered", "nobody came", func(f *Facts) { f.Alerts[0].Acked = nil }, NotMet, "0 of 1 alerts were acknowledged in time"},
 		{"L4.duties-covered", "too late", func(f *Facts) { f.Alerts[0].Acked.At = ago(20) }, NotMet, "0 of 1 alerts were acknowledged in time"},

@@ -48,6 +48,7 @@ type State struct {
 	Cause      string    `json:"cause"`  // schedule, drift, score, hand, first
 	By         string    `json:"by"`     // who asked
 	Reason     string    `json:"reason"` // of the last change, one sentence
+	Mark       string    `json:"mark,omitempty"` // whose leave it went without, for ever; empty: nobody's
 	Seed       string    `json:"seed"`   // salt of the assignment
 	Shares     []Share   `json:"shares,omitempty"`
 }

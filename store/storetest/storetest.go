@@ -79,6 +79,7 @@ func Run(t *testing.T, open Open) {
 		{"what a process counted of an hour is kept in the place of what it kept before", hoursKept},
 		{"events go into the outbox once, and what a subscriber took is kept", tellings},
 		{"what was said then is what is said as of then", past},
+		{"an incident is opened once, and changed one after the other, each time with its record", incidents},
 		{"what no engine keeps is said, or kept as near as can be", odd},
 		{"files are kept under their paths, in their folders", artifacts},
 		{"a tree of files is removed without its neighbours", artifactsRemoved},
