@@ -26,11 +26,11 @@ func alertsCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t := table{head: []string{"since", "until", "id", "model", "kind", "what", "duty", "told", "acknowledged", "of", "severity", "owner", "backup", "within"}, short: 9}
+			t := table{head: []string{"id", "since", "until", "model", "kind", "what", "duty", "told", "acknowledged", "of", "severity", "owner", "backup", "within"}, short: 9}
 			open := false
 			for _, a := range all {
 				open = open || a.Closed.IsZero()
-				t.add(when(a.Opened), when(a.Closed), a.ID, a.Model, a.Kind, a.Text, a.Duty, toldOf(a), ackOf(a), a.Subject, a.Severity, a.Owner, a.Backup, a.Within.String())
+				t.add(a.ID, when(a.Opened), when(a.Closed), a.Model, a.Kind, a.Text, a.Duty, toldOf(a), ackOf(a), a.Subject, a.Severity, a.Owner, a.Backup, a.Within.String())
 			}
 			if err := e.show(all, t); err != nil {
 				return err

@@ -275,7 +275,7 @@ func (e *env) showReproduced(got wire.Reproduced) error {
 		t.add(c.Part, c.What, map[bool]string{true: "yes", false: "no"}[c.Equal], c.Recorded, c.Again)
 	}
 	if e.format == "table" || e.format == "wide" {
-		fmt.Fprintf(e.out, "%s: %s, %s expected; %.1f s\n", got.Ref, gradeWords(got), got.Expected, got.Seconds)
+		fmt.Fprintf(e.out, "%s: %s, %s expected; %.1f s\n", got.Ref, got.Words(), got.Expected, got.Seconds)
 		for _, c := range got.Table {
 			if c.Part == "machine" && !c.Equal {
 				fmt.Fprintf(e.out, "another %s: was %s, is %s\n", c.What, dash(c.Recorded), dash(c.Again))
@@ -289,22 +289,6 @@ func (e *env) showReproduced(got wire.Reproduced) error {
 		return errNo
 	}
 	return nil
-}
-
-// gradeWords is a grade with what it means.
-func gradeWords(got wire.Reproduced) string {
-	switch got.Grade {
-	case training.R3:
-		return "R3, bytes equal"
-	case training.R2:
-		return "R2, golden predictions equal"
-	case training.R1:
-		return fmt.Sprintf("R1, golden predictions within %.1e", *got.Apart)
-	}
-	if got.Apart != nil {
-		return fmt.Sprintf("R0, different: golden predictions lie up to %.3g apart", *got.Apart)
-	}
-	return "R0, different: it gives other scores, or takes other columns"
 }
 
 // exportVersion writes a version as one archive into a file that is not there yet; one

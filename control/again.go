@@ -179,6 +179,25 @@ func (s *Service) findAgain(ctx context.Context, r registry.Reproduction, out Re
 	return s.opts.Store.SaveMonitoring(ctx, r.Model, nil, []monitoring.Finding{f}, nil)
 }
 
+// Words are the grade with what it means, as in "R3, bytes equal".
+func (r Reproduced) Words() string {
+	switch r.Grade {
+	case training.R3:
+		return "R3, bytes equal"
+	case training.R2:
+		return "R2, golden predictions equal"
+	case training.R1:
+		if r.Apart != nil {
+			return fmt.Sprintf("R1, golden predictions within %.1e", *r.Apart)
+		}
+		return "R1, golden predictions within the tolerance"
+	}
+	if r.Apart != nil {
+		return fmt.Sprintf("R0, different: golden predictions lie up to %.3g apart", *r.Apart)
+	}
+	return "R0, different: it gives other scores, or takes other columns"
+}
+
 // why is the first of what went in that differs, or that all of it is the same: then the
 // trainer itself gives another model.
 func (r Reproduced) why() string {

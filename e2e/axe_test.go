@@ -49,7 +49,7 @@ func (w *town) pagesOf(t *testing.T) []string {
 		"/", "/inbox", "/runs", "/runs?experiment=" + bike, "/run?id=" + runs.Runs[0].ID,
 		"/compare?" + url.Values{"ref": {"run:" + runs.Runs[0].ID, "run:" + runs.Runs[1].ID}, "experiment": {bike}}.Encode(),
 		"/model?" + model, "/release?" + model, "/monitors?" + model, "/predictions?" + model,
-		"/prediction?" + model + "&id=" + string(made[0].ID), "/evidence?" + model, "/settings",
+		"/prediction?" + model + "&id=" + string(made[0].ID), "/evidence?" + model, "/data?" + model, "/audit", "/find?q=bike", "/settings",
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"flyball/api/wire"
 	"flyball/blob"
+	"flyball/client"
 	"flyball/data/frame"
 	"flyball/examples"
 	"flyball/model/registry"
@@ -150,7 +151,7 @@ func modelFile(t *testing.T, changes ...[2]string) string {
 }
 
 // apply uploads the source and applies the model file.
-func apply(ctx context.Context, s *server, file string, data []byte) error {
+func apply(ctx context.Context, s *client.Client, file string, data []byte) error {
 	up, err := s.Upload(ctx, bytes.NewReader(data))
 	if err != nil {
 		return err
@@ -166,7 +167,7 @@ func apply(ctx context.Context, s *server, file string, data []byte) error {
 func live(t *testing.T, s *server, file string, past []hour) {
 	t.Helper()
 	ctx := t.Context()
-	if err := apply(ctx, s, file, csvFile(past)); err != nil {
+	if err := apply(ctx, s.Client, file, csvFile(past)); err != nil {
 		t.Fatal(err)
 	}
 	now, err := s.Clock(ctx)

@@ -26,7 +26,7 @@ import (
 // named. What no page may do (a request to another machine, an error of a script, what
 // the policy of the page forbids) fails the test by itself.
 type reader struct {
-	t      *testing.T
+	t      testing.TB
 	ctx    context.Context
 	base   string
 	clicks int // since begin
@@ -36,7 +36,7 @@ type reader struct {
 }
 
 // chromium is the path of a Chromium or Chrome.
-func chromium(t *testing.T) string {
+func chromium(t testing.TB) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -48,7 +48,7 @@ func chromium(t *testing.T) string {
 }
 
 // browses opens a browser of its own, with nothing in it, before the server at base.
-func browses(t *testing.T, base string) *reader {
+func browses(t testing.TB, base string) *reader {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1440, 1000),
 		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
@@ -178,7 +178,17 @@ func (r *reader) types(label, text string) {
 	until[bool](r, "the field "+label, fmt.Sprintf(`(() => { %s
 		const e = named(%s, "label")?.control ?? named(%s, "input, textarea"); if (!e) return null;
 		e.focus(); e.select?.(); return true; })()`, named, quoted(label), quoted(label)))
+	before := r.born()
 	r.do("type into "+label, chromedp.KeyEvent(text))
+	if strings.HasSuffix(text, "\r") {
+		until[bool](r, "the next page", fmt.Sprintf(`performance.timeOrigin !== %v || null`, before))
+	}
+}
+
+// born is when the page, which is whole, began to load: by that one is told from the next.
+func (r *reader) born() string {
+	r.t.Helper()
+	return until[string](r, "the page", `document.readyState === "complete" ? String(performance.timeOrigin) : null`)
 }
 
 // key presses keys on the page.
@@ -215,6 +225,12 @@ func (r *reader) wears(theme string, width int64) {
 	r.t.Helper()
 	call(r, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
 	r.do("wear "+theme, chromedp.EmulateViewport(width, 1000))
+}
+
+// network is how good the reader's line is.
+func (r *reader) network(c network.Conditions) {
+	r.t.Helper()
+	call(r, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{&c}})
 }
 
 // quoted is a text as a literal of JavaScript.

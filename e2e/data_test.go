@@ -70,7 +70,7 @@ func TestDataThatFailsACheckTrainsNothingAndIsTold(t *testing.T) {
 	now := coming[0].at
 	retrain := func(file string, hours []hour) {
 		t.Helper()
-		if err := apply(t.Context(), s, file, csvFile(hours)); err != nil {
+		if err := apply(t.Context(), s.Client, file, csvFile(hours)); err != nil {
 			t.Fatal(err)
 		}
 		command{args: "retrain " + bike + " --why other,data", says: "begins"}.check(t, s.url)

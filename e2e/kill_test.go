@@ -77,7 +77,7 @@ func (r *replay) run(file string, data []byte) {
 	}
 	r.server = s
 	defer func() { r.server.stop() }()
-	if err := apply(r.t.Context(), s, file, data); err != nil {
+	if err := apply(r.t.Context(), s.Client, file, data); err != nil {
 		r.t.Fatal(err)
 	}
 	for i, h := range r.hours {

@@ -178,11 +178,28 @@ func runIn(t *testing.T, limit time.Duration, environment []string, stdin string
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = append(os.Environ(), environment...)
 	cmd.Dir, cmd.Stdin = t.TempDir(), strings.NewReader(stdin)
+	return ends(t, cmd)
+}
+
+// shell runs a line of a shell in the folder, where its commands are looked for first.
+func shell(t *testing.T, dir, line string, environment ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", line)
+	cmd.Env = append(append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH")), environment...)
+	cmd.Dir = dir
+	return ends(t, cmd)
+}
+
+// ends runs a command to its end.
+func ends(t *testing.T, cmd *exec.Cmd) result {
+	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	if cmd.ProcessState == nil {
-		t.Fatalf("flyball %s: %v", strings.Join(args, " "), err)
+		t.Fatalf("%s: %v", strings.Join(cmd.Args, " "), err)
 	}
 	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 }

@@ -161,7 +161,7 @@ func (l *load) cycle(t *testing.T, file string, data []byte, i int) {
 	t.Helper()
 	ctx, s := t.Context(), l.server
 	before := status(t, s)
-	if err := apply(ctx, s, file, data); err != nil {
+	if err := apply(ctx, s.Client, file, data); err != nil {
 		t.Fatal(err)
 	}
 	change(t, s, "retrain")
@@ -201,7 +201,7 @@ func (l *load) failure(t *testing.T, data []byte, cycles, i int) {
 	before := status(t, s)
 	file := modelFile(t, append(byHand,
 		[2]string{"trees: 20,", fmt.Sprintf("trees: %d,", 100+i)}, [2]string{"    lag168: number", "    lag168: number\n    extra: number"})...)
-	if err := apply(ctx, s, file, data); err != nil {
+	if err := apply(ctx, s.Client, file, data); err != nil {
 		t.Fatal(err)
 	}
 	change(t, s, "retrain")

@@ -19,6 +19,7 @@ type town struct {
 	*server
 	people map[string]*client.Client
 	tokens map[string]string // for commands, by person
+	past   []byte            // the model's source
 	hours  []hour            // still to come
 	now    time.Time
 }
@@ -45,6 +46,7 @@ var folk = []struct {
 func inUse(t *testing.T) string {
 	t.Helper()
 	return modelFile(t, append(append([][2]string(nil), shortLoop...),
+		[2]string{"trees: 30,", "trees: 8,"},
 		[2]string{"risk: low", "risk: medium"},
 		[2]string{"- {name: mae, against: baseline, require: superior}", "- {name: mae, against: baseline, require: report}"},
 		[2]string{"card:  ", "card:\n  intended_use: Vans are sent to the stations that will run empty.\n  #"})...)
@@ -78,8 +80,8 @@ func settles(t *testing.T, days int) *town {
 		w.tokens[f.name] = k.Secret
 		w.people[f.name] = client.New(w.url, k.Secret, http.DefaultClient)
 	}
-	w.Client = w.people["ana"]
-	if err := apply(t.Context(), w.server, inUse(t), csvFile(past[len(past)-60*24:])); err != nil {
+	w.Client, w.past = w.people["ana"], csvFile(past[len(past)-60*24:])
+	if err := apply(t.Context(), w.Client, inUse(t), w.past); err != nil {
 		t.Fatal(err)
 	}
 	w.turn(t)

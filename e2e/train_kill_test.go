@@ -108,7 +108,7 @@ func (r *trainer) try(what string, do func(ctx context.Context) error) {
 func (r *trainer) round(n int, now time.Time) {
 	r.t.Helper()
 	data := csvFile(r.past[n : n+100*24])
-	r.try("apply", func(ctx context.Context) error { return apply(ctx, r.server, r.file, data) })
+	r.try("apply", func(ctx context.Context) error { return apply(ctx, r.server.Client, r.file, data) })
 	for {
 		made := 0
 		r.try("train", func(ctx context.Context) error {

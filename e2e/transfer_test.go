@@ -257,7 +257,7 @@ func TestAVersionOfFlyballComesWithWhatItIsMadeOf(t *testing.T) {
 	if err != nil || string(applied) != file {
 		t.Fatalf("the model file of the export is another: %v", err)
 	}
-	if err := apply(t.Context(), b, file, csvFile(past)); err != nil {
+	if err := apply(t.Context(), b.Client, file, csvFile(past)); err != nil {
 		t.Fatal(err)
 	}
 	if r := run(t, b.url, "", "reproduce", bike+"@1"); r.code != 0 || !strings.HasPrefix(r.out, bike+"@1: R3") {

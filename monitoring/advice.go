@@ -12,6 +12,13 @@ type Advice struct {
 	Diagnosis string   `json:"diagnosis" doc:"one sentence"`
 	Causes    []string `json:"causes" doc:"what it may come of, the likeliest first"`
 	Command   string   `json:"command" doc:"the one to run first"`
+	Flag      string   `json:"flag,omitempty" doc:"the flag of the predictions that are meant; empty: none"`
+}
+
+// flagged says that the predictions with a flag are meant.
+func (a Advice) flagged(model, flag string) Advice {
+	a.Flag, a.Command = flag, "flyball predictions search "+model+" --flag "+flag
+	return a
 }
 
 // Advised are the findings, each with its advice. It is pure: the others that are open
@@ -119,8 +126,7 @@ func qualityAdvice(f Finding) Advice {
 		return Advice{
 			Diagnosis: "More rows than at training are like none that was trained on, and the model guesses at them.",
 			Causes:    []string{"columns upstream no longer belong to the same row", "other customers, places or products ask", "another unit or coding upstream"},
-			Command:   search + " --flag improbable_combination",
-		}
+		}.flagged(f.Model, "improbable_combination")
 	case of("missing"):
 		return Advice{
 			Diagnosis: fmt.Sprintf("%s does not come any more with all rows, and what was learned of it does not hold where it is missing.", column),
@@ -131,8 +137,7 @@ func qualityAdvice(f Finding) Advice {
 		return Advice{
 			Diagnosis: fmt.Sprintf("%s has values that were not there at training, of which the model knows nothing.", column),
 			Causes:    []string{"a new product, place or partner", "another spelling or coding upstream"},
-			Command:   fmt.Sprintf("%s --flag unseen:%s", search, column),
-		}
+		}.flagged(f.Model, "unseen:"+column)
 	case of("of the wrong type"):
 		return Advice{
 			Diagnosis: fmt.Sprintf("%s comes as another type than at training, and cannot be read.", column),
@@ -143,8 +148,7 @@ func qualityAdvice(f Finding) Advice {
 		return Advice{
 			Diagnosis: fmt.Sprintf("%s lies where nothing was at training, and the model guesses there.", column),
 			Causes:    []string{"another unit upstream", "mistakes of typing or of a sensor", "the world went on"},
-			Command:   fmt.Sprintf("%s --flag out_of_range:%s", search, column),
-		}
+		}.flagged(f.Model, "out_of_range:"+column)
 	case of("stuck"):
 		return Advice{
 			Diagnosis: fmt.Sprintf("%s has one value in all rows, and tells the model nothing.", column),

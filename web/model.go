@@ -44,6 +44,7 @@ type Care interface {
 	Rollback(ctx context.Context, model, by, why string) (wire.Changed, error)
 	Known(ctx context.Context, model string) error
 	Versions(ctx context.Context, model string) ([]registry.Version, error) // without what the reader may not see
+	Reproductions(ctx context.Context, model string, version int) ([]registry.Reproduction, error)
 	Explain(ctx context.Context, model, name string, ask control.Ask) (wire.Explained, error)
 }
 
@@ -124,11 +125,15 @@ func (p *pages) version(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		moves, err = p.Models.AliasHistory(r.Context(), model)
 	}
+	var remade []registry.Reproduction
+	if err == nil {
+		remade, err = p.Care.Reproductions(r.Context(), model, v.Version)
+	}
 	if err != nil {
 		p.refuse(w, r, f, err)
 		return
 	}
-	view := versionView{Frame: f, What: "Version of " + model, Versions: versionsOf(r.URL, vs, v), Facts: made(v)}
+	view := versionView{Frame: f, What: "Version of " + model, Versions: versionsOf(r.URL, vs, v), Facts: append(made(v), again(v, remade))}
 	view.Frame.Title = v.Ref.String()
 	view.Proof = fmt.Sprintf("/v1/models/%s/versions/%d", url.PathEscape(model), v.Version)
 	view.Frame.Command = "flyball gate show " + shell(v.Ref.String())
@@ -226,6 +231,18 @@ func made(v registry.Version) []pair {
 	return out
 }
 
+// again says how equal a version came out when it was last made again.
+func again(v registry.Version, remade []registry.Reproduction) pair {
+	if len(remade) == 0 {
+		return pair{Key: "made again", Value: "never; flyball reproduce " + v.Ref.String()}
+	}
+	last, words := remade[0], remade[0].Grade
+	if got := (control.Reproduced{}); json.Unmarshal(last.Report, &got) == nil {
+		words = got.Words()
+	}
+	return pair{Key: "made again", Value: fmt.Sprintf("%s: %s UTC, by %s; flyball reproduce %s", words, last.At.Format("2 Jan 2006 15:04"), last.By, v.Ref)}
+}
+
 // judge adds what the gate said.
 func (v *versionView) judge(of registry.Version) error {
 	name := fmt.Sprintf("v%d", of.Version)
@@ -302,6 +319,8 @@ func (p *pages) release(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s := all[0]
+	_, can := s.Rollback("", "", s.EnteredAt)
+	v.May = v.May && can
 	v.Headline, v.More = released(s), capital(s.Reason)
 	v.Steps = steps(s)
 	if route := st.Route; route != nil {
@@ -364,6 +383,9 @@ func released(s release.State) []span {
 		rest = " answers " + s.Plan.Canary[s.Step].Share.String() + "."
 	}
 	out := []span{{name, true}, {rest, false}}
+	if s.Live != 0 && (s.Phase == release.Aborted || s.Phase == release.RolledBack) {
+		out = append(out, span{fmt.Sprintf(" v%d", s.Live), true}, span{" answers.", false})
+	}
 	if s.Paused != "" {
 		out = append(out, span{" It is paused: " + s.Paused + ".", true})
 	}

@@ -146,6 +146,21 @@ func cell(s wire.Status, stage string) wire.Cell {
 	return wire.Cell{}
 }
 
+// leads is the page that tells more of a cell.
+func leads(model string, c wire.Cell) string {
+	switch {
+	case c.Stage == "training":
+		return runsOf(model)
+	case c.Stage == "gate":
+		return modelPage("model", model)
+	case c.Stage == "release" && c.Mark == event.Wait:
+		return "/inbox" // it waits for somebody
+	case c.Stage == "release", c.Stage == "serving":
+		return modelPage("release", model)
+	}
+	return modelPage("monitors", model)
+}
+
 // more is the line below the headline: what is open, and what is held.
 func more(statuses []wire.Status) string {
 	open, held := 0, []string{}

@@ -73,7 +73,7 @@ type pages struct {
 // New adds the pages to the routes of a server. It fails when a template cannot be read.
 func New(routes *api.Routes, opts Options) error {
 	t, err := template.New("").Funcs(template.FuncMap{
-		"count": unit.Count, "guarded": func() bool { return opts.Door != nil && opts.Door.Guarded() },
+		"count": unit.Count, "leads": leads, "guarded": func() bool { return opts.Door != nil && opts.Door.Guarded() },
 	}).ParseFS(files, "templates/*.html")
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "the pages' templates cannot be read")

@@ -64,8 +64,11 @@
   }
 
   // MLflow's clients print addresses of their own pages: they lead to ours.
-  const old = location.pathname === "/" && location.hash.match(/^#\/experiments\/(\d+)(?:\/runs\/([\w-]+))?/);
-  if (old) location.replace(old[2] ? "/run?id=" + old[2] : "/runs?experiment=" + old[1]);
+  const lead = () => {
+    const old = location.pathname === "/" && location.hash.match(/^#\/experiments\/(\d+)(?:\/runs\/([\w-]+))?/);
+    if (old) location.replace(old[2] ? "/run?id=" + old[2] : "/runs?experiment=" + old[1]);
+  };
+  lead(); addEventListener("hashchange", lead);
 
   // Time runs to the right: a chart that does not fit starts at its end.
   for (const p of $$(".plot[data-end]")) p.scrollLeft = p.scrollWidth;
