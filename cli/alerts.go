@@ -7,11 +7,13 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"flyball/api/wire"
 	"flyball/app"
+	"flyball/data/frame"
 	"flyball/governance/alert"
 	"flyball/unit"
 )
@@ -151,18 +153,67 @@ func alertSilenceCommand(e *env) *cobra.Command {
 	return c
 }
 
+// awayCommand says that somebody cannot be called. Times are in UTC, as rotas are.
+func awayCommand(e *env) *cobra.Command {
+	var from, to, why string
+	c := &cobra.Command{
+		Use: "away PERSON", Short: "Say that somebody cannot be called for a while, in UTC: the next one has their duties", Args: cobra.ExactArgs(1),
+		Long: "Says from when to when somebody cannot be called, in the place of what was said of them before. Duties with a rota go to the\n" +
+			"next whose turn it would be, others to the backup. It is refused where nobody would have a duty (exit 3).\n" +
+			"--to now ends an absence.",
+		Example: "  flyball owners away bo --from 2026-08-03 --to 2026-08-17\n  flyball owners away bo --to now",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			now := time.Now().UTC()
+			begin, err := momentOf(from, now)
+			if err != nil {
+				return fmt.Errorf("invalid argument for --from: %w", err)
+			}
+			end, err := momentOf(to, now)
+			if err != nil {
+				return fmt.Errorf("invalid argument for --to: %w", err)
+			}
+			if to == "now" {
+				begin = end.Add(-time.Second)
+			}
+			got, err := e.client().Away(cmd.Context(), wire.Away{Person: args[0], From: begin, To: end, Why: why})
+			if err == nil {
+				_, err = fmt.Fprintln(e.out, got.Text)
+			}
+			return err
+		},
+	}
+	c.Flags().StringVar(&from, "from", "now", "the first moment, such as 2026-08-03 or 2026-08-03T17:00, in UTC")
+	c.Flags().StringVar(&to, "to", "", "when they are back, in UTC; now: they are")
+	c.Flags().StringVar(&why, "why", "", "the reason, for the record")
+	_ = c.MarkFlagRequired("to")
+	return c
+}
+
+// momentOf is a time in UTC as people write it.
+func momentOf(text string, now time.Time) (time.Time, error) {
+	if text == "now" {
+		return now, nil
+	}
+	us, err := frame.ParseTime(text)
+	return time.UnixMicro(us).UTC(), err
+}
+
 func ownersCommand(e *env) *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use: "owners [MODEL]", Short: "Who has which duty (exit 3: nobody may come when one calls)", Args: cobra.MaximumNArgs(1),
-		Example: "  flyball owners\n  flyball owners hotel-cancel",
+		Example: "  flyball owners\n  flyball owners hotel-cancel -o wide\n  flyball owners away bo --from 2026-08-03 --to 2026-08-17",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			all, err := e.client().Owners(cmd.Context(), strings.Join(args, ""))
 			if err != nil {
 				return err
 			}
-			t := table{head: []string{"model", "live", "duty", "owner", "backup", "within", "holes"}}
+			t := table{head: []string{"model", "live", "duty", "owner", "until (UTC)", "backup", "within", "away", "holes"}}
 			for _, o := range all {
-				t.add(o.Model, versionName(o.Live), o.Duty, orDash(o.Owner), orDash(o.Backup), o.Within.String(), strings.Join(o.Holes, ", "))
+				until := "-"
+				if o.Until != nil {
+					until = o.Until.UTC().Format("2 Jan 15:04")
+				}
+				t.add(o.Model, versionName(o.Live), o.Duty, orDash(o.Owner), until, orDash(o.Backup), o.Within.String(), strings.Join(o.Away, ", "), strings.Join(o.Holes, ", "))
 			}
 			if err := e.show(all, t); err != nil {
 				return err
@@ -173,6 +224,8 @@ func ownersCommand(e *env) *cobra.Command {
 			return nil
 		},
 	}
+	c.AddCommand(awayCommand(e))
+	return c
 }
 
 func digestCommand(e *env) *cobra.Command {

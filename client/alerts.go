@@ -35,6 +35,11 @@ func (c *Client) Digest(ctx context.Context) (out wire.Digest, err error) {
 	return out, c.do(ctx, http.MethodGet, "/v1/digest", nil, &out)
 }
 
+// Away says that somebody cannot be called for a while; one that ends by now ends it.
+func (c *Client) Away(ctx context.Context, a wire.Away) (out wire.Changed, err error) {
+	return out, c.do(ctx, http.MethodPost, "/v1/owners/away", a, &out)
+}
+
 // Owners are the duties of a model (of all when it is empty), and who carries them.
 func (c *Client) Owners(ctx context.Context, model string) (out []wire.Owner, err error) {
 	return out, c.do(ctx, http.MethodGet, "/v1/owners?"+url.Values{"model": {model}}.Encode(), nil, &out)

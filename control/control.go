@@ -21,6 +21,7 @@ import (
 	"flyball/experiment"
 	"flyball/governance/approval"
 	"flyball/governance/audit"
+	"flyball/governance/duty"
 	"flyball/governance/incident"
 	"flyball/ident"
 	"flyball/job"
@@ -55,6 +56,10 @@ type Store interface {
 	ApplyPipeline(ctx context.Context, p registry.Pipeline, models []registry.Applied) (registry.Pipeline, bool, []string, error)
 	Pipelines(ctx context.Context, name string) ([]registry.Pipeline, error)
 	Snapshots(ctx context.Context, model string) ([]dataset.Made, error)
+	Absences(ctx context.Context) ([]duty.Absence, error)
+	KeepAbsence(ctx context.Context, a duty.Absence, rec audit.Record, ev event.Event) error
+	Turns(ctx context.Context) ([]duty.Turn, error)
+	TakeTurn(ctx context.Context, t duty.Turn, ev event.Event) error
 	Versions(ctx context.Context, model string) ([]registry.Version, error)
 	Alias(ctx context.Context, model, alias string) (ident.Ref, error)
 	Jobs(ctx context.Context, model string, limit int) ([]job.Job, error)

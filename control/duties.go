@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"flyball/asof"
@@ -29,6 +30,9 @@ type Owner struct {
 	Owner  string        `json:"owner"`
 	Backup string        `json:"backup"`
 	Within unit.Duration `json:"within" doc:"time to acknowledge before the next is told"`
+	Rota   []string      `json:"rota,omitempty" doc:"whose turns they are, in their order from now on"`
+	Until  *time.Time    `json:"until,omitempty" doc:"when the turn ends"`
+	Away   []string      `json:"away,omitempty" doc:"who of them is away now"`
 	Holes  []string      `json:"holes,omitempty" doc:"why nobody may come when the duty calls"`
 }
 
@@ -46,6 +50,11 @@ func (s *Service) Owners(ctx context.Context, model string) ([]Owner, error) {
 	if err != nil {
 		return nil, err
 	}
+	away, err := s.opts.Store.Absences(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := s.opts.Now()
 	var out []Owner
 	for i := range models {
 		m := &models[i]
@@ -58,6 +67,15 @@ func (s *Service) Owners(ctx context.Context, model string) ([]Owner, error) {
 			o := Owner{Model: m.Name, Live: live, Duty: name, Owner: d.Owner, Backup: d.Backup, Within: d.Within}
 			if o.Within == 0 {
 				o.Within = unit.Duration(alert.Within)
+			}
+			if d.Rota != nil {
+				people, until := d.Rota.At(now)
+				o.Rota, o.Until = people, &until
+			}
+			for _, a := range away {
+				if (slices.Contains(o.Rota, a.Person) || a.Person == d.Backup || a.Person == d.Owner) && duty.Away(a.Person, now, away) {
+					o.Away = append(o.Away, a.Person)
+				}
 			}
 			switch {
 			case d.Owner == "":

@@ -36,13 +36,18 @@ func stepsOf(m spec.Model, p *spec.Pipeline) pipeline.Spec {
 }
 
 // Models are all models that have a model file, as the loop needs them, in the order
-// of their names. The loop asks at every turn; a file is read again only when it was
+// of their names, each with its duties as they are carried now. The loop asks at every turn; a file is read again only when it was
 // applied again.
 func (s *Service) Models(ctx context.Context) ([]loop.Model, error) {
 	all, err := s.opts.Store.Models(ctx)
 	if err != nil {
 		return nil, err
 	}
+	away, err := s.opts.Store.Absences(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := s.opts.Now()
 	out := make([]loop.Model, 0, len(all))
 	for _, rm := range all {
 		m, err := s.parse(rm)
@@ -50,6 +55,7 @@ func (s *Service) Models(ctx context.Context) ([]loop.Model, error) {
 			s.opts.Logger.Error("a model file that was applied cannot be read", "model", rm.Name, "error", err)
 			continue
 		}
+		m.Duties = m.Duties.At(now, away)
 		out = append(out, m)
 	}
 	return out, nil
@@ -65,7 +71,13 @@ func (s *Service) Model(ctx context.Context, name string) (loop.Model, error) {
 	if !rm.Cared() {
 		return loop.Model{}, noFile(name)
 	}
-	return s.parse(rm)
+	m, err := s.parse(rm)
+	if err != nil {
+		return m, err
+	}
+	away, err := s.opts.Store.Absences(ctx)
+	m.Duties = m.Duties.At(s.opts.Now(), away)
+	return m, err
 }
 
 // noFile is the fault for a model that only a client registered.

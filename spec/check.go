@@ -150,7 +150,15 @@ func (c *checker) duties() {
 	none := true
 	for _, name := range []string{"feed", "monitor", "retrain", "fix"} {
 		of := d.Of(name)
-		none = none && of.Owner == "" && of.Backup == "" && of.Within == 0
+		none = none && of.Owner == "" && of.Backup == "" && of.Within == 0 && of.Rota == nil
+		if of.Rota != nil {
+			if of.Owner != "" {
+				c.add("duties."+name, "it has an owner and a rota; name one of them")
+			}
+			if err := of.Rota.Check(); err != nil {
+				c.add("duties."+name+".rota", "%s", sentence(err))
+			}
+		}
 		if of.Owner != "" && of.Owner == of.Backup {
 			c.warn("duties."+name, "%s is the owner and the backup", of.Owner)
 		}

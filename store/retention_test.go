@@ -19,9 +19,9 @@ var (
 		"monitor_state.body", "release_history.body", "reproductions.report", "snapshots.id", "versions.bundle", "versions.judged", "versions.record", "versions.report", "versions.snapshot",
 	}
 	noDigestsIn = []string{
-		"alerts", "alias_history", "aliases", "approvals", "audit", "datasets", "deliveries", "events", "experiment_tags", "experiments", "findings", "heads", "hours", "incidents", "inputs", "keys",
+		"absences", "alerts", "alias_history", "aliases", "approvals", "audit", "datasets", "deliveries", "events", "experiment_tags", "experiments", "findings", "heads", "hours", "incidents", "inputs", "keys",
 		"logged_model_metrics", "logged_model_params", "logged_model_tags", "logged_models", "model_tags", "outbox", "params", "past", "pipelines", "releases", "run_models",
-		"runs", "sealed", "sessions", "silences", "statements", "tags", "tokens", "users", "version_tags", "windows",
+		"runs", "sealed", "sessions", "silences", "statements", "tags", "tokens", "turns", "users", "version_tags", "windows",
 	}
 	otherColumns = []string{
 		"artifacts.dir", "artifacts.name", "artifacts.owner", "jobs.error", "jobs.id", "jobs.job_key", "jobs.kind", "jobs.model", "jobs.state",

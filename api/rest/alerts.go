@@ -90,6 +90,12 @@ func (f *face) alertRoutes() {
 			who := access.From(ctx)
 			return answer(d.Of(func(model string) bool { return who.May(access.Read, model) }), err)
 		})
+	type away struct{ Body wire.Away }
+	anywhere(f, access.Ack, http.MethodPost, "/v1/owners/away", "away", "Say that somebody cannot be called for a while, for all models",
+		func(ctx context.Context, in *away) (*body[wire.Changed], error) {
+			b := in.Body
+			return answer(f.Control.Away(ctx, b.Person, b.From, b.To, b.Why))
+		})
 	anywhere(f.then(), access.Read, http.MethodGet, "/v1/owners", "owners", "Who has which duty, and where nobody may come",
 		func(ctx context.Context, in *InModel) (*body[[]wire.Owner], error) {
 			if err := in.allow(ctx); err != nil {

@@ -3,6 +3,8 @@
 package wire
 
 import (
+	"time"
+
 	"flyball/control"
 	"flyball/governance/alert"
 	"flyball/unit"
@@ -21,4 +23,12 @@ type Owner = control.Owner
 type Silence struct {
 	For unit.Duration `json:"for" doc:"such as 2h, a week at most; 0s ends a silence"`
 	Why string        `json:"why,omitempty" doc:"one sentence for the record"`
+}
+
+// Away is when somebody cannot be called.
+type Away struct {
+	Person string    `json:"person" doc:"as the duties name them"`
+	From   time.Time `json:"from"`
+	To     time.Time `json:"to" doc:"from then on they are back; one that is over ends what was said before"`
+	Why    string    `json:"why,omitempty"`
 }

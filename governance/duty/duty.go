@@ -16,7 +16,8 @@ import (
 type Duty struct {
 	Owner  string        `json:"owner"`
 	Backup string        `json:"backup"`
-	Within unit.Duration `json:"within"` // time to acknowledge before the backup is asked
+	Within unit.Duration `json:"within"`         // time to acknowledge before the backup is asked
+	Rota   *Rota         `json:"rota,omitempty"` // who is the owner in turns, in the place of a named one
 }
 
 // Duties are the four that every live model has.
@@ -50,7 +51,11 @@ func (d Duties) Of(name string) Duty {
 func (d Duties) Check() error {
 	var holes []string
 	for _, name := range Names() {
-		if of := d.Of(name); of.Owner == "" {
+		if of := d.Of(name); of.Rota != nil {
+			if err := of.Rota.Check(); err != nil {
+				holes = append(holes, name+": "+err.Error())
+			}
+		} else if of.Owner == "" {
 			holes = append(holes, name+" has no owner")
 		} else if of.Backup == "" {
 			holes = append(holes, name+" has no backup")

@@ -71,6 +71,7 @@ func Run(t *testing.T, open Open) {
 		{"users are changed one after the other, each with its record", users},
 		{"tokens and sessions end once", tokens},
 		{"a request for leave is asked once, and changed one after the other", approvals},
+		{"an absence takes the place of the one before, and a hand-over is told once", turns},
 		{"the authors of a version are all who had a hand in it", authors},
 		{"what people and programs say is found while it counts, with its record", statements},
 		{"who changed a model or its versions is found", acts},
