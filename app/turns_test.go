@@ -27,7 +27,7 @@ import (
 var rotating = strings.Replace(modelFile, "fix: {owner: ana, backup: bo, within: 1d}", "fix: {rota: {people: [ana, bo, chen], turn: 7d, from: 2016-01-04}, within: 1d}", 1)
 
 // runs starts a server; end stops it, before the test ends.
-func runs(t *testing.T, cfg Config) (a *App, c *client.Client, end func()) {
+func runs(t *testing.T, cfg Config) (c *client.Client, end func()) {
 	t.Helper()
 	a, err := New(context.Background(), cfg)
 	if err != nil {
@@ -47,7 +47,7 @@ func runs(t *testing.T, cfg Config) (a *App, c *client.Client, end func()) {
 		http.DefaultClient.CloseIdleConnections()
 	})
 	t.Cleanup(end)
-	return a, client.New(a.URL(), "", http.DefaultClient), end
+	return client.New(a.URL(), "", http.DefaultClient), end
 }
 
 func applied(t *testing.T, c *client.Client, file string) {
@@ -65,7 +65,7 @@ func applied(t *testing.T, c *client.Client, file string) {
 func TestADutyGoesByTurnsAndPassesOverWhoIsAway(t *testing.T) {
 	cfg := config(t)
 	cfg.Manual, cfg.Start = true, time.Date(2016, 1, 10, 12, 0, 0, 0, time.UTC)
-	_, c, _ := runs(t, cfg)
+	c, _ := runs(t, cfg)
 	applied(t, c, rotating)
 	pass := func(to time.Time) {
 		t.Helper()
@@ -157,7 +157,7 @@ func TestOnMondayTheDigestIsSentOnceAlsoAcrossARestart(t *testing.T) {
 	cfg := config(t)
 	cfg.Manual, cfg.Start = true, monday.Add(-12*time.Hour)
 	cfg.Alerts = notify.Config{Webhook: hook.URL, Secret: "sixteen bytes, or more", Private: true}
-	_, c, end := runs(t, cfg)
+	c, end := runs(t, cfg)
 	applied(t, c, modelFile)
 	sent := func(to time.Time, want int) {
 		t.Helper()
@@ -174,7 +174,7 @@ func TestOnMondayTheDigestIsSentOnceAlsoAcrossARestart(t *testing.T) {
 	sent(monday.Add(time.Minute), 1)
 	sent(monday.Add(time.Hour), 1)
 	end()
-	_, c, _ = runs(t, cfg)
+	c, _ = runs(t, cfg)
 	sent(monday.Add(2*time.Hour), 1)
 	sent(monday.AddDate(0, 0, 7).Add(time.Minute), 2)
 }

@@ -65,7 +65,7 @@ type Store interface {
 	Jobs(ctx context.Context, model string, limit int) ([]job.Job, error)
 	Run(ctx context.Context, id ident.RunID) (experiment.Run, error)
 	ReleaseHistory(ctx context.Context, model string) ([]release.State, error)
-	Audit(ctx context.Context, after int64, limit int) ([]audit.Record, error)
+	FindAudit(ctx context.Context, q audit.Query, limit int) ([]audit.Record, error)
 }
 
 // Options are what a Service is built from. All but Sources and Executor are needed.

@@ -74,6 +74,9 @@ func (s *Service) card(ctx context.Context, v registry.Version, cared string) (c
 		f.Snapshot = made[i]
 	}
 	if v.Model == cared { // a baseline is released by nobody
+		if f.Asked, err = s.opts.Store.Approvals(ctx, cared, false); err != nil {
+			return card.Card{}, err
+		}
 		if f.Releases, err = s.opts.Store.ReleaseHistory(ctx, cared); err != nil {
 			return card.Card{}, err
 		}
@@ -138,21 +141,16 @@ func (s *Service) recordsOf(ctx context.Context, name string) (dossier.Records, 
 // auditOf are all audit records of a model and its versions, in order; never nil.
 func (s *Service) auditOf(ctx context.Context, name string) ([]audit.Record, error) {
 	of := []audit.Record{}
-	for after := int64(0); ; {
+	for q := (audit.Query{Object: name}); ; {
 		const page = 1000
-		all, err := s.opts.Store.Audit(ctx, after, page)
+		some, err := s.opts.Store.FindAudit(ctx, q, page)
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range all {
-			if r.Object == name || strings.HasPrefix(r.Object, name+"@") {
-				of = append(of, r)
-			}
-		}
-		if len(all) < page {
+		if of = append(of, some...); len(some) < page {
 			return of, nil
 		}
-		after = all[len(all)-1].Seq
+		q.After = some[page-1].Seq
 	}
 }
 

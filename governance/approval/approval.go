@@ -138,6 +138,9 @@ func Needed(filed Risk, all []Request) Risk {
 	return out
 }
 
+// Apart reports whether the person neither proposed the release nor had a hand in the version.
+func (r Request) Apart(name string) bool { return !r.own(name) }
+
 // own reports whether the person proposed the release, or had a hand in the version.
 func (r Request) own(name string) bool {
 	same := func(o string) bool { return strings.EqualFold(o, name) }

@@ -19,6 +19,7 @@ import (
 	"flyball/experiment/gate"
 	"flyball/experiment/modeltest"
 	"flyball/fault"
+	"flyball/governance/approval"
 	"flyball/model/registry"
 	"flyball/monitoring"
 	"flyball/serving/release"
@@ -61,6 +62,8 @@ type Card struct {
 	Groups    []evaluation.GroupTable `json:"groups,omitempty"`
 	Withheld  bool                    `json:"groups_withheld,omitempty"` // there are groups, and whoever asked may not see them
 	Tests     []modeltest.Result      `json:"tests,omitempty"`
+
+	Approvals []approval.Request `json:"approvals,omitempty"` // requests for leave to release it, the newest first
 
 	Steps    []Step    `json:"steps,omitempty"`    // of its releases, the oldest first
 	Findings []Finding `json:"findings,omitempty"` // of its data and its scores since it was released, the newest first
@@ -112,7 +115,8 @@ type Facts struct {
 	Trainer  string
 	Record   []byte // record.json; nil: there is none
 	Snapshot dataset.Made
-	Releases []release.State // all of the model, in the order of their generations
+	Asked    []approval.Request // for leave, all of the model, the newest first
+	Releases []release.State    // all of the model, in the order of their generations
 	Findings []monitoring.Finding
 	Remade   []registry.Reproduction
 	Now      time.Time
@@ -137,6 +141,11 @@ func Of(f Facts) (Card, error) {
 		var err error
 		if c.Origin, err = readOrigin(f.Record); err != nil {
 			return Card{}, err
+		}
+	}
+	for _, r := range f.Asked {
+		if r.Version == v.Version {
+			c.Approvals = append(c.Approvals, r)
 		}
 	}
 	released := c.steps(f.Releases)

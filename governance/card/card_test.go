@@ -18,6 +18,7 @@ import (
 	"flyball/experiment/gate"
 	"flyball/experiment/gate/report"
 	"flyball/experiment/modeltest"
+	"flyball/governance/approval"
 	"flyball/governance/duty"
 	"flyball/ident"
 	"flyball/model/registry"
@@ -69,6 +70,14 @@ func facts(t *testing.T) Facts {
 		Human: Human{IntendedUse: "Ask for a deposit where the chance is above one half.", Affected: "Guests who book.", Risk: "low", Owner: "ana <script>"}, SaidBy: "ana", SaidAt: noon.AddDate(0, -1, 0),
 		Task: dataset.Task{Column: "is_canceled", Kind: dataset.Binary}, Trainer: "builtin/gbdt", Record: record,
 		Snapshot: dataset.Made{Model: "hotel-cancel", ID: "5fe0d2", At: noon.AddDate(0, 0, -20), Rows: 69763},
+		Asked: []approval.Request{
+			{
+				ID: "7-2", Model: "hotel-cancel", Version: 7, Digest: "ab12cd34ef567890", Risk: approval.Medium, Filed: approval.Medium, By: "bo", Authors: []string{"carl"}, AskedAt: noon.AddDate(0, 0, -19),
+				Given: []approval.Given{{Kind: approval.Approve, By: "vera", Roles: []string{"validator"}, Why: "the slices | hold", Digest: "ab12cd34ef567890", At: noon.AddDate(0, 0, -18)}},
+				Ended: &approval.Ended{State: approval.Approved, Why: "approved by vera (validator)", At: noon.AddDate(0, 0, -18)},
+			},
+			{ID: "6-1", Model: "hotel-cancel", Version: 6, By: "of another version"},
+		},
 		Releases: []release.State{
 			state(1, release.ShadowPhase, 6, "flyball", "another version's"), state(2, release.ShadowPhase, 7, "flyball", "it passed the gate"), state(3, release.Full, 7, "bo", "the shadow did no harm"),
 		},
@@ -144,6 +153,9 @@ func TestACardDerivesWhatIsRecordedAndNoMore(t *testing.T) {
 	c := made(t, facts(t))
 	if want := []string{"card.out_of_scope", "card.limits"}; !slices.Equal(c.Missing, want) {
 		t.Errorf("missing %v, want %v", c.Missing, want)
+	}
+	if md := c.Markdown(); len(c.Approvals) != 1 || !strings.Contains(md, "| vera | validator | approve | ab12cd34ef56 |") || !strings.Contains(md, "neither proposed nor made it") {
+		t.Errorf("approvals %+v, want the one of v7", c.Approvals)
 	}
 	if len(c.Steps) != 2 || c.Steps[1].By != "bo" {
 		t.Errorf("releases %+v, want the two steps of v7", c.Steps)

@@ -54,7 +54,7 @@ func (c Card) Sections() []Section {
 	if c.Withheld {
 		out = append(out, Section{Title: "By group", Lead: "It is recorded what the version does for each group of people. Whoever asked for this card may not see it."})
 	}
-	out = append(out, c.tests(), c.data(), c.origin(), c.history(), c.drift())
+	out = append(out, c.tests(), c.data(), c.origin(), c.leave(), c.history(), c.drift())
 	kept := out[:0]
 	for _, s := range out {
 		if s.Title != "" {
@@ -62,6 +62,42 @@ func (c Card) Sections() []Section {
 		}
 	}
 	return kept
+}
+
+// leave is whose leave its releases had: who, in which role, of which digest, when, why, and
+// whether it was somebody else's work.
+func (c Card) leave() Section {
+	s := Section{Title: "Whose leave it had"}
+	if len(c.Approvals) == 0 {
+		s.Lead = "Nobody's leave was asked for."
+		return s
+	}
+	for _, r := range c.Approvals {
+		authors := "nobody by hand"
+		if len(r.Authors) > 0 {
+			authors = strings.Join(r.Authors, ", ")
+		}
+		stands := "it waits"
+		if r.Ended != nil {
+			stands = string(r.Ended.State) + ", " + Moment(r.Ended.At) + ": " + r.Ended.Why
+		}
+		s.Pairs = append(s.Pairs,
+			Pair{Name: "Request " + r.ID, Text: fmt.Sprintf("risk %s, asked by %s on %s; made by %s", r.Risk, r.By, Moment(r.AskedAt), authors)},
+			Pair{Name: "Digest", Text: string(r.Digest), Code: true}, Pair{Name: "Came to", Text: stands})
+		t := Table{Caption: "What was said to request " + r.ID, Head: []string{"who", "role", "said", "digest", "when", "why", "of own work"}}
+		for _, g := range r.Given {
+			apart := "no: neither proposed nor made it"
+			if !r.Apart(g.By) {
+				apart = "yes"
+			}
+			t.Rows = append(t.Rows, []string{g.By, strings.Join(g.Roles, ", "), string(g.Kind), string(g.Digest[:min(12, len(g.Digest))]), Moment(g.At), g.Why, apart})
+		}
+		if len(t.Rows) > 0 {
+			s.Tables = append(s.Tables, t)
+		}
+	}
+	s.Note = "Leave is bound to the digest: of the bundle, the verdict with its report, the plan of the release and the risk."
+	return s
 }
 
 func (c Card) people() Section {
