@@ -62,6 +62,10 @@ func (s *Service) Owners(ctx context.Context, model string) ([]Owner, error) {
 		if err != nil {
 			return nil, err
 		}
+		named, err := s.named(ctx, m.Name)
+		if err != nil {
+			return nil, err
+		}
 		for _, name := range duty.Names() {
 			d := m.Duties.Of(name)
 			o := Owner{Model: m.Name, Live: live, Duty: name, Owner: d.Owner, Backup: d.Backup, Within: d.Within}
@@ -73,7 +77,7 @@ func (s *Service) Owners(ctx context.Context, model string) ([]Owner, error) {
 				o.Rota, o.Until = people, &until
 			}
 			for _, a := range away {
-				if (slices.Contains(o.Rota, a.Person) || a.Person == d.Backup || a.Person == d.Owner) && duty.Away(a.Person, now, away) {
+				if of := named.Of(name); (slices.Contains(o.Rota, a.Person) || a.Person == of.Backup || a.Person == of.Owner) && duty.Away(a.Person, now, away) {
 					o.Away = append(o.Away, a.Person)
 				}
 			}

@@ -3,6 +3,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -41,11 +42,11 @@ func (s *Service) Away(ctx context.Context, person string, from, to time.Time, w
 		return Changed{}, err
 	}
 	for _, m := range models {
-		name, err := s.filedHole(ctx, m.Name, a, others)
+		d, err := s.named(ctx, m.Name)
 		if err != nil {
 			return Changed{}, err
 		}
-		if name != "" {
+		if name := d.Hole(a, others); name != "" {
 			return Changed{}, fault.New(fault.Refused, "while %s is away, nobody would have the duty %s of %s", a.Person, name, m.Name).
 				Do("name somebody else in its model file first, or choose another time; see flyball owners %s", m.Name)
 		}
@@ -59,24 +60,20 @@ func (s *Service) Away(ctx context.Context, person string, from, to time.Time, w
 	return Changed{Text: text}, s.opts.Store.KeepAbsence(ctx, a, rec, ev)
 }
 
-// filedHole is the duty of a model, as its file has it, that the absence leaves to nobody.
-func (s *Service) filedHole(ctx context.Context, model string, a duty.Absence, others []duty.Absence) (string, error) {
+// named are the duties of a model as its file has them, whoever is away.
+func (s *Service) named(ctx context.Context, model string) (duty.Duties, error) {
 	rm, err := s.opts.Store.Model(ctx, model)
 	if err != nil {
-		return "", err
+		return duty.Duties{}, err
 	}
 	m, err := s.parse(rm)
-	return m.Duties.Hole(a, others), err
+	return m.Duties, err
 }
 
 // HandOver notes who has each duty that goes by turns, or whose people are away, and tells
 // when it is another than before. Asking again at the same moment changes nothing.
 func (s *Service) HandOver(ctx context.Context) error {
 	models, err := s.Models(ctx)
-	if err != nil {
-		return err
-	}
-	away, err := s.opts.Store.Absences(ctx)
 	if err != nil {
 		return err
 	}
@@ -90,18 +87,23 @@ func (s *Service) HandOver(ctx context.Context) error {
 	}
 	now := s.opts.Now()
 	for _, m := range models {
+		named, err := s.named(ctx, m.Name)
+		if err != nil {
+			return err
+		}
 		for _, name := range duty.Names() {
-			d := m.Duties.Of(name)
-			was, known := before[[2]string{m.Name, name}]
-			if d.Owner == "" || d.Owner == was || !known && d.Rota == nil && len(away) == 0 {
+			who := m.Duties.Of(name).Owner
+			noted := before[[2]string{m.Name, name}]
+			was := cmp.Or(noted, named.Of(name).Owner)
+			if who == "" || who == was {
 				continue
 			}
-			text := fmt.Sprintf("%s has the duty %s now", d.Owner, name)
-			if known {
+			text := fmt.Sprintf("%s has the duty %s now", who, name)
+			if was != "" {
 				text += ", after " + was
 			}
 			ev := event.Event{At: now, Model: m.Name, By: "flyball", Mark: event.OK, Kind: "duty", Text: text, Command: "flyball owners " + m.Name}
-			if err := s.opts.Store.TakeTurn(ctx, duty.Turn{Model: m.Name, Duty: name, Who: d.Owner, Since: now, Before: was}, ev); err != nil {
+			if err := s.opts.Store.TakeTurn(ctx, duty.Turn{Model: m.Name, Duty: name, Who: who, Since: now, Before: noted}, ev); err != nil {
 				return err
 			}
 		}
