@@ -145,6 +145,7 @@ type App struct {
 	hours     map[release.Hour]release.Hour // counts as they were kept last, by the hour alone
 	digested  time.Time                     // the Monday whose digest this process put into the outbox
 	door      *access.Directory
+	server    string       // its name, where several share a database; empty: it is the only one
 	links     approval.Key // of those that answer requests for leave
 	external  string       // the server's address as people reach it; empty: not known
 	routes    *api.Routes
@@ -192,6 +193,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "the data folder %s cannot be made", cfg.Data)
+	}
+	if err := a.nameServer(); err != nil {
+		return nil, err
 	}
 	if a.log, err = predictionlog.Open(filepath.Join(cfg.Data, "predictions"), predictionlog.Options{
 		Logger: cfg.Logger, Metrics: a.metrics, KeepFor: cfg.PredictionsFor, KeepAudit: cfg.AuditFor, KeepBytes: cfg.PredictionsBytes, Now: a.clock.now,

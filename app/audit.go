@@ -4,9 +4,15 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"flyball/fault"
 	"flyball/governance/audit"
 )
 
@@ -14,7 +20,30 @@ import (
 func (a *App) anchors() string { return filepath.Join(a.cfg.Data, "anchors.txt") }
 
 // tellFile enters what happened to a sealed file into the audit chain.
-func (a *App) tellFile(ctx context.Context, n audit.News) error { return a.store.TellFile(ctx, n) }
+func (a *App) tellFile(ctx context.Context, n audit.News) error {
+	n.Server = a.server
+	return a.store.TellFile(ctx, n)
+}
+
+// serverName is the file of the data folder that says which server's it is, where several
+// may share a database.
+const serverName = "server"
+
+// nameServer reads the server's name, and makes one at the first start. A server whose
+// database lies in its data folder is the only one of it, and needs none.
+func (a *App) nameServer() error {
+	if a.cfg.Database == "" {
+		return nil
+	}
+	path := filepath.Join(a.cfg.Data, serverName)
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		raw = []byte(strings.ToLower(rand.Text()[:12]) + "\n")
+		err = writeWhole(path, raw)
+	}
+	a.server = strings.TrimSpace(string(raw))
+	return fault.Wrap(err, fault.Unavailable, "the name of the server cannot be read")
+}
 
 // anchor is where the audit chain ends now.
 func (a *App) anchor(ctx context.Context) (audit.Anchor, error) {

@@ -36,7 +36,7 @@ func (a *App) handler() http.Handler {
 	if err != nil {
 		a.cfg.Logger.Error("documents have no style", "error", err)
 	}
-	auditor := &audit.Auditor{Store: a.store, Folder: a.log, Now: a.clock.now}
+	auditor := &audit.Auditor{Store: a.store, Folder: a.log, Server: a.server, Now: a.clock.now}
 	rest.New(routes, rest.Options{
 		Control: a.control, Serving: a.serving, Store: a.store, Auditor: auditor, Anchor: a.anchor,
 		Forgetter: &control.Forgetter{Log: a.log, Store: a.store, Now: a.clock.now}, Log: a.log, Blobs: a.blobs, Now: a.clock.now,

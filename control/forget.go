@@ -21,6 +21,7 @@ type Forgetter struct {
 	}
 	Store interface {
 		Snapshots(ctx context.Context, model string) ([]dataset.Made, error)
+		ForgetMessages(ctx context.Context, key string) (int, error)
 		AddAudit(ctx context.Context, rec audit.Record, evs ...event.Event) (audit.Record, error)
 	}
 	Now func() time.Time
@@ -32,10 +33,11 @@ type Forgot struct {
 	// Snapshots were made since the first of the predictions was answered: a training may
 	// have read their rows. They are immutable, and stay until no version needs them.
 	Snapshots []dataset.Made `json:"snapshots,omitempty"`
+	Messages  int            `json:"messages"` // of the outbox, that were for the key as an address, or named it
 }
 
 // Forget erases the predictions, with reasons, groups and labels, of a key; of all models
-// where model is empty. The record of it does not name the key. After an error it is asked
+// where model is empty, and then the messages that were for it or named it, too. The record of it does not name the key. After an error it is asked
 // again, and goes on.
 func (f *Forgetter) Forget(ctx context.Context, model, key, by, why string) (Forgot, error) {
 	var out Forgot
@@ -57,12 +59,18 @@ func (f *Forgetter) Forget(ctx context.Context, model, key, by, why string) (For
 			}
 		}
 	}
+	if model == "" { // what is sent is of no model
+		if out.Messages, err = f.Store.ForgetMessages(ctx, key); err != nil {
+			return out, err
+		}
+	}
 	data, err := json.Marshal(struct {
 		Rows      int `json:"rows"`
 		Labels    int `json:"labels"`
 		Files     int `json:"files"`
 		Snapshots int `json:"snapshots"`
-	}{out.Rows, out.Labels, out.Files, len(out.Snapshots)})
+		Messages  int `json:"messages"`
+	}{out.Rows, out.Labels, out.Files, len(out.Snapshots), out.Messages})
 	if err != nil {
 		return out, err
 	}

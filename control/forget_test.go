@@ -30,6 +30,8 @@ func (k *kept) Snapshots(_ context.Context, model string) ([]dataset.Made, error
 	return []dataset.Made{{Model: model, ID: "after", At: k.since.Add(time.Hour)}, {Model: model, ID: "before", At: k.since.Add(-time.Hour)}}, nil
 }
 
+func (k *kept) ForgetMessages(context.Context, string) (int, error) { return 4, nil }
+
 func (k *kept) AddAudit(_ context.Context, r audit.Record, _ ...event.Event) (audit.Record, error) {
 	k.records = append(k.records, r)
 	return r, nil
@@ -49,7 +51,7 @@ func TestForgettingListsTheSnapshotsThatMayHoldTheRows(t *testing.T) {
 	if r.Action != "forget" || r.Object != "all models" || r.Actor != "ana" || r.Why != "request 7" || strings.Contains(string(r.Data), "sue") {
 		t.Errorf("got %+v", r)
 	}
-	if want := `{"rows":2,"labels":1,"files":0,"snapshots":1}`; string(r.Data) != want {
+	if want := `{"rows":2,"labels":1,"files":0,"snapshots":1,"messages":4}`; string(r.Data) != want {
 		t.Errorf("got %s, want %s", r.Data, want)
 	}
 	if _, err := f.Forget(t.Context(), "", "k", "ana", ""); !fault.Is(err, fault.Invalid) {

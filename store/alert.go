@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"flyball/event"
 	"flyball/fault"
@@ -208,4 +210,55 @@ func (db *DB) PutOffMessage(ctx context.Context, id string, next time.Time, why 
 		_, err := t.exec(ctx, `UPDATE outbox SET next_at = $2, why = $3 WHERE id = $1 AND next_at IS NOT NULL`, id, next.UnixMicro(), clean(why))
 		return err
 	})
+}
+
+// ForgetMessages removes the messages that were for the key as an address, sent or not, and
+// those that were sent, or given up, and name it as a word. It says how many.
+func (db *DB) ForgetMessages(ctx context.Context, key string) (int, error) {
+	if key == "" {
+		return 0, nil
+	}
+	gone := 0
+	err := db.atomic(ctx, "the messages were not removed", func(t *tx) error {
+		var ids []string
+		if err := t.each(ctx, func(s scanner) error {
+			var m notify.Message
+			var waits int
+			if err := s.Scan(&waits, body{&m}); err != nil {
+				return err
+			}
+			if m.To == key || waits == 0 && (names(m.Subject, key) || names(m.Text, key) || names(string(m.Body), key)) {
+				ids = append(ids, m.ID)
+			}
+			return nil
+		}, `SELECT CASE WHEN next_at IS NULL THEN 0 ELSE 1 END, body FROM outbox`); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if _, err := t.exec(ctx, `DELETE FROM outbox WHERE id = $1`, id); err != nil {
+				return err
+			}
+		}
+		gone = len(ids)
+		return nil
+	})
+	return gone, err
+}
+
+// names reports whether the text has the key as a word of its own.
+func names(text, key string) bool {
+	inside := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' || r == '-' }
+	for at := 0; ; {
+		i := strings.Index(text[at:], key)
+		if i < 0 {
+			return false
+		}
+		i += at
+		before, _ := utf8.DecodeLastRuneInString(text[:i])
+		after, _ := utf8.DecodeRuneInString(text[i+len(key):])
+		if !inside(before) && !inside(after) {
+			return true
+		}
+		at = i + len(key)
+	}
 }

@@ -19,6 +19,9 @@ const (
 // File is a sealed file of predictions, as the chain tells of it. Path is below the
 // folder of predictions, with slashes; a file is its bytes, so its SHA-256 is all.
 type File struct {
+	// Server is whose folder it lies in, where several servers share one database and so one
+	// chain; empty: there is one.
+	Server string `json:"server,omitempty"`
 	Path   string `json:"file"`
 	Date   string `json:"date"`             // of the event times in it, as 2016-05-03
 	Rows   int64  `json:"rows"`             // it has, or had where it is gone
@@ -62,17 +65,29 @@ func (n News) Known(have string) (News, bool, error) {
 	return n, false, fault.New(fault.Conflict, "the audit chain knows %s with other bytes", n.Path).Do("see flyball audit verify")
 }
 
-// Files are the sealed files that a chain says there are, by their paths.
+// Key names a file among those of all servers.
+func (f File) Key() string {
+	if f.Server == "" {
+		return f.Path
+	}
+	return f.Server + ":" + f.Path
+}
+
+// Files are the sealed files of a server that a chain says there are, by their paths.
 type Files map[string]File
 
-// Follow takes in the next record. One that tells of no file changes nothing.
-func (f Files) Follow(r Record) error {
+// Follow takes in the next record, for a server. One that tells of no file, or of another
+// server's, changes nothing.
+func (f Files) Follow(r Record, server string) error {
 	if r.Action != Sealed && r.Action != Trimmed && r.Action != Forgotten {
 		return nil
 	}
 	var x File
 	if err := json.Unmarshal(r.Data, &x); err != nil || x.Path == "" {
 		return nil //nolint:nilerr // a record of the same name that tells of something else
+	}
+	if x.Server != "" && x.Server != server {
+		return nil
 	}
 	if x.SHA256 == "" {
 		delete(f, x.Path)

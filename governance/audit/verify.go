@@ -52,6 +52,7 @@ type Verified struct {
 type Auditor struct {
 	Store  Store
 	Folder Folder
+	Server string           // whose files Folder has, as File.Server names it; those of others are not looked at
 	Now    func() time.Time // nil: what came of it is not remembered
 
 	mu   sync.Mutex
@@ -92,7 +93,7 @@ func (a *Auditor) Verify(ctx context.Context, anchors []Anchor, files bool, tell
 }
 
 func (a *Auditor) verify(ctx context.Context, anchors []Anchor, files bool, tell func(Step)) (Verified, error) {
-	c := &walk{end: End{Hash: Start}, files: Files{}, hashes: map[int64]string{}}
+	c := &walk{server: a.Server, end: End{Hash: Start}, files: Files{}, hashes: map[int64]string{}}
 	for _, x := range anchors {
 		c.hashes[x.Seq] = ""
 	}
@@ -135,6 +136,7 @@ func (a *Auditor) verify(ctx context.Context, anchors []Anchor, files bool, tell
 
 // walk is a chain on the way through it.
 type walk struct {
+	server string
 	end    End
 	files  Files
 	hashes map[int64]string // of the records that anchors name
@@ -147,7 +149,7 @@ func (c *walk) follow(r Record) error {
 	if _, asked := c.hashes[r.Seq]; asked {
 		c.hashes[r.Seq] = r.Hash
 	}
-	return c.files.Follow(r)
+	return c.files.Follow(r, c.server)
 }
 
 // anchors counts those that hold, and gives a sentence for each of the others.

@@ -53,7 +53,7 @@ func (c *chain) files(context.Context) (audit.Files, error) {
 	defer c.mu.Unlock()
 	out := audit.Files{}
 	for _, r := range c.records {
-		if err := out.Follow(r); err != nil {
+		if err := out.Follow(r, ""); err != nil {
 			return nil, err
 		}
 	}

@@ -73,6 +73,18 @@ func outbox(t *testing.T, open Open) {
 	month := noon.Add(31 * 24 * time.Hour)
 	check(t, db.AddMessages(ctx, message("a", noon), message("c", month)))
 	equal(t, "a month later", len(must(db.ClaimMessages(ctx, month, month, 10))(t)), 1) // and a is forgotten
+
+	named, waits, theirs := message("d", month), message("e", month), message("f", month)
+	named.Text, waits.Text, theirs.To = "worse for b-17, too", "worse for b-17, too", "b-17"
+	other := message("g", month)
+	other.Text = "worse for b-170"
+	check(t, db.AddMessages(ctx, named, waits, theirs, other))
+	check(t, db.EndMessage(ctx, "d", month, ""))
+	check(t, db.EndMessage(ctx, "g", month, ""))
+	equal(t, "messages that name the key or are for it", must(db.ForgetMessages(ctx, "b-17"))(t), 2)
+	equal(t, "once more", must(db.ForgetMessages(ctx, "b-17"))(t), 0)
+	check(t, db.EndMessage(ctx, "e", month, "")) // it waited
+	equal(t, "once it was sent", must(db.ForgetMessages(ctx, "b-17"))(t), 1)
 	check(t, db.EndMessage(ctx, "c", month, ""))
 
 	for i := range 30 {

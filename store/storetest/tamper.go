@@ -190,4 +190,17 @@ func sealedFiles(t *testing.T, open Open) {
 	if n := must(db.VerifyAudit(t.Context()))(t); n != 3 {
 		t.Errorf("got %d records", n)
 	}
+	for server, sum := range map[string]string{"north": "dd", "south": "ee"} { // each has a folder of its own
+		theirs := file
+		theirs.Server, theirs.SHA256 = server, sum
+		check(t, tell(audit.Sealed, theirs))
+		check(t, tell(audit.Sealed, theirs))
+	}
+	files := audit.Files{}
+	for _, r := range must(db.Audit(t.Context(), 0, 100))(t) {
+		check(t, files.Follow(r, "south"))
+	}
+	if len(files) != 1 || files[file.Path].SHA256 != "ee" {
+		t.Errorf("the files of a server: %+v", files)
+	}
 }
