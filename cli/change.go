@@ -127,7 +127,37 @@ func (e *env) showAhead(a wire.Foreseen) error {
 }
 
 func rollbackCommand(e *env) *cobra.Command {
-	return changing(e, "rollback", "Take the newest version back at once", "  flyball rollback hotel-cancel --why \"complaints from the desk\"")
+	c := changing(e, "rollback", "Take the newest version back at once", "  flyball rollback hotel-cancel --why \"complaints from the desk\"\n  flyball rollback hotel-cancel --drill")
+	c.Long = "Takes the newest version back at once, and needs nobody's leave. --drill moves nothing: the version before it is loaded and warmed, has to\n" +
+		"answer recorded rows to the last bit as it did, and what came of it is kept (exit 3: the way back does not hold)."
+	back := c.RunE
+	var drill bool
+	c.Flags().BoolVar(&drill, "drill", false, "prove that it would work, and move nothing")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if !drill {
+			return back(cmd, args)
+		}
+		return e.drill(cmd.Context(), args[0])
+	}
+	return c
+}
+
+// drill shows what came of trying the way back; the answer is no where it does not hold.
+func (e *env) drill(ctx context.Context, model string) error {
+	d, err := e.client().Drill(ctx, model)
+	if err != nil {
+		return err
+	}
+	t := table{head: []string{"model", "from", "back to", "rows", "took", "holds"}}
+	t.add(d.Model, fmt.Sprintf("v%d", d.From), fmt.Sprintf("v%d", d.Back), fmt.Sprint(d.Rows), fmt.Sprintf("%.2f s", d.Took), map[bool]string{true: "yes", false: "no"}[d.Holds()])
+	if err := e.show(d, t); err != nil {
+		return err
+	}
+	e.say("%s", d.Text())
+	if !d.Holds() {
+		return errNo
+	}
+	return nil
 }
 
 func retrainCommand(e *env) *cobra.Command {

@@ -40,3 +40,9 @@ func (c *Client) Attest(ctx context.Context, a wire.Attest) (out wire.Attestatio
 func (c *Client) ReportTest(ctx context.Context, r wire.ReportTest) (out wire.TestReport, err error) {
 	return out, c.do(ctx, http.MethodPost, "/v1/reports", r, &out)
 }
+
+// Drill proves that a rollback of a model would work, and moves nothing. Whether it would
+// is in the answer.
+func (c *Client) Drill(ctx context.Context, model string) (out wire.Drill, err error) {
+	return out, c.do(ctx, http.MethodPost, "/v1/models/"+url.PathEscape(model)+"/rollback/drill", nil, &out)
+}

@@ -193,19 +193,15 @@ func (s *Service) scored(ctx context.Context, ref ident.Ref, row json.RawMessage
 	}
 	defer loan.Back()
 	b := loan.Bundle
-	rows, err := frame.DecodeRows([]json.RawMessage{row}, frame.DecodeOptions{Required: b.Inputs()})
+	rows, scores, err := answerAgain(ctx, b, ref, row)
 	if err != nil {
-		return fault.Wrap(err, fault.Invalid, "%s cannot take the row", ref)
-	}
-	got, err := b.Predict(ctx, rows)
-	if err != nil {
-		return fmt.Errorf("%s does not score the row: %w", ref, err)
+		return err
 	}
 	var of Of
 	e, err := b.Explain(ctx, rows)
 	if err == nil {
 		of.Evaluations = e.Evaluations
-		if of.Reasons = serving.Reasons(b, &e, 0, got.Row(0), len(e.Columns)); of.Reasons == nil {
+		if of.Reasons = serving.Reasons(b, &e, 0, scores, len(e.Columns)); of.Reasons == nil {
 			err = fault.New(fault.Invalid, "its contributions are not finite")
 		}
 	}
@@ -215,8 +211,20 @@ func (s *Service) scored(ctx context.Context, ref ident.Ref, row json.RawMessage
 		of.Reasons.Version = ref.Version
 		serving.Values(of.Reasons, row)
 	}
-	use(b, slices.Clone(got.Row(0)), of)
+	use(b, scores, of)
 	return nil
+}
+
+// answerAgain has a version score a row as it was sent; rows is that row alone.
+func answerAgain(ctx context.Context, b *model.Bundle, ref ident.Ref, row json.RawMessage) (rows *frame.Frame, scores []float64, err error) {
+	if rows, err = frame.DecodeRows([]json.RawMessage{row}, frame.DecodeOptions{Required: b.Inputs()}); err != nil {
+		return nil, nil, fmt.Errorf("%s cannot take the row: %w", ref, err)
+	}
+	got, err := b.Predict(ctx, rows)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s does not score the row: %w", ref, err)
+	}
+	return rows, slices.Clone(got.Row(0)), nil
 }
 
 // against explains the row by another version and says where the two differ.

@@ -198,6 +198,9 @@ func (g *gathering) served(ctx context.Context) error {
 	if g.facts.Hours, err = g.opts.Store.Hours(ctx, g.model.Name, time.Time{}); err != nil {
 		return err
 	}
+	if g.facts.Drills, err = g.opts.Store.Drills(ctx, g.model.Name, g.facts.Now.Add(-maturity.Long)); err != nil {
+		return err
+	}
 	if g.facts.Incidents, err = g.Incidents(ctx, g.model.Name, false); err != nil {
 		return err
 	}

@@ -31,6 +31,8 @@ type MaturityStore interface {
 	Delivered(ctx context.Context, model string, since time.Time) ([]maturity.Delivery, error)
 	Attestations(ctx context.Context, after time.Time) ([]maturity.Attestation, error)
 	Reports(ctx context.Context, model string, since time.Time) ([]maturity.Report, error)
+	Drills(ctx context.Context, model string, since time.Time) ([]maturity.Drill, error)
+	AddDrill(ctx context.Context, d maturity.Drill, rec audit.Record, ev event.Event) error
 	AddAttestation(ctx context.Context, a maturity.Attestation, rec audit.Record, ev event.Event) error
 	AddReport(ctx context.Context, r maturity.Report, rec audit.Record, ev event.Event) error
 }

@@ -4,7 +4,6 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -183,7 +182,7 @@ func (s *Service) PredictionDossier(ctx context.Context, name, id string) (dossi
 		if err := s.filed(ctx, &d, refOf(&j.Record)); err != nil {
 			return dossier.Dossier{}, err
 		}
-		if err := s.again(ctx, p, d.Card.Bundle); err != nil {
+		if err := s.again(ctx, p, refOf(&j.Record), d.Card.Bundle); err != nil {
 			p.Replay.Why = sentenceOf(err)
 		}
 	}
@@ -196,23 +195,19 @@ func (s *Service) PredictionDossier(ctx context.Context, name, id string) (dossi
 
 // again opens the bundle and has it score the row; reasons that were not kept are worked
 // out with it.
-func (s *Service) again(ctx context.Context, p *dossier.Prediction, bundle blob.Digest) error {
+func (s *Service) again(ctx context.Context, p *dossier.Prediction, ref ident.Ref, bundle blob.Digest) error {
 	b, err := model.Open(ctx, s.opts.Blobs, s.opts.Decoders, bundle)
 	if err != nil {
 		return err
 	}
 	defer b.Close() //nolint:errcheck // what it answered stands
 	p.Replay.Bundle, p.Classes, p.Decide = bundle, b.Manifest.Classes, b.Manifest.Decide
-	rows, err := frame.DecodeRows([]json.RawMessage{p.Row}, frame.DecodeOptions{Required: b.Inputs()})
-	if err != nil {
-		return err
-	}
-	got, err := b.Predict(ctx, rows)
+	rows, scores, err := answerAgain(ctx, b, ref, p.Row)
 	if err != nil {
 		return err
 	}
 	r := &p.Replay
-	r.Scores = slices.Clone(got.Row(0))
+	r.Scores = scores
 	r.Bits, r.Why = dossier.Bits(r.Scores), dossier.Differ(p.Scores, r.Scores)
 	r.Equal = r.Why == ""
 	if p.Why == nil {

@@ -191,7 +191,10 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 		{args: "promote bike-demand --why a,test", says: "v2"},
 		{args: "promote bike-demand", says: "v2"},
 		{args: "status", says: "v2"},
+		{args: "rollback bike-demand --drill", says: "yes"},
+		{args: "status", says: "v2"},
 		{args: "rollback bike-demand --why complaints", says: "v2"},
+		{args: "rollback bike-demand --drill", code: 6, says: "nothing"},
 		{args: "status", says: "v1"},
 		{args: "reproduce bike-demand@1", says: "R3"},
 		{args: "export bike-demand@1 " + filepath.Join(dir, "v1.tar"), says: ""},
@@ -284,7 +287,7 @@ func TestCommandsThatNeedNoServerWorkWithoutOne(t *testing.T) {
 	}
 	for _, args := range []string{
 		"users", "tokens", "whoami", "status", "versions m", "releases m", "gate m@1", "compare m 1 2", "drift m", "score m", "groups m", "alerts m", "alerts ack x", "alerts silence m --for 2h --why x", "owners m", "owners away bo --to 2030-01-01", "digest", "predictions m", "audit", "audit --verify", "audit verify", "audit list", "audit anchor", "audit export", "forget k --why x",
-		"events", "evidence export m --profile nist", "card m@1", "dossier m@1", "dossier k -m m", "explain k -m m", "dependence m@1", "watch", "promote m", "rollback m --why x", "retrain m", "hold m --why x", "resume m", "label m k 1", "reproduce m@1", "approvals", "approvals m", "approvals approve m@1", "incidents", "incidents m", "incidents open m --why x", "incidents close m --cause x --change 2", "break-glass m --why nobody", "maturity", "maturity m", "delivery", "delivery m", "attest L1.app-tests --why x", "test report unit --status pass",
+		"events", "evidence export m --profile nist", "card m@1", "dossier m@1", "dossier k -m m", "explain k -m m", "dependence m@1", "watch", "promote m", "rollback m --why x", "rollback m --drill", "retrain m", "hold m --why x", "resume m", "label m k 1", "reproduce m@1", "approvals", "approvals m", "approvals approve m@1", "incidents", "incidents m", "incidents open m --why x", "incidents close m --cause x --change 2", "break-glass m --why nobody", "maturity", "maturity m", "delivery", "delivery m", "attest L1.app-tests --why x", "test report unit --status pass",
 		"apply " + filepath.Join(dir, "model.yaml"), "diff " + filepath.Join(dir, "model.yaml"), "train m", "ci " + filepath.Join(dir, "model.yaml"),
 	} {
 		command{args: args, code: 7, says: "no server answers at " + none}.check(t, none)

@@ -23,6 +23,11 @@ func (db *DB) AddReport(ctx context.Context, r maturity.Report, rec audit.Record
 	return db.state(ctx, "report", r.ID, r.Model, r.At, time.Time{}, r, rec, ev)
 }
 
+// AddDrill keeps what came of trying the way back, with its record.
+func (db *DB) AddDrill(ctx context.Context, d maturity.Drill, rec audit.Record, ev event.Event) error {
+	return db.state(ctx, "drill", d.ID, d.Model, d.At, time.Time{}, d, rec, ev)
+}
+
 func (db *DB) state(ctx context.Context, kind, id, model string, at, until time.Time, said any, rec audit.Record, ev event.Event) error {
 	raw, err := json.Marshal(said)
 	if err != nil {
@@ -55,6 +60,15 @@ func (db *DB) Reports(ctx context.Context, model string, since time.Time) ([]mat
 		err = s.Scan(body{&r})
 		return r, err
 	}, `SELECT body FROM statements WHERE kind = 'report' AND at >= $2 AND at <= $3 AND (model = '' OR model = $1) ORDER BY at DESC, id LIMIT 10000`, model, since.UnixMicro(), at)
+}
+
+// Drills are those of a model since a moment, the newest first, at most 10,000.
+func (db *DB) Drills(ctx context.Context, model string, since time.Time) ([]maturity.Drill, error) {
+	ctx, at := then(ctx)
+	return all(ctx, db, "the drills cannot be read", func(s scanner) (d maturity.Drill, err error) {
+		err = s.Scan(body{&d})
+		return d, err
+	}, `SELECT body FROM statements WHERE kind = 'drill' AND model = $1 AND at >= $2 AND at <= $3 ORDER BY at DESC, id LIMIT 10000`, model, since.UnixMicro(), at)
 }
 
 // Acts are the audit records of a model and its versions since a moment, in order, the

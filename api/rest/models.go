@@ -59,6 +59,10 @@ func (f *face) modelRoutes() {
 	f.change(access.Train, "retrain", "Train now", f.Control.Retrain)
 	f.change(access.Operate, "promote", "Move a release on at once", f.Control.Promote)
 	f.change(access.Retreat, "rollback", "Take the newest version back at once", f.Control.Rollback)
+	route(f, access.Retreat, http.MethodPost, "/v1/models/{model}/rollback/drill", "drill", "Prove that a rollback would work, and move nothing; what came of it is kept",
+		func(ctx context.Context, in *OfModel) (*body[wire.Drill], error) {
+			return answer(f.Control.Drill(ctx, in.Model))
+		})
 	f.change(access.Retreat, "hold", "Retrain no more by itself", f.Control.Hold)
 	f.change(access.Operate, "resume", "Retrain by itself again", f.Control.Resume)
 	f.versionRoutes()

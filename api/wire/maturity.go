@@ -39,3 +39,6 @@ type ReportTest struct {
 
 // TestReport is what was kept of it.
 type TestReport = maturity.Report
+
+// Drill is what came of trying the way back.
+type Drill = maturity.Drill

@@ -50,7 +50,7 @@ func third() []Check {
 		{"L3.envs-managed", 3, Release, Evidence, "The live version came, with the same bytes, from another server where it ran before.", "flyball export MODEL@N FILE there, flyball import FILE here", (*Facts).environments},
 		{"L3.tests-each-release", 3, Integration, Evidence, "Unit and integration tests passed on every version that began to answer in 90 days.", "flyball test report integration --target scoring --status pass --model MODEL --version N", (*Facts).testedReleases},
 		{"L3.all-code-tested", 3, Integration, Mixed, "Tests of the pipeline, of scoring and of the application each reported a pass in 90 days, the newest of each.", "flyball test report unit --target pipeline --status pass", (*Facts).allTested},
-		{"L3.rollback-proven", 3, Release, Evidence, "A version that had answered was taken back in time, within 180 days.", "flyball rollback MODEL --why 'a drill'", (*Facts).rollback},
+		{"L3.rollback-proven", 3, Release, Evidence, "The way back was gone, or tried by a drill, within 180 days, and the newest time it held, in time.", "flyball rollback MODEL --drill", (*Facts).rollback},
 		{"L3.promotion-registry", 3, Release, Evidence, "A version of 90 days was brought in by its digest, not built again.", "flyball export MODEL@N FILE there, flyball import FILE here", (*Facts).promotedByDigest},
 		{"L3.less-reliance-on-ds", 3, People, Evidence, "At least two people who did not train it approved or moved the last five releases.", "flyball users add NAME --role ml-engineer:MODEL", (*Facts).operators},
 	}

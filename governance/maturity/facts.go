@@ -48,6 +48,7 @@ type Facts struct {
 	Deliveries []Delivery // what a subscriber took
 
 	Incidents []incident.Incident // the newest first
+	Drills    []Drill             // of the way back, the newest first
 }
 
 // Version is a version with what its record and its run tell.

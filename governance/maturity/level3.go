@@ -4,6 +4,7 @@ package maturity
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -176,25 +177,52 @@ func (f *Facts) allTested() answer {
 // fix, and else an hour.
 func (f *Facts) restored() time.Duration { return cmp.Or(f.Duties.Fix.Within.D(), time.Hour) }
 
-func (f *Facts) rollback() answer {
-	var newest *Rollout
+// wayBack is one time that the way back was gone, or tried by a drill.
+type wayBack struct {
+	id, text string
+	took     time.Duration
+	at       time.Time
+	broken   bool
+}
+
+// waysBack are those times, the newest first.
+func (f *Facts) waysBack() []wayBack {
+	var out []wayBack
 	for i := range f.Rollouts {
 		r := &f.Rollouts[i]
 		back, traffic := r.Retreated(), r.Traffic()
 		if back.IsZero() || traffic.IsZero() || back.Before(traffic) || r.EndedAt.IsZero() {
 			continue
 		}
-		if took := r.EndedAt.Sub(back); f.since(r.EndedAt, Long) && took <= f.restored() {
-			return met([]string{r.ID}, "v%d was taken back in %s, %s", r.Candidate, span(took), f.days(r.EndedAt))
-		}
-		if newest == nil {
-			newest = r
-		}
+		out = append(out, wayBack{id: r.ID, text: fmt.Sprintf("v%d was taken back", r.Candidate), took: r.EndedAt.Sub(back), at: r.EndedAt})
 	}
-	if newest == nil {
-		return notMet(nil, "nothing was ever taken back")
+	for _, d := range f.Drills {
+		w := wayBack{id: d.ID, text: fmt.Sprintf("a drill of the way back to v%d held", d.Back), took: time.Duration(d.Took * float64(time.Second)), at: d.At, broken: !d.Holds()}
+		if w.broken {
+			w.text = "the drill found that " + d.Text()
+		}
+		out = append(out, w)
 	}
-	return notMet([]string{newest.ID}, "the last one took %s, %s", span(newest.EndedAt.Sub(newest.Retreated())), f.days(newest.EndedAt))
+	slices.SortStableFunc(out, func(a, b wayBack) int { return b.at.Compare(a.at) })
+	return out
+}
+
+// rollback goes by the newest time: what held once and does not now is no way back.
+func (f *Facts) rollback() answer {
+	ways := f.waysBack()
+	if len(ways) == 0 {
+		return notMet(nil, "nothing was ever taken back, and there was no drill")
+	}
+	w, ids := ways[0], []string{ways[0].id}
+	switch {
+	case w.broken:
+		return notMet(ids, "%s, %s", w.text, f.days(w.at))
+	case w.took > f.restored():
+		return notMet(ids, "the last one took %s, %s", span(w.took), f.days(w.at))
+	case !f.since(w.at, Long):
+		return notMet(ids, "the last one was %s", f.days(w.at))
+	}
+	return met(ids, "%s in %s, %s", w.text, span(w.took), f.days(w.at))
 }
 
 func (f *Facts) promotedByDigest() answer {

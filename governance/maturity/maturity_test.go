@@ -204,11 +204,20 @@ func TestEachCheckSeesWhatIsMissing(t *testing.T) {
 		{"L3.tests-each-release", "integration was not tested", func(f *Facts) { f.Reports = f.Reports[:7] }, NotMet, "3 of 4 versions lack a pass of unit or integration tests"},
 		{"L3.all-code-tested", "the pipeline says nothing", func(f *Facts) { f.Reports[1].Suite = "build" }, NoEvidence, "no report from pipeline"},
 		{"L3.all-code-tested", "scoring failed", func(f *Facts) { f.Reports[2].Status = Fail }, NotMet, "1 of 3 failed last"},
-		{"L3.rollback-proven", "never", func(f *Facts) { f.Rollouts = f.Rollouts[1:] }, NotMet, "nothing was ever taken back"},
+		{"L3.rollback-proven", "never", func(f *Facts) { f.Rollouts = f.Rollouts[1:] }, NotMet, "nothing was ever taken back, and there was no drill"},
 		{"L3.rollback-proven", "too slow", func(f *Facts) { f.Duties.Fix.Within = unit.Duration(time.Minute) }, NotMet, "the last one took 3 minutes, 7 days ago"},
 		{"L3.rollback-proven", "what never answered is no proof", func(f *Facts) {
 			f.Rollouts[0] = rollout(4, 3, 4, 8, "score", step{release.ShadowPhase, 0, ""}, step{release.Aborting, 1, ""}, step{release.Aborted, 1, ""})
-		}, NotMet, "nothing was ever taken back"},
+		}, NotMet, "nothing was ever taken back, and there was no drill"},
+		{"L3.rollback-proven", "a drill alone", func(f *Facts) {
+			f.Rollouts, f.Drills = f.Rollouts[1:], []Drill{{ID: "d1", From: 3, Back: 2, Rows: 200, Took: 2, At: ago(10)}}
+		}, Met, "a drill of the way back to v2 held in 2 seconds, 10 days ago"},
+		{"L3.rollback-proven", "a drill that is old", func(f *Facts) {
+			f.Rollouts, f.Drills = f.Rollouts[1:], []Drill{{ID: "d1", From: 3, Back: 2, Rows: 200, Took: 2, At: ago(212)}}
+		}, NotMet, "the last one was 212 days ago"},
+		{"L3.rollback-proven", "a drill that failed since", func(f *Facts) {
+			f.Drills = []Drill{{ID: "d1", From: 3, Back: 2, Why: "its bytes are gone", At: ago(1)}}
+		}, NotMet, "the drill found that the way back from v3 to v2 does not hold: its bytes are gone, yesterday"},
 		{"L3.promotion-registry", "built anew", func(f *Facts) { f.Acts = f.Acts[:3] }, NotMet, "no version was brought in from another server in 90 days"},
 		{"L3.less-reliance-on-ds", "the author alone", func(f *Facts) { f.Acts[4].Actor, f.Acts[5].Actor = "bo", "local" }, NotMet, "0 people besides the author, in 4 releases"},
 

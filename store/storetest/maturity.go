@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/asof"
 	"flyball/event"
 	"flyball/governance/audit"
 	"flyball/governance/maturity"
@@ -27,7 +28,13 @@ func statements(t *testing.T, open Open) {
 	equal(t, "reports of a model", must(db.Reports(t.Context(), "hotel", noon))(t), []maturity.Report{all, r})
 	equal(t, "reports of another", must(db.Reports(t.Context(), "bikes", noon))(t), []maturity.Report{all})
 	equal(t, "reports since", must(db.Reports(t.Context(), "hotel", noon.Add(time.Second)))(t), []maturity.Report{all})
-	equal(t, "records that hold", must(db.VerifyAudit(t.Context()))(t), int64(3))
+	d := maturity.Drill{ID: "d1", Model: "hotel", From: 3, Back: 2, Rows: 9, Took: 0.25, By: "ana", At: noon}
+	check(t, db.AddDrill(t.Context(), d, record("drill", "hotel@2"), ev))
+	equal(t, "drills", must(db.Drills(t.Context(), "hotel", noon))(t), []maturity.Drill{d})
+	equal(t, "drills of another", must(db.Drills(t.Context(), "bikes", noon))(t), []maturity.Drill(nil))
+	equal(t, "drills since", must(db.Drills(t.Context(), "hotel", noon.Add(time.Second)))(t), []maturity.Drill(nil))
+	equal(t, "drills as of before", must(db.Drills(asof.With(t.Context(), noon.Add(-time.Second)), "hotel", time.Time{}))(t), []maturity.Drill(nil))
+	equal(t, "records that hold", must(db.VerifyAudit(t.Context()))(t), int64(4))
 }
 
 // acts are the records of one model and its versions.
