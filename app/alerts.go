@@ -25,18 +25,12 @@ func (a *App) openAlerts() error {
 		return err
 	}
 	a.router = alert.NewRouter(alert.Options{
-		Store: a.store, Look: a.look,
+		Store:    a.store,
+		Look:     func(ctx context.Context) ([]alert.Model, error) { return a.control.Look(ctx) }, // control is made later
+		HandOver: func(ctx context.Context) error { return a.control.HandOver(ctx) },
 		Leads: a.leads, Ways: a.ways, Link: a.link, Quiet: quiet, Now: a.clock.now, Logger: a.cfg.Logger,
 	})
 	return nil
-}
-
-// look tells who has a duty from now on, and what is wrong with each model.
-func (a *App) look(ctx context.Context) ([]alert.Model, error) {
-	if err := a.control.HandOver(ctx); err != nil {
-		return nil, err
-	}
-	return a.control.Look(ctx)
 }
 
 // leads are those who answer for the model.

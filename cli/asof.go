@@ -38,7 +38,7 @@ func (e *env) heedAsOf(cmd *cobra.Command, text string) error {
 // kept as it was. What else it is asked the server decides.
 func tellsThePast(name string) bool {
 	switch name {
-	case "status", "events", "versions", "releases", "drift", "score", "groups", "maturity", "delivery", "alerts", "owners", "digest",
+	case "status", "events", "versions", "releases", "drift", "score", "groups", "maturity", "delivery", "alerts", "incidents", "owners", "digest",
 		"approvals", "card", "dossier", "evidence", "evidence export", "explain", "dependence", "gate", "gate show", "diff",
 		"predictions", "predictions search", "predictions show", "predictions export",
 		"data list", "data show", "data diff", "data check", "data suggest", "data export",

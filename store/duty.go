@@ -14,6 +14,10 @@ import (
 
 // Absences are all that were said, one for each person, over or not, by name.
 func (db *DB) Absences(ctx context.Context) ([]duty.Absence, error) {
+	ctx, at := then(ctx)
+	if at != present {
+		return earlier[duty.Absence](ctx, db, "who was away cannot be read", pastAbsence, "", at)
+	}
 	return all(ctx, db, "who is away cannot be read", func(s scanner) (out duty.Absence, err error) {
 		err = s.Scan(body{&out})
 		return out, err
@@ -30,6 +34,9 @@ func (db *DB) KeepAbsence(ctx context.Context, a duty.Absence, rec audit.Record,
 		_, err := t.exec(ctx, `INSERT INTO absences (person, to_at, body) VALUES ($1, $2, $3)
 			ON CONFLICT (person) DO UPDATE SET to_at = excluded.to_at, body = excluded.body`, a.Person, a.To.UnixMicro(), text(raw))
 		if err != nil {
+			return err
+		}
+		if err := t.remember(ctx, pastAbsence, "", a.Person, text(raw)); err != nil {
 			return err
 		}
 		return t.keep(ctx, &rec, []event.Event{ev})

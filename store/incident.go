@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"flyball/event"
 	"flyball/governance/audit"
@@ -35,6 +36,9 @@ func (t *tx) openIncident(ctx context.Context, i incident.Incident, why string, 
 	n, err := t.exec(ctx, `INSERT INTO incidents (id, model, opened_at, closed, body) VALUES ($1, $2, $3, 0, $4) ON CONFLICT (id) DO NOTHING`,
 		i.ID, i.Model, i.Opened.UnixMicro(), text(raw))
 	if err != nil || n == 0 {
+		return err
+	}
+	if err := t.remember(ctx, pastIncident, i.Model, i.ID, text(raw)); err != nil {
 		return err
 	}
 	if err := t.send(ctx, messages); err != nil {
@@ -67,6 +71,9 @@ func (db *DB) ChangeIncident(ctx context.Context, id string, decide func(inciden
 		if _, err := t.exec(ctx, `UPDATE incidents SET closed = $2, body = $3 WHERE id = $1`, id, oneIf(!i.Resolved.IsZero()), text(raw)); err != nil {
 			return err
 		}
+		if err := t.remember(ctx, pastIncident, i.Model, id, text(raw)); err != nil {
+			return err
+		}
 		return t.keep(ctx, &rec, []event.Event{ev})
 	})
 }
@@ -74,6 +81,12 @@ func (db *DB) ChangeIncident(ctx context.Context, id string, decide func(inciden
 // Incidents are those of a model, or of all where model is empty, the newest first, at
 // most 10,000; only those that are open when openOnly is set.
 func (db *DB) Incidents(ctx context.Context, model string, openOnly bool) ([]incident.Incident, error) {
+	ctx, at := then(ctx)
+	if at != present {
+		out, err := earlier[incident.Incident](ctx, db, "the incidents cannot be read", pastIncident, model, at)
+		slices.SortStableFunc(out, func(a, b incident.Incident) int { return b.Opened.Compare(a.Opened) })
+		return only(out, func(i incident.Incident) bool { return !openOnly || i.Resolved.IsZero() }), err
+	}
 	return all(ctx, db, "the incidents cannot be read", scanIncident, `SELECT body FROM incidents WHERE ($1 = '' OR model = $1) AND closed <= $2
 		ORDER BY opened_at DESC, id LIMIT 10000`, model, oneIf(!openOnly))
 }

@@ -26,6 +26,8 @@ const (
 	pastSilence  = "silence"  // an alert.Silence
 	pastApproval = "approval" // an approval.Request
 	pastSnapshot = "snapshot" // a dataset.Made
+	pastAbsence  = "absence"  // a duty.Absence
+	pastIncident = "incident" // an incident.Incident
 )
 
 // judged is the body of a version that has its verdict.

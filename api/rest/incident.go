@@ -17,7 +17,7 @@ func (f *face) incidentRoutes() {
 		InModel
 		Open bool `query:"open" doc:"only those that are open"`
 	}
-	anywhere(f, access.Read, http.MethodGet, "/v1/incidents", "incidents", "What went wrong, and what was learnt from it",
+	anywhere(f.then(), access.Read, http.MethodGet, "/v1/incidents", "incidents", "What went wrong, and what was learnt from it",
 		func(ctx context.Context, in *list) (*body[[]wire.Incident], error) {
 			if err := in.allow(ctx); err != nil {
 				return nil, err

@@ -44,16 +44,17 @@ type Model struct {
 	Causes []Cause
 }
 
-// Options are what a Router is built from. All are needed but Leads, Link and Quiet.
+// Options are what a Router is built from. All are needed but HandOver, Leads, Link and Quiet.
 type Options struct {
-	Store  Store
-	Look   func(ctx context.Context) ([]Model, error) // how all models stand now
-	Leads  func(model string) []string                // who answers for a model, when owner and backup do not
-	Ways   func(name string) []notify.Address         // by which a person can be told
-	Link   func(a Alert, who, way string) string      // where somebody can look and answer; nil or empty: nowhere
-	Quiet  Hours
-	Now    func() time.Time // the process's clock
-	Logger *slog.Logger
+	Store    Store
+	Look     func(ctx context.Context) ([]Model, error) // how all models stand now
+	HandOver func(ctx context.Context) error            // tells who has a duty from now on, before each turn; nil: none goes by turns
+	Leads    func(model string) []string                // who answers for a model, when owner and backup do not
+	Ways     func(name string) []notify.Address         // by which a person can be told
+	Link     func(a Alert, who, way string) string      // where somebody can look and answer; nil or empty: nowhere
+	Quiet    Hours
+	Now      func() time.Time // the process's clock
+	Logger   *slog.Logger
 }
 
 // Router turns what is wrong into alerts, and alerts into messages. Its methods may be
@@ -87,6 +88,11 @@ func (r *Router) Run(ctx context.Context) error {
 // Turn looks once, and does what is to be done now. An alert that fails is left as it
 // was, and the others go on; the error names those.
 func (r *Router) Turn(ctx context.Context) error {
+	if r.opts.HandOver != nil {
+		if err := r.opts.HandOver(ctx); err != nil {
+			return err
+		}
+	}
 	models, err := r.opts.Look(ctx)
 	if err != nil {
 		return err

@@ -45,11 +45,11 @@ type State struct {
 	StartedAt  time.Time `json:"started_at"`
 	EnteredAt  time.Time `json:"entered_at"` // of the phase and step
 	EndedAt    time.Time `json:"ended_at,omitzero"`
-	Cause      string    `json:"cause"`  // schedule, drift, score, hand, first
-	By         string    `json:"by"`     // who asked
-	Reason     string    `json:"reason"` // of the last change, one sentence
+	Cause      string    `json:"cause"`          // schedule, drift, score, hand, first
+	By         string    `json:"by"`             // who asked
+	Reason     string    `json:"reason"`         // of the last change, one sentence
 	Mark       string    `json:"mark,omitempty"` // whose leave it went without, for ever; empty: nobody's
-	Seed       string    `json:"seed"`   // salt of the assignment
+	Seed       string    `json:"seed"`           // salt of the assignment
 	Shares     []Share   `json:"shares,omitempty"`
 }
 

@@ -17,6 +17,8 @@ import (
 	"flyball/governance/alert"
 	"flyball/governance/approval"
 	"flyball/governance/audit"
+	"flyball/governance/duty"
+	"flyball/governance/incident"
 	"flyball/governance/maturity"
 	"flyball/ident"
 	"flyball/job"
@@ -79,6 +81,9 @@ func readings(ctx context.Context, db *store.DB) map[string]any {
 	in("alerts", func(ctx context.Context) (any, error) { return db.Alerts(ctx, "", false) })
 	in("open alerts", func(ctx context.Context) (any, error) { return db.Alerts(ctx, "churn", true) })
 	in("silences", func(ctx context.Context) (any, error) { return db.Silences(ctx) })
+	in("absences", func(ctx context.Context) (any, error) { return db.Absences(ctx) })
+	in("incidents", func(ctx context.Context) (any, error) { return db.Incidents(ctx, "", false) })
+	in("open incidents", func(ctx context.Context) (any, error) { return db.Incidents(ctx, "churn", true) })
 	in("approvals", func(ctx context.Context) (any, error) { return db.Approvals(ctx, "churn", false) })
 	in("approval", func(ctx context.Context) (any, error) { return db.Approval(ctx, "churn", "1-1") })
 	in("snapshots", func(ctx context.Context) (any, error) { return db.Snapshots(ctx, "churn") })
@@ -149,6 +154,8 @@ func past(t *testing.T, open Open) {
 			check(t, db.SaveMonitoring(ctx, "churn", json.RawMessage(`{"suspects":["x"],"more":1}`), []monitoring.Finding{f}, []monitoring.Window{w}, told("moved")))
 			check(t, db.SaveAlert(ctx, a, nil, nil, told("ana is told")))
 			check(t, db.KeepSilence(ctx, alert.Silence{Model: "churn", Until: now, By: "ana", At: now, Why: "known"}, *rec("silence"), told("silence")))
+			check(t, db.KeepAbsence(ctx, duty.Absence{Person: "bo", From: now, To: now.Add(time.Hour)}, *rec("away"), told("bo is away")))
+			check(t, db.OpenIncident(ctx, incident.Incident{ID: "i1", Model: "churn", Opened: now, By: "ana"}, "it answers nonsense"))
 		},
 		func() {
 			f.Closed = now
@@ -156,6 +163,12 @@ func past(t *testing.T, open Open) {
 			next, _ := a.Acknowledge("ana", "on it", now)
 			next.Generation, next.Closed = 2, now
 			check(t, db.SaveAlert(ctx, next, nil, rec("acknowledge")))
+			check(t, db.KeepAbsence(ctx, duty.Absence{Person: "bo", From: now, To: now.Add(2 * time.Hour)}, *rec("away"), told("bo is away longer")))
+			check(t, db.ChangeIncident(ctx, "i1", func(i incident.Incident) (incident.Incident, audit.Record, event.Event, error) {
+				i.Resolved = now
+				r := *rec("close incident")
+				return i, r, told("closed"), nil
+			}))
 			check(t, db.KeepSilence(ctx, alert.Silence{Model: "churn", Until: now.Add(time.Hour), By: "bo", At: now, Why: "still"}, *rec("silence"), told("silence")))
 			check(t, db.AddReproduction(ctx, registry.Reproduction{Ref: ident.Ref{Model: "churn", Version: 1}, ID: "r1", At: now, Grade: "R3", Report: json.RawMessage(`{}`)}))
 			_, _, err := db.AddPipeline(ctx, registry.Pipeline{Name: "p", File: "kind: Pipeline", AppliedAt: now, AppliedBy: "ana"})
