@@ -28,7 +28,7 @@ func (a *App) openAlerts() error {
 		Store:    a.store,
 		Look:     func(ctx context.Context) ([]alert.Model, error) { return a.control.Look(ctx) }, // control is made later
 		HandOver: func(ctx context.Context) error { return a.control.HandOver(ctx) },
-		Leads: a.leads, Ways: a.ways, Link: a.link, Quiet: quiet, Now: a.clock.now, Logger: a.cfg.Logger,
+		Leads:    a.leads, Ways: a.ways, Link: a.link, Quiet: quiet, Now: a.clock.now, Logger: a.cfg.Logger,
 	})
 	return nil
 }
