@@ -42,6 +42,10 @@ func TestWhoBreaksTheGlassNeedsNobodysLeaveForTwoHoursAndThatIsOnRecord(t *testi
 	if st, err := o.people["vera"].Status(ctx, "demand"); err != nil || st.Glass == nil || st.Glass.By != "adam" {
 		t.Errorf("the status tells of it: %+v, %v", st.Glass, err)
 	}
+	broke := o.at
+	if st, err := o.people["vera"].AsOf(broke.Add(-time.Minute)).Status(ctx, "demand"); err != nil || st.Glass != nil {
+		t.Errorf("a minute before: %+v, %v", st.Glass, err)
+	}
 	if err := o.says(t, "adam", "override", "the desk stands still"); err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +61,9 @@ func TestWhoBreaksTheGlassNeedsNobodysLeaveForTwoHoursAndThatIsOnRecord(t *testi
 	o.pass(t, 2*time.Hour)
 	if st, err := o.people["vera"].Status(ctx, "demand"); err != nil || st.Glass != nil {
 		t.Errorf("after two hours: %+v, %v", st.Glass, err)
+	}
+	if st, err := o.people["vera"].AsOf(broke).Status(ctx, "demand"); err != nil || st.Glass == nil || st.Glass.By != "adam" {
+		t.Errorf("as of when it was broken: %+v, %v", st.Glass, err)
 	}
 	if _, err := o.people["adam"].Change(ctx, "demand", "promote", "on"); !fault.Is(err, fault.Denied) {
 		t.Errorf("adam promotes after two hours: got %v", err)

@@ -54,7 +54,7 @@ func (s *Service) Owners(ctx context.Context, model string) ([]Owner, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := s.opts.Now()
+	now := s.now(ctx)
 	var out []Owner
 	for i := range models {
 		m := &models[i]
@@ -173,7 +173,7 @@ func (s *Service) looks(ctx context.Context, m *loop.Model, to *alert.Model) err
 		}
 		to.Causes = append(to.Causes, c)
 	}
-	if i, err := s.brokenBy(ctx, m.Name, s.opts.Now()); err != nil {
+	if i, err := s.brokenBy(ctx, m.Name, s.now(ctx)); err != nil {
 		return err
 	} else if i.ID != "" {
 		to.Causes = append(to.Causes, alert.Cause{

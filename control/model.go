@@ -47,7 +47,7 @@ func (s *Service) Models(ctx context.Context) ([]loop.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := s.opts.Now()
+	now := s.now(ctx)
 	out := make([]loop.Model, 0, len(all))
 	for _, rm := range all {
 		m, err := s.parse(rm)
@@ -76,7 +76,7 @@ func (s *Service) Model(ctx context.Context, name string) (loop.Model, error) {
 		return m, err
 	}
 	away, err := s.opts.Store.Absences(ctx)
-	m.Duties = m.Duties.At(s.opts.Now(), away)
+	m.Duties = m.Duties.At(s.now(ctx), away)
 	return m, err
 }
 

@@ -84,6 +84,7 @@ func readings(ctx context.Context, db *store.DB) map[string]any {
 	in("absences", func(ctx context.Context) (any, error) { return db.Absences(ctx) })
 	in("incidents", func(ctx context.Context) (any, error) { return db.Incidents(ctx, "", false) })
 	in("open incidents", func(ctx context.Context) (any, error) { return db.Incidents(ctx, "churn", true) })
+	in("drills", func(ctx context.Context) (any, error) { return db.Drills(ctx, "churn", noon) })
 	in("approvals", func(ctx context.Context) (any, error) { return db.Approvals(ctx, "churn", false) })
 	in("approval", func(ctx context.Context) (any, error) { return db.Approval(ctx, "churn", "1-1") })
 	in("snapshots", func(ctx context.Context) (any, error) { return db.Snapshots(ctx, "churn") })
@@ -174,6 +175,7 @@ func past(t *testing.T, open Open) {
 			_, _, err := db.AddPipeline(ctx, registry.Pipeline{Name: "p", File: "kind: Pipeline", AppliedAt: now, AppliedBy: "ana"})
 			check(t, err)
 			check(t, db.AddReport(ctx, maturity.Report{ID: "report 1", Model: "churn", At: now, By: "ci"}, *rec("report"), told("reported")))
+			check(t, db.AddDrill(ctx, maturity.Drill{ID: "drill 1", Model: "churn", At: now, By: "ana"}, *rec("drill"), told("tried")))
 			check(t, db.AddAttestation(ctx, maturity.Attestation{ID: "attestation 1", Model: "churn", At: now, Until: now.Add(time.Hour), By: "ana"}, *rec("attest"), told("attested")))
 		},
 		func() { rel(release.RolledBack, map[string]int{registry.Live: 0}) },
