@@ -79,7 +79,7 @@ func (a *App) company() *web.Company {
 	if a.cfg.OIDCIssuer == "" {
 		return nil
 	}
-	return &web.Company{Issuer: a.cfg.OIDCIssuer, Client: a.cfg.OIDCClient, Secret: a.cfg.OIDCSecret}
+	return &web.Company{Issuer: a.cfg.OIDCIssuer, Client: a.cfg.OIDCClient, Secret: a.cfg.OIDCSecret, Server: a.external}
 }
 
 // ready says that the server can answer, and what it is.

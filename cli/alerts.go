@@ -163,7 +163,11 @@ func awayCommand(e *env) *cobra.Command {
 			"--to now ends an absence.",
 		Example: "  flyball owners away bo --from 2026-08-03 --to 2026-08-17\n  flyball owners away bo --to now",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			now := time.Now().UTC()
+			clock, err := e.client().Clock(cmd.Context())
+			if err != nil {
+				return err
+			}
+			now := clock.Now.UTC()
 			begin, err := momentOf(from, now)
 			if err != nil {
 				return fmt.Errorf("invalid argument for --from: %w", err)

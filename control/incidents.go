@@ -177,7 +177,7 @@ func (s *Service) BreakGlass(ctx context.Context, model, why string) (Changed, e
 	if err := s.RefreshGlass(ctx); err != nil {
 		return Changed{}, err
 	}
-	return Changed{Text: fmt.Sprintf("you need nobody's leave for %s until %s; incident %s is open, and %s hear of it", model, i.Until.Format("15:04 UTC"), i.ID, strings.Join(hear, ", "))}, nil
+	return Changed{Text: fmt.Sprintf("you need nobody's leave for %s until %s; incident %s is open, and is told to %s", model, i.Until.Format("15:04 UTC"), i.ID, strings.Join(hear, ", "))}, nil
 }
 
 // breaking are the messages that tell of a broken glass, to each who is to hear by each

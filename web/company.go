@@ -3,6 +3,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -25,6 +26,7 @@ type Company struct {
 	Issuer string // address of the provider, as its tokens name it
 	Client string // the client's id there
 	Secret string // the client's secret; empty for a public client
+	Server string // address of this server as the provider knows it; empty: as the browser asked for it
 	HTTP   *http.Client
 
 	mu       sync.Mutex
@@ -59,7 +61,7 @@ func (c *Company) config(ctx context.Context, r *http.Request) (*oauth2.Config, 
 	}
 	return &oauth2.Config{
 		ClientID: c.Client, ClientSecret: c.Secret, Endpoint: c.provider.Endpoint(),
-		RedirectURL: origin(r) + "/login/callback", Scopes: []string{oidc.ScopeOpenID, "email"},
+		RedirectURL: cmp.Or(c.Server, origin(r)) + "/login/callback", Scopes: []string{oidc.ScopeOpenID, "email"},
 	}, c.provider, nil
 }
 

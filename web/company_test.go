@@ -171,3 +171,14 @@ func TestTheCompanysLoginSignsInWhomItVouchesFor(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 }
+
+// TestTheCompanysLoginLeadsBackToTheServersOwnAddress whatever name the request has.
+func TestTheCompanysLoginLeadsBackToTheServersOwnAddress(t *testing.T) {
+	p := newProvider(t)
+	c := &Company{Issuer: p.URL, Client: "flyball", HTTP: p.Client(), Server: "https://flyball.example.org"}
+	r := httptest.NewRequest(http.MethodGet, "http://evil.example.org/login/company", nil)
+	got, _, err := c.config(t.Context(), r)
+	if err != nil || got.RedirectURL != "https://flyball.example.org/login/callback" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
