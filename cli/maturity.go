@@ -178,7 +178,7 @@ func (e *env) showDelivery(f wire.Delivery) error {
 	}
 	fmt.Fprintf(e.out, "\n%d deployments, %s a week (%d retrained, %d changed); in the median week on %d days\n", f.Deployments, number(f.PerWeek), f.Retrained, f.Changed, f.DaysPerWeek)
 	fmt.Fprintf(e.out, "changes that failed: %s; caught before they answered: %d by the gate, %d by the release\n", failed(f), f.CaughtGate, f.CaughtRelease)
-	fmt.Fprintf(e.out, "begun because of a finding: %s; hours in which nothing spoke against the live version: %s\n", part(f.Rework), part(f.Reliability))
+	fmt.Fprintf(e.out, "begun because of a finding or an incident: %s; hours in which nothing spoke against the live version: %s\n", part(f.Rework), part(f.Reliability))
 	return nil
 }
 

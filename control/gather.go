@@ -145,6 +145,13 @@ func (g *gathering) trainings(ctx context.Context) error {
 		var of struct {
 			Cause string `json:"cause"`
 		}
+		if j.Kind == training.JobKind || j.Kind == training.JudgeKind {
+			for i := range g.facts.Versions {
+				if v := &g.facts.Versions[i]; v.Key == j.Key {
+					v.JudgedAt = j.EndedAt
+				}
+			}
+		}
 		if j.Kind != training.JobKind || json.Unmarshal(j.Input, &of) != nil {
 			continue
 		}
@@ -199,6 +206,9 @@ func (g *gathering) served(ctx context.Context) error {
 		return err
 	}
 	if g.facts.Drills, err = g.opts.Store.Drills(ctx, g.model.Name, g.facts.Now.Add(-maturity.Long)); err != nil {
+		return err
+	}
+	if g.facts.Approvals, err = g.opts.Store.Approvals(ctx, g.model.Name, false); err != nil {
 		return err
 	}
 	if g.facts.Incidents, err = g.Incidents(ctx, g.model.Name, false); err != nil {

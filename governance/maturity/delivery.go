@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"flyball/governance/approval"
+	"flyball/governance/incident"
 	"flyball/monitoring"
 	"flyball/serving/release"
 	"flyball/unit"
@@ -38,7 +40,7 @@ type Figures struct {
 	DaysPerWeek int     `json:"days_per_week"` // the median of a week's days with a deployment
 
 	Answered      int      `json:"answered"`       // releases that answered anybody
-	Failed        int      `json:"failed"`         // of them, taken back
+	Failed        int      `json:"failed"`         // of them, taken back, or an incident is held against them
 	FailureRate   *float64 `json:"failure_rate"`   // Failed of Answered; nil: none answered
 	CaughtRelease int      `json:"caught_release"` // taken back before they answered anybody: no failure
 	CaughtGate    int      `json:"caught_gate"`    // versions that the gate kept out: no failure
@@ -47,14 +49,14 @@ type Figures struct {
 	Detection Stage `json:"detection"` // of it, until the retreat began
 	Action    Stage `json:"action"`    // and from there
 
-	Rework      *float64 `json:"rework"`      // share of the releases begun that a finding caused; nil: none was begun
+	Rework      *float64 `json:"rework"`      // share of the releases begun that a finding or an incident caused; nil: none was begun
 	Reliability *float64 `json:"reliability"` // share of the hours with a live version without an open finding of its quality, without the baseline in its place, and in which 99.9 % of the requests were answered; nil: no version was live
 
 	Evidence []string `json:"evidence,omitempty"` // the releases that this is of, at most 20, the newest first
 }
 
-// Deliver computes the figures of the last window. It needs Versions, Rollouts, Trainings
-// and Findings.
+// Deliver computes the figures of the last window. It needs Versions, Rollouts, Trainings,
+// Findings, Incidents, Approvals and Hours.
 func Deliver(f *Facts, window time.Duration) Figures {
 	out := Figures{Model: f.Model, From: f.Now.Add(-window), To: f.Now}
 	f.lead(&out, window)
@@ -82,7 +84,7 @@ func (f *Facts) caused(v *Version) time.Time {
 }
 
 func (f *Facts) lead(out *Figures, window time.Duration) {
-	names := []string{"cause to version", "version to release", "release to traffic", "traffic to all", "all to done"}
+	names := []string{"cause to registered", "registered to gate", "gate to leave", "leave to traffic", "traffic to all", "all to done"}
 	took := make([][]time.Duration, len(names))
 	var whole []time.Duration
 	for i := range f.Rollouts {
@@ -91,7 +93,7 @@ func (f *Facts) lead(out *Figures, window time.Duration) {
 		if v == nil || !f.since(done, window) {
 			continue
 		}
-		at := []time.Time{f.caused(v), v.CreatedAt, r.StartedAt, r.Traffic(), r.Entered(release.Full), done}
+		at := []time.Time{f.caused(v), v.RegisteredAt(), v.JudgedAt, f.left(r, v), r.Traffic(), r.Entered(release.Full), done}
 		whole = append(whole, done.Sub(at[0]))
 		for k := range names {
 			if !at[k].IsZero() && !at[k+1].IsZero() && !at[k+1].Before(at[k]) {
@@ -103,6 +105,22 @@ func (f *Facts) lead(out *Figures, window time.Duration) {
 	for k, name := range names {
 		out.Stages = append(out.Stages, stage(name, took[k]))
 	}
+}
+
+// left is when the release had its leave, or went without; where nobody was asked, when
+// the gate had judged; zero: not known.
+func (f *Facts) left(r *Rollout, v *Version) time.Time {
+	at := v.JudgedAt
+	for _, a := range f.Approvals {
+		switch {
+		case a.Version != r.Candidate || a.AskedAt.After(r.StartedAt):
+		case a.Ended == nil || a.Ended.At.After(r.StartedAt) || a.Ended.State != approval.Approved && a.Ended.State != approval.Overridden:
+			at = time.Time{}
+		default:
+			return a.Ended.At
+		}
+	}
+	return at
 }
 
 func (f *Facts) frequency(out *Figures, window time.Duration) {
@@ -140,11 +158,12 @@ func (f *Facts) frequency(out *Figures, window time.Duration) {
 func (f *Facts) failures(out *Figures, window time.Duration) {
 	var restore, detect, act []time.Duration
 	begun, caused := 0, 0
+	harmed, mended := f.harmed(), f.mended()
 	for i := range f.Rollouts {
 		r := &f.Rollouts[i]
 		if f.since(r.StartedAt, window) {
 			begun++
-			if signalled(r.Cause) {
+			if signalled(r.Cause) || mended[r.ref()] {
 				caused++
 			}
 		}
@@ -163,6 +182,9 @@ func (f *Facts) failures(out *Figures, window time.Duration) {
 			out.Evidence = append(out.Evidence, r.ID)
 		}
 		if back.IsZero() {
+			if harmed[r.ID] {
+				out.Failed++
+			}
 			continue
 		}
 		out.Failed++
@@ -184,6 +206,37 @@ func (f *Facts) failures(out *Figures, window time.Duration) {
 	}
 	out.FailureRate, out.Rework = ratio(out.Failed, out.Answered), ratio(caused, begun)
 	out.Restore, out.Detection, out.Action = stage("restore", restore), stage("detection", detect), stage("action", act)
+}
+
+// blamed is how soon after a release an incident is held against it.
+const blamed = 7 * 24 * time.Hour
+
+// harmed are the releases, by ID, against which an incident is held: the newest that had
+// begun to answer when it opened, less than blamed before, of its version where it names
+// one. That somebody broke the glass speaks against no release.
+func (f *Facts) harmed() map[string]bool {
+	out := map[string]bool{}
+	for _, i := range f.Incidents {
+		at := slices.IndexFunc(f.Rollouts, func(r Rollout) bool {
+			traffic := r.Traffic()
+			return !traffic.IsZero() && !traffic.After(i.Opened) && (i.Version == 0 || i.Version == r.Candidate)
+		})
+		if at >= 0 && i.Kind != incident.Glass && i.Opened.Sub(f.Rollouts[at].Traffic()) < blamed {
+			out[f.Rollouts[at].ID] = true
+		}
+	}
+	return out
+}
+
+// mended are the changes that were made because of incidents, as these name them.
+func (f *Facts) mended() map[string]bool {
+	out := map[string]bool{}
+	for _, i := range f.Incidents {
+		if i.Change != "" {
+			out[i.Change] = true
+		}
+	}
+	return out
 }
 
 func ratio(n, of int) *float64 {

@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"flyball/governance/approval"
 	"flyball/governance/duty"
+	"flyball/governance/incident"
 	"flyball/model/registry"
 	"flyball/monitoring"
 	"flyball/serving/release"
@@ -17,19 +19,25 @@ import (
 func hours(h float64) unit.Duration { return unit.Duration(h * float64(time.Hour)) }
 
 func TestDeliveryOfFourReleases(t *testing.T) {
-	got := Deliver(good(), Window)
-	// v3: the finding 21 days ago, the version 20, the release 19, done 60 h later.
-	// v2: asked for 50.1 days ago; v1: 80.1, and done at once.
+	f := good()
+	for i := range f.Versions {
+		f.Versions[i].JudgedAt = f.Versions[i].CreatedAt.Add(time.Hour)
+	}
+	f.Approvals = []approval.Request{leave(4, ago(8), ""), leave(3, ago(20), approval.Approved), leave(3, ago(21), approval.Rejected)}
+	got := Deliver(f, Window)
+	// v3: the finding 21 days ago, the version 20, leave 4 h before the release 19 days ago,
+	// done 60 h later. v2: asked for 50.1 days ago; v1: 80.1, and done at once.
 	for _, c := range []struct {
 		got  Stage
 		want Stage
 	}{
 		{got.Lead, Stage{"lead", 3, hours(1.1*24 + 60), hours(48 + 60)}},
-		{got.Stages[0], Stage{"cause to version", 3, hours(2.4), hours(24)}},
-		{got.Stages[1], Stage{"version to release", 3, hours(24), hours(24)}},
-		{got.Stages[2], Stage{"release to traffic", 3, hours(12), hours(12)}},
-		{got.Stages[3], Stage{"traffic to all", 3, hours(24), hours(24)}},
-		{got.Stages[4], Stage{"all to done", 3, hours(24), hours(24)}},
+		{got.Stages[0], Stage{"cause to registered", 3, hours(3.4), hours(25)}},
+		{got.Stages[1], Stage{"registered to gate", 3, 0, 0}},
+		{got.Stages[2], Stage{"gate to leave", 3, 0, hours(19)}},
+		{got.Stages[3], Stage{"leave to traffic", 3, hours(23), hours(35)}},
+		{got.Stages[4], Stage{"traffic to all", 3, hours(24), hours(24)}},
+		{got.Stages[5], Stage{"all to done", 3, hours(24), hours(24)}},
 		{got.Restore, Stage{"restore", 1, hours(0.05), hours(0.05)}},
 		{got.Detection, Stage{"detection", 1, 0, 0}},
 		{got.Action, Stage{"action", 1, hours(0.05), hours(0.05)}},
@@ -43,6 +51,63 @@ func TestDeliveryOfFourReleases(t *testing.T) {
 	want := "3 deployments: 2 retrained, 1 changed; 0.233 a week, on 0 days; failed 1 of 4, 0.25; caught 0 and 0; rework 0.50, reliable 0.999"
 	if text != want {
 		t.Errorf("got  %s\nwant %s", text, want)
+	}
+}
+
+// leave is a request that was asked at a moment and came to a state 20 h later; one
+// without a state waits.
+func leave(version int, asked time.Time, state approval.State) approval.Request {
+	r := approval.Request{Version: version, AskedAt: asked}
+	if state != "" {
+		r.Ended = &approval.Ended{State: state, At: asked.Add(20 * time.Hour)}
+	}
+	return r
+}
+
+func TestAVersionThatAClientRegisteredWaitsForItsGate(t *testing.T) {
+	f := good()
+	f.Rollouts = f.Rollouts[1:2]
+	f.Versions[1].Source, f.Versions[1].JudgedAt = "mlflow", ago(20).Add(2*time.Hour)
+	f.Approvals = []approval.Request{leave(3, ago(20), "")} // and it goes without an answer: nobody knows since when it may
+	got := Deliver(f, Window)
+	if s := got.Stages[1]; s.Count != 1 || s.Median != hours(2) {
+		t.Errorf("registered to gate: got %+v", s)
+	}
+	if got.Stages[2].Count != 0 || got.Stages[3].Count != 0 || got.Stages[4].Count != 1 {
+		t.Errorf("got %+v", got.Stages)
+	}
+}
+
+func TestAnIncidentIsHeldAgainstTheReleaseBeforeIt(t *testing.T) {
+	opened := good().Rollouts[1].Traffic() // of v3
+	for _, c := range []struct {
+		name   string
+		i      incident.Incident
+		failed int // besides v4, which was taken back
+	}{
+		{"of the version, within a week", incident.Incident{Version: 3, Opened: opened.Add(167 * time.Hour)}, 1},
+		{"a week later", incident.Incident{Version: 3, Opened: opened.Add(168 * time.Hour)}, 0},
+		{"before it answered", incident.Incident{Version: 3, Opened: opened.Add(-time.Second)}, 0},
+		{"of no version, it is of the newest", incident.Incident{Opened: opened}, 1},
+		{"of another version that answered long ago", incident.Incident{Version: 2, Opened: opened}, 0},
+		{"of the one that was taken back, it counts once", incident.Incident{Version: 4, Opened: good().Rollouts[0].Retreated()}, 0},
+		{"a broken glass", incident.Incident{Kind: incident.Glass, Opened: opened}, 0},
+	} {
+		f := good()
+		f.Incidents = []incident.Incident{c.i, c.i} // two are one failure
+		if got := Deliver(f, Window); got.Failed != 1+c.failed {
+			t.Errorf("%s: %d failed", c.name, got.Failed)
+		}
+	}
+}
+
+func TestAReleaseThatAnIncidentAskedForIsRework(t *testing.T) {
+	f := good()
+	for change, want := range map[string]float64{"m@2": 0.75, "m@3": 0.5, "c0ffee1": 0.5, "other@2": 0.5} { // drift and score began v3 and v4
+		f.Incidents[0].Change = change
+		if got := Deliver(f, Window); *got.Rework != want {
+			t.Errorf("changed %s: %v, want %v", change, *got.Rework, want)
+		}
 	}
 }
 

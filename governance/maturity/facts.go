@@ -12,6 +12,7 @@ import (
 	"flyball/blob"
 	"flyball/data/dataset"
 	"flyball/governance/alert"
+	"flyball/governance/approval"
 	"flyball/governance/audit"
 	"flyball/governance/duty"
 	"flyball/governance/incident"
@@ -49,6 +50,7 @@ type Facts struct {
 
 	Incidents []incident.Incident // the newest first
 	Drills    []Drill             // of the way back, the newest first
+	Approvals []approval.Request  // the newest first
 }
 
 // Version is a version with what its record and its run tell.
@@ -62,6 +64,7 @@ type Version struct {
 	Metrics     int              //
 	Inputs      int              // datasets
 	Required    bool             // its gate asked for something
+	JudgedAt    time.Time        // when the job that judged it ended; zero: not known
 	Tests       int              // of the model itself, that the gate ran
 	Failed      int              // of them
 
@@ -71,6 +74,15 @@ type Version struct {
 // Here reports whether it was trained by this server or another Flyball, and not
 // registered by a client.
 func (v *Version) Here() bool { return v.Record != "" && v.Source == "" }
+
+// RegisteredAt is when it came into the registry: one that was trained here came with its
+// verdict, at the end of its training.
+func (v *Version) RegisteredAt() time.Time {
+	if v.Here() && !v.JudgedAt.IsZero() {
+		return v.JudgedAt
+	}
+	return v.CreatedAt
+}
 
 // Training is a job that trains.
 type Training struct {
