@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"io"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -47,10 +48,8 @@ func BenchmarkTheFirstRowOfAHundredThousandRuns(b *testing.B) {
 		{"of one model, the greatest of a metric", url.Values{"filter": {"params.p0 = 'model1'"}, "sort": {"metrics.m6 DESC"}}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			asked := url.Values{"experiment": {"1"}}
-			for k, v := range c.asked {
-				asked[k] = v
-			}
+			asked := url.Values{"experiment": {"many"}}
+			maps.Copy(asked, c.asked)
 			sum := 0.0
 			for b.Loop() {
 				r.opens("/runs?" + asked.Encode())

@@ -43,7 +43,8 @@ func TestRequestsAreCountedByTheHourAndTheRoute(t *testing.T) {
 		time.Sleep(time.Hour)
 		publish(3, "")
 		want := []release.Hour{
-			{Model: "m", Start: begin, Generation: 1, Answered: 1}, {Model: "m", Start: begin, Generation: 2, Failed: 1},
+			{Model: "m", Start: begin, Generation: 1, Answered: 1},
+			{Model: "m", Start: begin, Generation: 2, Failed: 1},
 			{Model: "m", Start: begin.Add(time.Hour), Generation: 3},
 		}
 		got := s.Hours()

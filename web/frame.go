@@ -68,6 +68,8 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, name st
 	protect(w)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Link", "</static/style.css>; rel=preload; as=style") // it is fetched before the page is read
+	page = press(w, r, page)
 	w.WriteHeader(status)
 	_, _ = w.Write(page) // the reader may have gone
 }

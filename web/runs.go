@@ -49,7 +49,7 @@ type Names interface {
 // that are offered, experiments in the list.
 const (
 	pageRows     = 100
-	pageLines    = 400
+	pageLines    = 80
 	maxColumns   = 40
 	offeredNames = 200
 	pageOfSpaces = 1000

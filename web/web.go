@@ -5,6 +5,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -14,7 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
+	"time"
 
 	"flyball/api"
 	"flyball/api/wire"
@@ -65,9 +66,9 @@ const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-a
 type pages struct {
 	Options
 	templates *template.Template
-	tags      map[string]string // of the static files, by path
-	door      api.Face          // by which a stream asks again who reads it
-	routes    http.Handler      // all of the server's, through which a stream asks for its page
+	assets    map[string]asset // by path
+	door      api.Face         // by which a stream asks again who reads it
+	routes    http.Handler     // all of the server's, through which a stream asks for its page
 }
 
 // New adds the pages to the routes of a server. It fails when a template cannot be read.
@@ -79,7 +80,7 @@ func New(routes *api.Routes, opts Options) error {
 		return fault.Wrap(err, fault.Internal, "the pages' templates cannot be read")
 	}
 	p := &pages{Options: opts, templates: t, routes: routes}
-	if p.tags, err = tags(files); err != nil {
+	if p.assets, err = assets(files); err != nil {
 		return fault.Wrap(err, fault.Internal, "the pages' files cannot be read")
 	}
 	door := routes.Face(p.turnedAway, nil)
@@ -121,33 +122,38 @@ func New(routes *api.Routes, opts Options) error {
 	return nil
 }
 
-// tags are the entity tags of the static files, by their path. An embedded file has
-// no time, so its bytes tell a browser whether its copy is still good.
-func tags(files fs.FS) (map[string]string, error) {
-	out := map[string]string{}
+// asset is a style sheet, a script or a picture.
+type asset struct {
+	bytes []byte
+	tag   string // by which a browser asks whether its copy is still good: an embedded file has no time
+}
+
+// assets are the static files by their path.
+func assets(files fs.FS) (map[string]asset, error) {
+	out := map[string]asset{}
 	err := fs.WalkDir(files, "static", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		b, err := fs.ReadFile(files, path)
-		out["/"+path] = fmt.Sprintf(`"%x"`, sha256.Sum256(b))
+		out["/"+path] = asset{b, fmt.Sprintf(`W/"%x"`, sha256.Sum256(b))}
 		return err
 	})
 	return out, err
 }
 
-// static serves a style sheet or a script. The browser keeps its copy and asks each
-// time whether it is still good, so that a new release is never shown in old clothes.
+// static serves an asset. The browser keeps its copy and asks each time whether it is
+// still good, so that a new release is never shown in old clothes.
 func (p *pages) static(w http.ResponseWriter, r *http.Request) {
-	tag, ok := p.tags[r.URL.Path]
+	a, ok := p.assets[r.URL.Path]
 	if !ok {
 		p.missing(w, r)
 		return
 	}
 	protect(w)
 	w.Header().Set("Cache-Control", "no-cache")
-	w.Header().Set("ETag", tag)
-	http.ServeFileFS(w, r, files, strings.TrimPrefix(r.URL.Path, "/"))
+	w.Header().Set("ETag", a.tag)
+	http.ServeContent(w, r, r.URL.Path, time.Time{}, bytes.NewReader(press(w, r, a.bytes)))
 }
 
 // missing says that there is no such page, and where to go on.

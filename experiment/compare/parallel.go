@@ -54,7 +54,7 @@ func (f *Finder) Parallel(ctx context.Context, a Ask) (Parallel, error) {
 	if err := checkColumns(a.Columns); err != nil {
 		return Parallel{}, err
 	}
-	a.Limit = maxLines
+	a.Limit = min(cmp.Or(a.Limit, maxLines), maxLines)
 	runs, next, err := f.Tracker.SearchRuns(ctx, experiment.Ask{Experiments: ids, Filter: a.Filter, Order: a.Order, Page: a.Page})
 	if err != nil {
 		return Parallel{}, err

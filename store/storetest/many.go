@@ -82,6 +82,7 @@ func fillLarge(b testing.TB, path string) {
 		statements = append(statements, "DROP INDEX "+name)
 	}
 	statements = append(statements,
+		`INSERT INTO experiments (id, name, location, created, updated) VALUES (1, 'many', 'mlflow-artifacts:/1', 0, 0), (2, 'some', 'mlflow-artifacts:/2', 0, 0), (3, 'others', 'mlflow-artifacts:/3', 0, 0)`,
 		`WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 101999)
 		INSERT INTO runs (seq, run_id, experiment, name, user_id, status, started, ended, location, deleted)
 		SELECT i + 1, printf('%08x%024x', (i * 2654435761) % 4294967296, i), CASE WHEN i < 100000 THEN 1 WHEN i < 101000 THEN 2 ELSE 3 END, 'run-' || (i % 5000), 'user' || (i % 20),
