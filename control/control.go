@@ -100,6 +100,8 @@ type Service struct {
 	mu     sync.Mutex
 	parsed map[string]parsed // by model
 
+	drilling sync.Mutex // while a version is loaded a second time
+
 	glass atomic.Pointer[[]incident.Incident] // of break-glass, that are open
 }
 

@@ -26,7 +26,7 @@ const drillRows = 200
 // Drill proves the way back of a model, and moves nothing: the version that a rollback
 // would bring back is opened from its bytes and warmed, and has to answer rows that it
 // answered before to the last bit. What came of it is kept either way. A Conflict fault
-// where there is no version to go back to.
+// where there is no version to go back to, or another drill is under way.
 func (s *Service) Drill(ctx context.Context, name string) (maturity.Drill, error) {
 	d := maturity.Drill{ID: "drill " + string(ident.NewRunID())[:12], Model: name, At: s.opts.Now(), By: access.Actor(ctx)}
 	if _, err := s.Model(ctx, name); err != nil {
@@ -48,6 +48,10 @@ func (s *Service) Drill(ctx context.Context, name string) (maturity.Drill, error
 	if err != nil {
 		return d, err
 	}
+	if !s.drilling.TryLock() {
+		return d, fault.New(fault.Conflict, "another drill is under way, and there may be no memory for two").Do("try again when it is over")
+	}
+	defer s.drilling.Unlock()
 	began := time.Now() // what it takes is by the machine's clock
 	err = s.tryBack(ctx, v, kept)
 	if ctx.Err() != nil {

@@ -209,6 +209,9 @@ func FuzzFacts(f *testing.F) {
 		x.Rollouts[1].States[0].Generation, x.Rollouts[1].States[0].Floor = a, on
 		x.Acts[0].Action, x.Alerts[0].Opened, x.Findings[0].Opened = action, time.UnixMicro(b), time.UnixMicro(a)
 		x.Drift[0].Start, x.Drift[0].End = time.UnixMicro(b), time.UnixMicro(a)
+		x.Incidents[0].Opened, x.Incidents[0].Version, x.Incidents[0].Change = time.UnixMicro(b), version, cause
+		x.Approvals = []approval.Request{leave(3, time.UnixMicro(a), approval.State(action))}
+		x.Drills = []Drill{{Took: float64(b), Why: action, At: time.UnixMicro(a)}}
 		if on {
 			x.Versions[1].Reproductions = []registry.Reproduction{{}}
 			x.Duties = duty.Duties{}
