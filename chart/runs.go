@@ -39,13 +39,22 @@ func Parallel(id string, axes []Axis, runs []Path, desc string) template.HTML {
 	y := scale{0, 1, 236, 44}
 	sorted := slices.Clone(runs)
 	slices.SortStableFunc(sorted, func(a, b Path) int { return min(b.Rank, 5) - min(a.Rank, 5) })
+	others := "" // one path for all of them: a browser lays it out at once
 	for _, r := range sorted {
-		class := "pc"
+		if r.Rank > 4 {
+			others += curve(r, x, y)
+		}
+	}
+	if others != "" {
+		s.path("pc", others)
+	}
+	for _, r := range sorted {
+		class := "pc top"
 		switch {
+		case r.Rank > 4:
+			continue
 		case r.Rank == 0:
 			class = "pc cand"
-		case r.Rank < 5:
-			class = "pc top"
 		}
 		if d := curve(r, x, y); d != "" {
 			s.path(class, d)

@@ -47,7 +47,7 @@ type Names interface {
 // that are offered, experiments in the list.
 const (
 	pageRows     = 100
-	pageLines    = 80
+	pageLines    = 50
 	maxColumns   = 40
 	offeredNames = 200
 	pageOfSpaces = 1000
