@@ -39,14 +39,14 @@ func Parallel(id string, axes []Axis, runs []Path, desc string) template.HTML {
 	y := scale{0, 1, 236, 44}
 	sorted := slices.Clone(runs)
 	slices.SortStableFunc(sorted, func(a, b Path) int { return min(b.Rank, 5) - min(a.Rank, 5) })
-	others := "" // one path for all of them: a browser lays it out at once
+	var others strings.Builder // one path for all of them: a browser lays it out at once
 	for _, r := range sorted {
 		if r.Rank > 4 {
-			others += curve(r, x, y)
+			others.WriteString(curve(r, x, y))
 		}
 	}
-	if others != "" {
-		s.path("pc", others)
+	if others.Len() > 0 {
+		s.path("pc", others.String())
 	}
 	for _, r := range sorted {
 		class := "pc top"
