@@ -56,6 +56,7 @@ func (w *town) pagesOf(t *testing.T) []string {
 // TestNobodyIsKeptFromAPage looks at each page with axe-core: in both themes, wide and
 // narrow, with the data of its charts opened.
 func TestNobodyIsKeptFromAPage(t *testing.T) {
+	t.Parallel()
 	source, err := os.ReadFile(filepath.Join("..", ".cache", "axe", "axe.js"))
 	if err != nil {
 		t.Skip("no axe-core: scripts/setup.sh fetches it")
@@ -97,6 +98,7 @@ func TestNobodyIsKeptFromAPage(t *testing.T) {
 
 // TestNoPageIsHeavy is about what is sent; what a browser keeps is sent once.
 func TestNoPageIsHeavy(t *testing.T) {
+	t.Parallel()
 	w := settles(t, 12)
 	for _, page := range append(w.pagesOf(t), "/login", "/static/style.css", "/static/flyball.js") {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+page, nil)

@@ -15,6 +15,7 @@ import (
 // TestADossierOpensFromAFileWithoutANetworkAndPrints opens what flyball dossier wrote on a
 // machine that has nothing else.
 func TestADossierOpensFromAFileWithoutANetworkAndPrints(t *testing.T) {
+	t.Parallel()
 	w := settles(t, 5)
 	dir := t.TempDir()
 	made, err := w.people["chen"].PredictionsBetween(t.Context(), bike, w.now.Add(-24*time.Hour), w.now)

@@ -101,6 +101,7 @@ func idea(t *testing.T) string {
 }
 
 func TestTheEightJourneysInATerminal(t *testing.T) {
+	t.Parallel()
 	w, told := settles(t, 9), journeys(t)
 	dir := t.TempDir()
 	if err := os.Symlink(binary, filepath.Join(dir, "flyball")); err != nil {
@@ -140,6 +141,7 @@ func (w *town) types(t *testing.T, dir string, c typed) {
 }
 
 func TestTheEightJourneysInABrowser(t *testing.T) {
+	t.Parallel()
 	w, told := settles(t, 9), journeys(t)
 	release := "/release?" + url.Values{"model": {bike}}.Encode()
 	as := func(t *testing.T, n int, who string, goes func(r *reader)) {

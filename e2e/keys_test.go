@@ -9,6 +9,7 @@ import (
 
 // TestThePagesAreReadByKeysAlone goes from page to page without a pointer.
 func TestThePagesAreReadByKeysAlone(t *testing.T) {
+	t.Parallel()
 	w := settles(t, 5)
 	r := browses(t, w.url)
 	r.signsIn("chen", password)
