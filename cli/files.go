@@ -216,10 +216,17 @@ func (x *exporting) write(at string, in io.Reader) error {
 	if err := x.root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "the folder of %s cannot be made", at)
 	}
-	out, err := x.root.Create(name)
+	half := name + ".part" // one that is cut off leaves what was there before
+	out, err := x.root.Create(half)
 	if err == nil {
 		_, err = io.Copy(out, in)
 		err = errors.Join(err, out.Close())
+	}
+	if err == nil {
+		err = x.root.Rename(half, name)
+	}
+	if err != nil {
+		_ = x.root.Remove(half) // it may not be there
 	}
 	return fault.Wrap(err, fault.Unavailable, "%s cannot be written", at)
 }
