@@ -28,7 +28,11 @@ func (rs *Routes) Moments(now func() time.Time, first func(ctx context.Context) 
 // not tell the past refuses one: to leave it unheard would be a lie. Only a request that
 // reads may ask of one.
 func (f Face) moment(r *http.Request) (context.Context, error) {
-	ctx, q := r.Context(), r.URL.Query()
+	ctx := r.Context()
+	if r.URL.RawQuery == "" { // as every prediction comes
+		return ctx, nil
+	}
+	q := r.URL.Query()
 	text := cmp.Or(q.Get(AsOf), q.Get(PageAsOf))
 	switch {
 	case text == "" && !q.Has(AsOf) && !q.Has(PageAsOf):

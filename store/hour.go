@@ -4,6 +4,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"flyball/serving/release"
@@ -21,18 +23,19 @@ func (db *DB) KeepHours(ctx context.Context, process string, hours []release.Hou
 	}
 	return db.atomic(ctx, "the counts of requests were not kept", func(t *tx) error {
 		var newest time.Time
+		models := map[string]bool{}
 		for _, h := range hours {
 			if _, err := t.exec(ctx, `INSERT INTO hours (process, model, start_at, generation, answered, failed) VALUES ($1, $2, $3, $4, $5, $6)
 				ON CONFLICT (model, start_at, generation, process) DO UPDATE SET answered = excluded.answered, failed = excluded.failed`,
 				process, h.Model, h.Start.UnixMicro(), h.Generation, h.Answered, h.Failed); err != nil {
 				return err
 			}
-			if h.Start.After(newest) {
+			if models[h.Model] = true; h.Start.After(newest) {
 				newest = h.Start
 			}
 		}
-		for _, h := range hours {
-			if _, err := t.exec(ctx, `DELETE FROM hours WHERE model = $1 AND start_at < $2`, h.Model, newest.Add(-keptHours).UnixMicro()); err != nil {
+		for _, name := range slices.Sorted(maps.Keys(models)) {
+			if _, err := t.exec(ctx, `DELETE FROM hours WHERE model = $1 AND start_at < $2`, name, newest.Add(-keptHours).UnixMicro()); err != nil {
 				return err
 			}
 		}

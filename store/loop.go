@@ -13,8 +13,7 @@ import (
 )
 
 // LoopState is where the loop of a model stands, as it was saved, and its generation;
-// nil and 0 when it never was. As of a
-// moment it has no generation.
+// nil and 0 when it never was. As of a moment it has no generation.
 func (db *DB) LoopState(ctx context.Context, model string) (json.RawMessage, int64, error) {
 	ctx, at := then(ctx)
 	if at != present {

@@ -63,7 +63,7 @@ func (t *tx) rememberWatch(ctx context.Context, model string, state json.RawMess
 		return fmt.Errorf("encode the watch of %s: %w", model, err)
 	}
 	before := "{}"
-	err = t.row(ctx, `SELECT body FROM past WHERE kind = $1 AND model = $2 ORDER BY seq DESC LIMIT 1`, pastWatch, model).Scan(&before)
+	err = t.row(ctx, `SELECT body FROM past WHERE kind = $1 AND model = $2 AND id = '' ORDER BY seq DESC LIMIT 1`, pastWatch, model).Scan(&before)
 	if err = ignore(err, sql.ErrNoRows); err != nil || before == text(raw) {
 		return err
 	}
