@@ -34,7 +34,7 @@ var floors = [][]string{
 	{"governance/card", "governance/maturity", "serving", "serving/batch", "training"},
 	{"governance/dossier", "governance/evidence", "loop"},
 	{"loop/rehearse"},
-	{"spec"},
+	{"spec", "training/executor/cluster"},
 	{"data/source/postgres", "experiment/mlflowimport", "serving/predictionlog", "store", "training/executor/local"}, // edges
 	{"control", "data/source/remote"},
 	{"api", "api/wire"},
