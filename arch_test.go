@@ -19,7 +19,7 @@ import (
 // floors is the plan, from the ground up. A package imports only what stands on a
 // lower floor; docs/architecture.md says what each is for.
 var floors = [][]string{
-	{"asof", "blob", "chart", "event", "examples", "fault", "ident", "python", "search", "stat", "unit"}, // ground; fault alone is below the others
+	{"asof", "blob", "bucket", "chart", "event", "examples", "fault", "ident", "python", "search", "stat", "unit"}, // ground; fault alone is below the others
 	{"blob/artifact", "data/frame", "governance/audit", "job", "notify", "training/environment"},
 	{"data/dataset", "data/pipeline", "experiment", "governance/access", "governance/duty", "model/registry", "model/unusual"},
 	{"data/pipeline/export", "data/source", "experiment/archive", "governance/approval", "governance/retention", "model", "model/shap", "serving/prediction", "serving/release"},

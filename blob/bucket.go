@@ -12,10 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"net/url"
 	"path"
-	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -35,25 +32,6 @@ type Bucket struct {
 	mu     sync.Mutex   // of bucket: held while a blob is kept or deleted
 }
 
-// Open opens a store. where is a folder, which is made when it is not there, or its
-// URL (file:///…). Another scheme is an Invalid fault.
-func Open(_ context.Context, where string) (*Bucket, error) {
-	if where == "" {
-		return nil, fault.New(fault.Invalid, "the place for blobs has no name").Do("name a folder")
-	}
-	if !strings.Contains(where, "://") {
-		return OpenDir(where)
-	}
-	u, err := url.Parse(where)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "the place for blobs is not a URL")
-	}
-	if u.Scheme != "file" || u.Host != "" || u.Path == "" {
-		return nil, fault.New(fault.Invalid, "blobs cannot be kept in %q", where).Do("name a folder, or a URL such as file:///var/lib/flyball/blobs")
-	}
-	return OpenDir(filepath.FromSlash(u.Path))
-}
-
 // OpenDir opens a store in a folder, which is made when it is not there.
 func OpenDir(dir string) (*Bucket, error) {
 	f := folder(dir)
@@ -62,6 +40,9 @@ func OpenDir(dir string) (*Bucket, error) {
 	}
 	return &Bucket{folder: f}, nil
 }
+
+// In is a store in a bucket, which the store closes.
+func In(b *blob.Bucket) *Bucket { return &Bucket{bucket: b} }
 
 // Memory is a store in memory, for tests and for work that keeps nothing.
 func Memory() *Bucket { return &Bucket{bucket: memblob.OpenBucket(nil)} }
@@ -281,7 +262,7 @@ func (b *Bucket) Delete(ctx context.Context, d Digest, before time.Time) (bool, 
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	a, err := b.bucket.Attributes(ctx, key(d))
-	if gcerrors.Code(err) == gcerrors.NotFound || err == nil && !a.ModTime.Before(before) {
+	if gcerrors.Code(err) == gcerrors.NotFound || err == nil && !a.ModTime.Add(grain).Before(before) {
 		return false, nil
 	}
 	if err == nil {
@@ -289,6 +270,10 @@ func (b *Bucket) Delete(ctx context.Context, d Digest, before time.Time) (bool, 
 	}
 	return err == nil, problem(err)
 }
+
+// grain is how far before its moment the time of an object may lie: a bucket tells whole
+// seconds.
+const grain = time.Second
 
 // List yields every blob, in the order of their digests; an error is the last. Blobs
 // that are put or deleted meanwhile may or may not be among them.

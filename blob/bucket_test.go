@@ -4,15 +4,18 @@ package blob_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
+	gocloud "gocloud.dev/blob"
 
 	"flyball/blob"
 	"flyball/blob/blobtest"
+	"flyball/bucket"
 	"flyball/fault"
 )
 
@@ -28,7 +31,7 @@ func TestMemoryKeepsBlobs(t *testing.T) {
 
 func folder(t *testing.T, dir string) *blob.Bucket {
 	t.Helper()
-	b, err := blob.Open(context.Background(), dir)
+	b, err := blob.OpenDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,25 +58,16 @@ func TestABlobThatChangedOnDiskIsFound(t *testing.T) {
 	}
 }
 
-func TestOnlyAFolderKeepsBlobsForNow(t *testing.T) {
-	for _, c := range []struct {
-		where string
-		ok    bool
-	}{
-		{t.TempDir(), true},
-		{"file://" + filepath.ToSlash(t.TempDir()), true},
-		{"", false},
-		{"ftp://host/blobs", false},
-		{"file://host/blobs", false},
-	} {
-		b, err := blob.Open(context.Background(), c.where)
-		if (err == nil) != c.ok || err != nil && !fault.Is(err, fault.Invalid) {
-			t.Errorf("open %q: got %v, want ok=%v", c.where, err, c.ok)
-		}
-		if err == nil {
-			if err := b.Close(); err != nil {
-				t.Error(err)
-			}
-		}
+func TestABucketOfS3KeepsBlobs(t *testing.T) {
+	blobtest.S3(t, "../.cache/bin/versitygw")
+	all, err := bucket.Open(t.Context(), "s3://lake")
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = all.Close() })
+	n := 0
+	blobtest.Run(t, func(*testing.T) blobtest.Store {
+		n++
+		return blob.In(gocloud.PrefixedBucket(all, fmt.Sprintf("store%d/", n)))
+	})
 }

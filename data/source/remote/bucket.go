@@ -6,18 +6,16 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"gocloud.dev/blob"
-	"gocloud.dev/blob/s3blob"
 	"gocloud.dev/gcerrors"
 
+	"flyball/bucket"
 	"flyball/data/frame"
 	"flyball/data/source"
 	"flyball/fault"
@@ -26,33 +24,10 @@ import (
 // maxObjects bounds how many objects one source may have.
 const maxObjects = 100_000
 
-// bucketOf opens a bucket with what the environment says of the account: AWS_REGION,
-// AWS_ACCESS_KEY_ID and the rest. With AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_S3 it is one
-// of another provider, whose buckets are asked for in the path.
-func bucketOf(ctx context.Context, name string) (*blob.Bucket, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "s3://%s: the settings of S3 in the environment cannot be read", name)
-	}
-	if cfg.Region == "" {
-		cfg.Region = "us-east-1"
-	}
-	own := os.Getenv("AWS_ENDPOINT_URL_S3") + os.Getenv("AWS_ENDPOINT_URL")
-	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
-		o.UsePathStyle = own != ""
-		o.DisableLogOutputChecksumValidationSkipped = true // many objects have none
-	})
-	b, err := s3blob.OpenBucket(ctx, client, name, nil)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "s3://%s cannot be opened", name)
-	}
-	return b, nil
-}
-
 // openBucket finds the objects that a source names. They are read in the order of their
 // keys.
 func openBucket(ctx context.Context, at place, opts frame.CSVOptions) (*source.Set, error) {
-	b, err := bucketOf(ctx, at.host)
+	b, err := bucket.S3(ctx, at.host)
 	if err != nil {
 		return nil, err
 	}

@@ -2,5 +2,7 @@
 
 package remote
 
+import "flyball/bucket"
+
 // BucketOf opens a bucket for tests that fill one.
-var BucketOf = bucketOf
+var BucketOf = bucket.S3
