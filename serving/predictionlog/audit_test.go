@@ -118,7 +118,7 @@ func TestALogOfTheThirdFormatTakesGroups(t *testing.T) {
 	l.append(record(1, 0))
 	l.stop()
 	execute(t, dir, `DROP TABLE audit`)
-	execute(t, dir, `DROP TABLE news`)
+	execute(t, dir, `DROP TABLE news; DROP TABLE outbox; DROP TABLE shipping; DROP TABLE taken`)
 	execute(t, dir, `PRAGMA user_version = 3`)
 	l = start(t, dir, Options{})
 	l.append(of(record(2, 0), "f"))

@@ -86,12 +86,18 @@ func clean(row json.RawMessage) json.RawMessage {
 func idName(id ident.PredictionID) string { return "i" + string(id) }
 func keyName(key string) string           { return "k" + key }
 
-// hashOf is the FNV-1a hash of a name (Fowler, Noll, Vo; 64 bits). It only finds where
-// to look: whoever looks compares the name itself.
+// The numbers of FNV-1a (Fowler, Noll, Vo) with 64 bits.
+const (
+	fnvOffset = 14695981039346656037
+	fnvPrime  = 1099511628211
+)
+
+// hashOf is the FNV-1a hash of a name. It only finds where to look: whoever looks compares
+// the name itself.
 func hashOf(name string) int64 {
-	h := uint64(14695981039346656037)
+	h := uint64(fnvOffset)
 	for i := range len(name) {
-		h = (h ^ uint64(name[i])) * 1099511628211
+		h = (h ^ uint64(name[i])) * fnvPrime
 	}
 	return int64(h)
 }

@@ -148,7 +148,7 @@ func TestFilesThatWereSealedBeforeThereWasAChainAreEntered(t *testing.T) {
 	l.append(record(1, 0), record(2, 30))
 	l.seal()
 	l.stop()
-	execute(t, dir, `DROP TABLE news`)
+	execute(t, dir, `DROP TABLE news; DROP TABLE outbox; DROP TABLE shipping; DROP TABLE taken`)
 	execute(t, dir, `PRAGMA user_version = 4`)
 	c := &chain{}
 	l = start(t, dir, Options{Tell: c.tell})

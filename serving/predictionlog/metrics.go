@@ -9,6 +9,8 @@ type metrics struct {
 	staged     prometheus.Counter
 	labels     prometheus.Counter
 	sealed     prometheus.Counter
+	shipped    prometheus.Counter
+	taken      prometheus.Counter
 	dropped    prometheus.Counter
 	unreasoned prometheus.Counter
 	trimmed    prometheus.Counter
@@ -24,6 +26,8 @@ func newMetrics(reg prometheus.Registerer, l *Log) *metrics {
 		staged:     counter("flyball_predictionlog_staged_rows_total", "Predictions committed to the staging file."),
 		labels:     counter("flyball_predictionlog_labels_total", "Labels committed, repeats included."),
 		sealed:     counter("flyball_predictionlog_sealed_rows_total", "Predictions sealed into Parquet."),
+		shipped:    counter("flyball_predictionlog_shipped_rows_total", "Predictions shipped to other logs."),
+		taken:      counter("flyball_predictionlog_taken_rows_total", "Predictions taken from other logs."),
 		dropped:    counter("flyball_predictionlog_dropped_rows_total", "Predictions that were not kept: the queue was full, or the last commit failed."),
 		unreasoned: counter("flyball_predictionlog_dropped_reasons_total", "Reasons that were not kept: the queue was full."),
 		trimmed:    counter("flyball_predictionlog_trimmed_rows_total", "Predictions removed for their age, or because the log had passed its bound."),
@@ -41,7 +45,7 @@ func newMetrics(reg prometheus.Registerer, l *Log) *metrics {
 			defer l.mu.Unlock()
 			return float64(l.rows)
 		})
-		reg.MustRegister(m.staged, m.labels, m.sealed, m.dropped, m.unreasoned, m.trimmed, m.failed, m.commit, queued)
+		reg.MustRegister(m.staged, m.labels, m.sealed, m.shipped, m.taken, m.dropped, m.unreasoned, m.trimmed, m.failed, m.commit, queued)
 	}
 	return m
 }

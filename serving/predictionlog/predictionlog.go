@@ -43,7 +43,10 @@ type Options struct {
 	KeepFor   time.Duration    // whole days that ended longer ago are removed after a seal; 0: none
 	KeepAudit time.Duration    // the groups of rows of whole days that ended longer ago are removed after a seal; 0: with their predictions
 	KeepBytes int64            // the oldest days are removed while the sealed files have more; 0: no bound
-	Now       func() time.Time // of KeepFor, KeepAudit and of what is told; nil: time.Now
+	Now       func() time.Time // of KeepFor, KeepAudit, of what is told and of Shipped; nil: time.Now
+
+	Shipping Shipping      // what becomes of what is staged; zero: it is kept here
+	Late     time.Duration // how long after its answer a record may be appended; 0: 1 min
 
 	// Tell enters what happened to a sealed file into the audit chain, once: what it knows
 	// already changes nothing. A Conflict fault says that the chain knows other bytes. nil:
@@ -62,7 +65,7 @@ func (o Options) withDefaults() Options {
 		have *time.Duration
 		want time.Duration
 	}{
-		{&o.FlushEvery, 500 * time.Millisecond}, {&o.SealEvery, time.Hour}, {&o.SealAfter, time.Hour}, {&o.busy, 5 * time.Second},
+		{&o.FlushEvery, 500 * time.Millisecond}, {&o.SealEvery, time.Hour}, {&o.SealAfter, time.Hour}, {&o.Late, time.Minute}, {&o.busy, 5 * time.Second},
 	} {
 		if *d.have <= 0 {
 			*d.have = d.want
@@ -112,11 +115,14 @@ type Log struct {
 	wake  chan struct{} // asks the writer for a commit now
 	ready chan struct{} // closed when Run begins
 
-	sealing sync.Mutex       // held by Seal
-	dropped atomic.Int64     // rows
-	failing bool             // the last commit failed; the writer's own
-	parts   map[part]int64   // ids of parts; the writer's own
-	waiting map[string]int64 // names that wait for their prediction, by model; the writer's own
+	sealing  sync.Mutex   // held by Seal
+	shipping sync.Mutex   // held by Ship
+	dropped  atomic.Int64 // rows
+	failing  bool         // the last commit failed; the writer's own
+
+	writing sync.Mutex       // held by a transaction that may use what follows
+	parts   map[part]int64   // ids of parts
+	waiting map[string]int64 // names that wait for their prediction, by model
 }
 
 // Open opens the log in dir, making it where there is none, and puts right what a
@@ -151,6 +157,9 @@ func (l *Log) open() error {
 		return err
 	}
 	if l.read, err = openRead(path, l.opts); err != nil {
+		return err
+	}
+	if err := l.openShipping(ctx); err != nil {
 		return err
 	}
 	if err := l.loadWaiting(ctx); err != nil {

@@ -267,7 +267,7 @@ func TestMetricsCountWhatWasKept(t *testing.T) {
 	}
 	delete(got, "commit_seconds")
 	want := map[string]float64{
-		"trimmed_rows_total": 0, "staged_rows_total": 2, "labels_total": 1, "sealed_rows_total": 2,
+		"trimmed_rows_total": 0, "staged_rows_total": 2, "labels_total": 1, "sealed_rows_total": 2, "shipped_rows_total": 0, "taken_rows_total": 0,
 		"dropped_reasons_total": 0, "dropped_rows_total": 0, "failed_commits_total": 0, "queued_rows": 0,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

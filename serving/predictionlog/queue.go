@@ -64,7 +64,7 @@ func (l *Log) Append(ctx context.Context, durable, wait bool, rs ...prediction.R
 }
 
 // AppendLabels returns after the labels are on disk, and tells how many of them name
-// a prediction that is not known. The same label (name, value and At) sent again is
+// a prediction that is not known; a log that moves all it has knows none, and tells 0. The same label (name, value and At) sent again is
 // one. A label that names none or two predictions, or has no value, is an Invalid
 // fault, and then none of ls is kept.
 func (l *Log) AppendLabels(ctx context.Context, ls ...prediction.Label) (unmatched int, err error) {
@@ -218,7 +218,9 @@ func (l *Log) Run(ctx context.Context) error {
 	l.mu.Unlock()
 
 	var sealer sync.WaitGroup
-	sealer.Go(func() { l.sealAll(ctx) })
+	if l.opts.Shipping != Move { // or there is nothing to seal
+		sealer.Go(func() { l.sealAll(ctx) })
+	}
 	defer sealer.Wait()
 
 	tick := time.NewTicker(l.opts.FlushEvery)
@@ -283,11 +285,12 @@ func (l *Log) commitQueue() error {
 	l.mu.Lock()
 	items := l.queue
 	l.queue = nil
+	now := l.opts.Now()
 	l.mu.Unlock()
 	if len(items) == 0 {
 		return nil
 	}
-	unmatched, err := l.commit(items)
+	unmatched, err := l.commit(items, now)
 	if err != nil {
 		l.metrics.failed.Inc()
 	}

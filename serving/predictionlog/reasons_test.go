@@ -134,7 +134,7 @@ func TestALogOfTheFirstFormatIsReadAndGoesOn(t *testing.T) {
 	l.stop()
 	execute(t, dir, `DROP TABLE why`)
 	execute(t, dir, `DROP TABLE audit`)
-	execute(t, dir, `DROP TABLE news`)
+	execute(t, dir, `DROP TABLE news; DROP TABLE outbox; DROP TABLE shipping; DROP TABLE taken`)
 	execute(t, dir, `PRAGMA user_version = 1`)
 	path := sealedFiles(t, dir)[0]
 	old, err := toRow(ptr(record(1, 0)))

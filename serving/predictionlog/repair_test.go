@@ -136,8 +136,8 @@ func TestAFolderThatCannotBeUsedIsToldInOneSentence(t *testing.T) {
 		want  string
 	}{
 		{
-			"of a newer version", func(t *testing.T, dir string) { execute(t, dir, `PRAGMA user_version = 6`) },
-			fault.Invalid, "was written by a newer version of Flyball (format 6; this one reads up to 5)",
+			"of a newer version", func(t *testing.T, dir string) { execute(t, dir, `PRAGMA user_version = 7`) },
+			fault.Invalid, "was written by a newer version of Flyball (format 7; this one reads up to 6)",
 		},
 		{
 			"of another program", func(t *testing.T, dir string) { execute(t, dir, `PRAGMA application_id = 1`) },

@@ -14,12 +14,12 @@ import (
 )
 
 // schemaVersion is the version of staged.db that this program reads and writes.
-const schemaVersion = 5
+const schemaVersion = 6
 
 // applicationID marks the file as ours: "FLYP".
 const applicationID = 0x464c5950
 
-// schema is staged.db, version 5; docs/formats/predictions.md explains it.
+// schema is staged.db, version 6; docs/formats/predictions.md explains it.
 //
 // place grows at one end: its key begins with the part, so appends touch the pages
 // of today only, and a key is looked for once a day that the model has.
@@ -79,7 +79,7 @@ CREATE TABLE waiting (
 	received INTEGER NOT NULL,
 	PRIMARY KEY (model, hash)
 ) STRICT, WITHOUT ROWID;
-` + reasonSchema + auditSchema + newsSchema
+` + reasonSchema + auditSchema + newsSchema + shipSchema
 
 // reasonSchema is what version 2 added: reasons, which come later than their records.
 const reasonSchema = `
@@ -149,11 +149,13 @@ func prepare(ctx context.Context, db *sql.DB, path string) error {
 	ddl := schema
 	switch version {
 	case 1:
-		ddl = reasonSchema + auditSchema + newsSchema + oldNews
+		ddl = reasonSchema + auditSchema + newsSchema + oldNews + shipSchema
 	case 2, 3: // what version 3 added is in the bodies of chunks
-		ddl = auditSchema + newsSchema + oldNews
+		ddl = auditSchema + newsSchema + oldNews + shipSchema
 	case 4:
-		ddl = newsSchema + oldNews
+		ddl = newsSchema + oldNews + shipSchema
+	case 5:
+		ddl = shipSchema
 	}
 	if _, err := tx.ExecContext(ctx, ddl+fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)); err != nil {
 		return broken(err, "made")

@@ -14,63 +14,125 @@ import (
 	"flyball/serving/prediction"
 )
 
-// commit writes the items in one transaction. It gives for each how many of its
-// labels name an unknown prediction. Only the writer calls it.
-func (l *Log) commit(items []*item) ([]int, error) {
+// batch is what one transaction adds to the log.
+type batch struct {
+	chunks []*chunk
+	whys   []*reasoned
+	labels []prediction.Label
+}
+
+// batchOf is what the items hold, in their order.
+func batchOf(items []*item) *batch {
+	rows := 0
+	for _, it := range items {
+		rows += len(it.records)
+	}
+	b := &batch{chunks: chunksOf(items, rows), whys: whysOf(items)}
+	for _, it := range items {
+		b.labels = append(b.labels, it.labels...)
+	}
+	return b
+}
+
+// rows is how many predictions are in it.
+func (b *batch) rows() int {
+	n := 0
+	for _, c := range b.chunks {
+		n += c.rows
+	}
+	return n
+}
+
+func (b *batch) empty() bool { return len(b.chunks)+len(b.whys)+len(b.labels) == 0 }
+
+// commit writes the items in one transaction; whatever was answered long enough before now
+// is among what was committed. It gives for each item how many of its labels name an
+// unknown prediction. Only the writer calls it.
+func (l *Log) commit(items []*item, now time.Time) ([]int, error) {
 	began := time.Now()
-	ctx := context.Background() // a commit under way is finished even at the end
-	unmatched, rows, labels, err := l.tryCommit(ctx, items)
-	if err != nil {
-		// What the writer remembers may be of the transaction that was undone.
-		clear(l.parts)
-		if again := l.loadWaiting(ctx); again != nil {
-			l.opts.Logger.Error("the labels that wait cannot be counted", "err", again)
+	b := batchOf(items)
+	unmatched := make([]int, len(items))
+	if b.empty() {
+		return unmatched, nil
+	}
+	var known []bool
+	err := l.atomic(func(ctx context.Context, tx *sql.Tx) (err error) {
+		if l.opts.Shipping != Keep {
+			if err := l.putOutbox(ctx, tx, b, now); err != nil {
+				return err
+			}
 		}
+		if l.opts.Shipping == Move {
+			return nil
+		}
+		known, err = l.keep(ctx, tx, b)
+		return err
+	})
+	if err != nil {
 		return nil, broken(err, "written")
 	}
-	l.metrics.staged.Add(float64(rows))
-	l.metrics.labels.Add(float64(labels))
+	for i, it := range items {
+		for range min(len(it.labels), len(known)) {
+			if !known[0] {
+				unmatched[i]++
+			}
+			known = known[1:]
+		}
+	}
+	l.metrics.staged.Add(float64(b.rows()))
+	l.metrics.labels.Add(float64(len(b.labels)))
 	l.metrics.commit.Observe(time.Since(began).Seconds())
 	return unmatched, nil
 }
 
-func (l *Log) tryCommit(ctx context.Context, items []*item) (unmatched []int, rows, labels int, err error) {
-	unmatched = make([]int, len(items))
-	for _, it := range items {
-		rows += len(it.records)
-		labels += len(it.labels)
+// atomic does one transaction of the log; none is begun before another has ended.
+func (l *Log) atomic(do func(ctx context.Context, tx *sql.Tx) error) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	ctx := context.Background() // a commit under way is finished even at the end
+	err := l.try(ctx, do)
+	if err != nil {
+		// What is remembered may be of the transaction that was undone.
+		clear(l.parts)
+		if again := l.loadWaiting(ctx); again != nil {
+			l.opts.Logger.Error("the labels that wait cannot be counted", "err", again)
+		}
 	}
-	whys := whysOf(items)
-	if rows+labels+len(whys) == 0 {
-		return unmatched, 0, 0, nil
-	}
+	return err
+}
+
+func (l *Log) try(ctx context.Context, do func(ctx context.Context, tx *sql.Tx) error) error {
 	tx, err := l.write.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, 0, 0, err
+		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	for _, c := range chunksOf(items, rows) {
+	if err := do(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// keep adds a batch to the log. It tells of each label whether its prediction is known.
+func (l *Log) keep(ctx context.Context, tx *sql.Tx, b *batch) ([]bool, error) {
+	for _, c := range b.chunks {
 		if err := l.putChunk(ctx, tx, c); err != nil {
-			return nil, 0, 0, err
+			return nil, err
 		}
 	}
-	for _, w := range whys {
+	for _, w := range b.whys {
 		if err := l.putWhy(ctx, tx, w); err != nil {
-			return nil, 0, 0, err
+			return nil, err
 		}
 	}
-	for i, it := range items {
-		for k := range it.labels {
-			known, err := l.putLabel(ctx, tx, &it.labels[k])
-			if err != nil {
-				return nil, 0, 0, err
-			}
-			if !known {
-				unmatched[i]++
-			}
+	known := make([]bool, len(b.labels))
+	for i := range b.labels {
+		var err error
+		if known[i], err = l.putLabel(ctx, tx, &b.labels[i]); err != nil {
+			return nil, err
 		}
 	}
-	return unmatched, rows, labels, tx.Commit()
+	return known, nil
 }
 
 // bounds are the least and the greatest times of some records, in microseconds.
