@@ -36,11 +36,11 @@ var floors = [][]string{
 	{"loop/rehearse"},
 	{"spec", "training/executor/cluster"},
 	{"data/source/postgres", "experiment/mlflowimport", "serving/predictionlog", "store", "training/executor/local"}, // edges
-	{"control", "data/source/remote"},
+	{"control", "data/source/remote", "training/executor/cluster/node"},
 	{"api", "api/wire"},
 	{"client"},
 	{"api/oip/inference"},
-	{"api/mlflow", "api/oip", "api/rest", "api/scoring", "web"}, // faces
+	{"api/attempt", "api/mlflow", "api/oip", "api/rest", "api/scoring", "web"}, // faces
 	{"app"},
 	{"demo"},
 	{"cli"},
@@ -51,7 +51,7 @@ var floors = [][]string{
 var below = []string{"fault"}
 
 // forTests are packages that only tests import; they, bench/ and e2e/ may import anything.
-var forTests = []string{"blob/blobtest", "store/storetest", "store/pgtest", "serving/release/releasetest", "internal/fuzzcheck", "training/executor/executortest", "training/learner/learnertest", "examples/hotel-cancel/replay", "loop/rehearse/histories"}
+var forTests = []string{"blob/blobtest", "store/storetest", "store/pgtest", "serving/release/releasetest", "internal/fuzzcheck", "training/executor/executortest", "training/executor/cluster/clustertest", "training/learner/learnertest", "examples/hotel-cancel/replay", "loop/rehearse/histories"}
 
 // sql are the packages that may speak SQL.
 var sql = []string{"store", "serving/predictionlog", "experiment/mlflowimport"}

@@ -3,8 +3,12 @@
 package cli
 
 import (
+	"log/slog"
+
 	"github.com/spf13/cobra"
 
+	"flyball/training/executor/cluster"
+	"flyball/training/executor/cluster/node"
 	"flyball/training/executor/local"
 )
 
@@ -15,5 +19,21 @@ func superviseCommand() *cobra.Command {
 		Use: local.Verb + " FOLDER", Short: "Run the job of a folder (the local executor calls it)", Args: cobra.ExactArgs(1), Hidden: true,
 		Example: "  flyball " + local.Verb + " flyball-data/work/3f2a",
 		RunE:    func(_ *cobra.Command, args []string) error { return local.Supervise(args[0]) },
+	}
+}
+
+// attemptCommand is what the engine of a cluster starts on a node. Its environment says
+// which attempt it is. Nobody else calls it.
+func attemptCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: cluster.Verb, Short: "Run an attempt on a node of a cluster (the engine calls it)", Args: cobra.NoArgs, Hidden: true,
+		Example: "  flyball " + cluster.Verb,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := node.FromEnvironment(slog.New(slog.NewTextHandler(e.err, nil)))
+			if err != nil {
+				return err
+			}
+			return node.Run(cmd.Context(), o)
+		},
 	}
 }

@@ -48,7 +48,7 @@ type Executor interface {
 type Job struct {
 	Key     string            // of the work: the same key is the same job. An attempt has a key of its own
 	Command []string          // the program and its arguments; a relative program is one of Inputs
-	Env     map[string]string // variables besides those that the executor sets; values may hold {in} and {out}, the folders
+	Env     map[string]string // variables besides those that the executor sets; values may hold {in} and {out}, the folders, and {server}, our address as the job reaches it
 	Path    []string          // folders that programs are looked for in before all others
 	Inputs  map[string]Input  // files to lay into the folder where the command begins, by path
 	Limits  Limits
@@ -67,6 +67,11 @@ type Limits struct {
 	Memory unit.Bytes // of all its processes
 	CPUs   int        // granted; OMP_NUM_THREADS and its like are set to it
 	Output unit.Bytes // of its folder; zero: 16 GB
+
+	// Of executors over many machines; the one of this machine refuses them.
+	GPUs  int
+	Image string // of the container that it runs in
+	Queue string
 }
 
 // Handle names a submitted job to its executor, across restarts.

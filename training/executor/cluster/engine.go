@@ -78,9 +78,10 @@ type Phase string
 const (
 	Queued  Phase = "queued"
 	Running Phase = "running"
-	Done    Phase = "done"   // its program ended with exit code 0
-	Broken  Phase = "broken" // its program ended otherwise, or never began
-	Stopped Phase = "stopped"
-	Gone    Phase = "gone" // its node, or what watched it there, is gone: nobody knows how it ended
+	Done    Phase = "done"    // its program ended with exit code 0
+	Broken  Phase = "broken"  // its program ended otherwise, or never began
+	Over    Phase = "over"    // the engine ended it: it used more memory or time than was asked for
+	Stopped Phase = "stopped" // somebody ended it at the engine, by hand
+	Gone    Phase = "gone"    // its node, or what watched it there, is gone: nobody knows how it ended
 	Again   Phase = "again"
 )

@@ -304,9 +304,7 @@ func limits(t *testing.T, s suite) {
 func logs(t *testing.T, s suite) {
 	h := s.submit(s.sh("", `echo one; echo two >&2; echo > "$SEEN/said"; while [ ! -e "$SEEN/go" ]; do sleep 0.01; done; echo three; echo x > "$OUT/x"`))
 	s.until("it to print", func() bool { _, err := os.Stat(filepath.Join(s.dir, "said")); return err == nil })
-	if got := s.log(h, 0); got != "one\ntwo\n" {
-		t.Errorf("got %q", got)
-	}
+	s.until("the log to come here", func() bool { return s.log(h, 0) == "one\ntwo\n" })
 	if got := s.log(h, 8); got != "" {
 		t.Errorf("from where it is: got %q", got)
 	}
@@ -377,15 +375,28 @@ func environment(t *testing.T, s suite) {
 }
 
 func refused(t *testing.T, s suite) {
-	j := s.sh("", "")
+	j := s.sh("program", "")
 	j.Command = []string{"no-such-program-anywhere"}
+	if h, err := s.Submit(t.Context(), j); err != nil {
+		kindIs(t, err, fault.Invalid)
+	} else if got := s.wait(h); got.State != executor.Failed || !strings.Contains(got.Reason, "no-such-program-anywhere") { // only a node can know
+		t.Errorf("got %+v", got)
+	}
+	j = s.sh("escape", "true")
+	j.Inputs = add(nil, "../escape", "x", 0)
 	_, err := s.Submit(t.Context(), j)
 	kindIs(t, err, fault.Invalid)
-	j = s.sh("", "true")
-	j.Inputs = add(nil, "../escape", "x", 0)
-	_, err = s.Submit(t.Context(), j)
-	kindIs(t, err, fault.Invalid)
-	j.Inputs, j.Limits.Memory = nil, 1<<50
-	_, err = s.Submit(t.Context(), j)
-	kindIs(t, err, fault.Invalid)
+	j = s.sh("memory", "true")
+	j.Limits.Memory = 1 << 50
+	h, err := s.Submit(t.Context(), j)
+	if err != nil {
+		kindIs(t, err, fault.Invalid)
+		return
+	}
+	if got, err := s.Poll(t.Context(), h); err != nil || got.State != executor.Pending { // it waits for a machine that does not exist
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if err := s.Cancel(t.Context(), h); err != nil {
+		t.Error(err)
+	}
 }

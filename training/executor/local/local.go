@@ -61,6 +61,8 @@ type Options struct {
 	// Path are folders that programs are looked for in, before those of PATH.
 	Path []string
 
+	Server string // our address, which stands for {server}
+
 	Logger *slog.Logger // nil: none
 }
 
@@ -208,6 +210,10 @@ func (e *Executor) task(dir string, j executor.Job) (task, error) {
 	if have := machineMemory(); have > 0 && int64(j.Limits.Memory) > have {
 		return task{}, fault.New(fault.Invalid, "the job may use %s, and this machine has %d bytes of memory", j.Limits.Memory, have)
 	}
+	if l := j.Limits; l.GPUs > 0 || l.Image != "" || l.Queue != "" {
+		return task{}, fault.New(fault.Invalid, "the job asks for a GPU, an image or a queue, and the executor of this machine hands out none").
+			Do("leave gpus, image and queue out, or name an executor of a cluster")
+	}
 	if j.Limits.CPUs <= 0 {
 		j.Limits.CPUs = 1
 	}
@@ -215,7 +221,7 @@ func (e *Executor) task(dir string, j executor.Job) (task, error) {
 		j.Limits.Output = 16 << 30
 	}
 	t := task{Key: j.Key, Token: rand.Text(), Program: program, Limits: j.Limits}
-	spell := strings.NewReplacer("{in}", filepath.Join(dir, inFolder), "{out}", filepath.Join(dir, outFolder))
+	spell := strings.NewReplacer("{in}", filepath.Join(dir, inFolder), "{out}", filepath.Join(dir, outFolder), "{server}", e.opts.Server)
 	for _, a := range j.Command[1:] {
 		t.Args = append(t.Args, spell.Replace(a))
 	}

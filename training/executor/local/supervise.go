@@ -3,6 +3,7 @@
 package local
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -36,11 +37,28 @@ const (
 // it ended is on the disk. Only a process of its own may call it: it reaps all children
 // and bounds itself.
 func Supervise(dir string) error {
-	runtime.LockOSThread() // the program ends when the thread that started it does
 	ready := os.NewFile(readyPipe, "ready")
 	syscall.CloseOnExec(readyPipe)
 	tell := func() { _ = ready.Close() }
 	defer tell()
+	return supervise(dir, tell)
+}
+
+// Run lays the job and runs it to its end in this process, for one that was started for
+// it alone, as on a node of a cluster; what holds for Supervise holds for it. Meanwhile
+// Poll, Logs and Cancel of the job's HandleOf do as always. How the program ended is
+// Poll's to say; an error is that it could not begin.
+func (e *Executor) Run(ctx context.Context, j executor.Job) error {
+	dir := e.folder(HandleOf(j.Key))
+	if err := e.place(ctx, dir, j); err != nil {
+		return err
+	}
+	return supervise(dir, func() {})
+}
+
+// supervise is Supervise; tell is called when the job is ours and about to begin.
+func supervise(dir string, tell func()) error {
+	runtime.LockOSThread() // the program ends when the thread that started it does
 	t, err := readTask(dir)
 	if err != nil {
 		return err
