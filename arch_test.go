@@ -32,6 +32,7 @@ var floors = [][]string{
 	{"experiment/gate", "experiment/online", "monitoring"},
 	{"experiment/compare", "experiment/gate/report", "governance/alert", "governance/incident"},
 	{"governance/card", "governance/maturity", "serving", "serving/batch", "training"},
+	{"serving/replica"},
 	{"governance/dossier", "governance/evidence", "loop"},
 	{"loop/rehearse"},
 	{"spec", "training/executor/cluster"},

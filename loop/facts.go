@@ -26,7 +26,7 @@ func (l *Loop) release(ctx context.Context, m *Model, s release.State, now time.
 	if s.Done() {
 		return false, nil
 	}
-	h := l.hold(m.Name)
+	h := l.looked(m.Name)
 	began := time.Now()
 	if !l.opts.Replay && h.rested == s.Generation && began.Before(h.rest) {
 		return false, nil
@@ -101,14 +101,15 @@ func comparing(s release.State) bool {
 
 // facts gathers what release.Next decides by, from the records of the answers.
 func (l *Loop) facts(ctx context.Context, m *Model, s release.State, now time.Time) (release.Facts, error) {
-	f := release.Facts{Replicas: []release.Replica{l.replica(m, s)}, Duties: m.Duties.Check()}
-	if !comparing(s) {
-		return f, nil
+	serving, err := l.replicas(ctx, m, s)
+	f := release.Facts{Replicas: serving, Duties: m.Duties.Check()}
+	if !comparing(s) || err != nil {
+		return f, err
 	}
 	t := &tally{state: s, task: m.Recipe.Task, now: now, split: split{task: &m.Recipe.Task, state: &s}}
 	t.rule, t.judged = m.Recipe.PairedRule()
 	t.costMargin = costMargin(m.Recipe.Gate.Metrics)
-	if b := l.hold(m.Name).versions[s.Candidate]; b != nil {
+	if b := l.keeper.Bundle(m.Name, s.Candidate); b != nil {
 		t.classes = b.Manifest.Classes
 	}
 	// A row's event time may lie before the moment it is answered at; a week is more

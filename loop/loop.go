@@ -31,6 +31,7 @@ import (
 	"flyball/serving"
 	"flyball/serving/prediction"
 	"flyball/serving/release"
+	"flyball/serving/replica"
 	"flyball/training"
 )
 
@@ -91,7 +92,8 @@ type Store interface {
 	Findings(ctx context.Context, model string, openOnly bool) ([]monitoring.Finding, error)
 }
 
-// Options are what a Loop is built from. All are needed but Approvals and Replay.
+// Options are what a Loop is built from. All are needed but Approvals,
+// Replicas, Settled and Replay.
 type Options struct {
 	Store    Store
 	Blobs    blob.Store
@@ -107,6 +109,13 @@ type Options struct {
 	// Approvals keeps who gave leave. Nil: every release may begin, as in a rehearsal.
 	Approvals Approvals
 
+	// Replicas are the processes that only serve. Nil: this one alone does.
+	Replicas func(ctx context.Context) ([]replica.State, error)
+
+	// Settled is until when all that was answered is in the log, where other processes
+	// answer too: no window that ends later is looked at. Nil: all is.
+	Settled func(ctx context.Context, now time.Time) (time.Time, error)
+
 	// Replay has every turn look at everything, however long that takes: a replay moves
 	// the clock by hours between two turns. Else a look that took long is not taken
 	// again at once.
@@ -119,19 +128,25 @@ type Loop struct {
 	opts Options
 
 	turn   sync.Mutex // held while a turn runs
-	loaded map[string]*loaded
+	keeper *replica.Keeper
+	seen   map[string]*looked
 }
 
-// loaded is what this process holds of a model: the bundles by version, and why one
-// could not be loaded.
-type loaded struct {
-	versions map[int]*model.Bundle
-	baseline map[int]*model.Bundle
-	failed   map[int]string
+// looked is what this process remembers of a model between two looks.
+type looked struct {
 	profiles map[int]*monitoring.Profile
-	applied  int64     // generation of the model file that is published
 	rest     time.Time // by the machine's clock: until then the facts of the release below are not gathered again
 	rested   int64     // generation of that release
+}
+
+// looked is what is remembered of the model.
+func (l *Loop) looked(name string) *looked {
+	h := l.seen[name]
+	if h == nil {
+		h = &looked{profiles: map[int]*monitoring.Profile{}}
+		l.seen[name] = h
+	}
+	return h
 }
 
 // New makes a loop that does not turn yet.
@@ -139,7 +154,10 @@ func New(opts Options) *Loop {
 	if opts.Every == 0 {
 		opts.Every = time.Second
 	}
-	return &Loop{opts: opts, loaded: map[string]*loaded{}}
+	return &Loop{
+		opts: opts, seen: map[string]*looked{},
+		keeper: &replica.Keeper{Serving: opts.Serving, Blobs: opts.Blobs, Decoders: opts.Decoders},
+	}
 }
 
 // Run turns the loop until ctx is done, and then returns nil.

@@ -38,6 +38,15 @@ func (l *Loop) watch(ctx context.Context, m *Model, rel release.State, now time.
 		return l.beginWatch(ctx, m, watched{Version: version, State: monitoring.Start(m.Recipe.Watch, now)}, now)
 	}
 	st := kept.State
+	if l.opts.Settled != nil && !now.Before(st.Next) {
+		settled, err := l.opts.Settled(ctx, now)
+		if err != nil {
+			return err
+		}
+		if settled.Before(now) {
+			now = settled
+		}
+	}
 	if now.Before(st.Next) {
 		return nil
 	}
@@ -139,11 +148,11 @@ func minRows(m *Model) int {
 // profile is what monitoring compares the version with; nil when its bundle has
 // none.
 func (l *Loop) profile(ctx context.Context, m *Model, version int) (*monitoring.Profile, error) {
-	h := l.hold(m.Name)
+	h := l.looked(m.Name)
 	if p := h.profiles[version]; p != nil {
 		return p, nil
 	}
-	b, err := l.load(ctx, ident.Ref{Model: m.Name, Version: version}, h.versions)
+	b, err := l.load(ctx, ident.Ref{Model: m.Name, Version: version})
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +175,7 @@ func (l *Loop) profile(ctx context.Context, m *Model, version int) (*monitoring.
 // rows are what made the version's features, nil where it takes columns as they are, and
 // what its rows usually are, nil where that is not known.
 func (l *Loop) rows(ctx context.Context, m *Model, version int) (*pipeline.Fitted, *unusual.Reference, error) {
-	b, err := l.load(ctx, ident.Ref{Model: m.Name, Version: version}, l.hold(m.Name).versions)
+	b, err := l.load(ctx, ident.Ref{Model: m.Name, Version: version})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -183,7 +192,7 @@ func (l *Loop) floor(ctx context.Context, m *Model, rel release.State, now time.
 	}
 	live := rel.Route().Live
 	var classes []string
-	if b := l.hold(m.Name).versions[live]; b != nil {
+	if b := l.keeper.Bundle(m.Name, live); b != nil {
 		classes = b.Manifest.Classes
 	}
 	t := &tally{task: m.Recipe.Task, classes: classes, rule: rule}

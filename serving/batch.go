@@ -24,6 +24,7 @@ type batch struct {
 	entry *Entry
 	in    input
 	done  []*scored
+	alone bool // no version on trial answers
 
 	frames []framed // rows that were read for versions that are asked after the answer
 }
@@ -219,7 +220,7 @@ func (b *batch) tried(rec *prediction.Record, asked int) bool {
 	if unit == "" {
 		unit = string(rec.ID)
 	}
-	return r.Share > 0 && release.Assign(r.Seed, unit, r.Share)
+	return !b.alone && r.Share > 0 && release.Assign(r.Seed, unit, r.Share)
 }
 
 // together asks live version and candidate at once, where both wait for a process and

@@ -96,6 +96,7 @@ func (s *Server) byRoute(ctx context.Context, p *published, req *Request) (_ Ans
 		return Answer{}, err
 	}
 	b := newBatch(ctx, &p.Entry, in, s.opts.Time)
+	b.alone = s.opts.Alone != nil && p.Route.Live != 0 && s.opts.Alone()
 	b.together(records, req.Version)
 	if err := b.validate(); err != nil {
 		return Answer{}, err

@@ -37,6 +37,7 @@ type Options struct {
 	Shelf   Shelf                 // nil: only what is published is answered
 	Reasons *Reasoner             // keeps why predictions are what they are; nil: nobody does
 	Limits  Limits                // of each model
+	Alone   func() bool           // nobody may be told of what this process answers, so no version on trial does; nil: never
 	Time    time.Duration         // that a request has whose caller names none, where a version waits for a process; 0: 30 s
 }
 

@@ -22,25 +22,30 @@ func (db *DB) KeepHours(ctx context.Context, process string, hours []release.Hou
 		return nil
 	}
 	return db.atomic(ctx, "the counts of requests were not kept", func(t *tx) error {
-		var newest time.Time
-		models := map[string]bool{}
-		for _, h := range hours {
-			if _, err := t.exec(ctx, `INSERT INTO hours (process, model, start_at, generation, answered, failed) VALUES ($1, $2, $3, $4, $5, $6)
-				ON CONFLICT (model, start_at, generation, process) DO UPDATE SET answered = excluded.answered, failed = excluded.failed`,
-				process, h.Model, h.Start.UnixMicro(), h.Generation, h.Answered, h.Failed); err != nil {
-				return err
-			}
-			if models[h.Model] = true; h.Start.After(newest) {
-				newest = h.Start
-			}
-		}
-		for _, name := range slices.Sorted(maps.Keys(models)) {
-			if _, err := t.exec(ctx, `DELETE FROM hours WHERE model = $1 AND start_at < $2`, name, newest.Add(-keptHours).UnixMicro()); err != nil {
-				return err
-			}
-		}
-		return nil
+		return t.keepHours(ctx, process, hours)
 	})
+}
+
+// keepHours keeps the counts of a process.
+func (t *tx) keepHours(ctx context.Context, process string, hours []release.Hour) error {
+	var newest time.Time
+	models := map[string]bool{}
+	for _, h := range hours {
+		if _, err := t.exec(ctx, `INSERT INTO hours (process, model, start_at, generation, answered, failed) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (model, start_at, generation, process) DO UPDATE SET answered = excluded.answered, failed = excluded.failed`,
+			process, h.Model, h.Start.UnixMicro(), h.Generation, h.Answered, h.Failed); err != nil {
+			return err
+		}
+		if models[h.Model] = true; h.Start.After(newest) {
+			newest = h.Start
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(models)) {
+		if _, err := t.exec(ctx, `DELETE FROM hours WHERE model = $1 AND start_at < $2`, name, newest.Add(-keptHours).UnixMicro()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Hours are how a model's route answered in the hours since a moment, of all processes

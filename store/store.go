@@ -43,6 +43,7 @@ type DB struct {
 	loggers     loggers
 	pace        pace
 	now         func() time.Time
+	fence       int64 // of the lead that every change needs; 0: it needs none
 
 	mu      sync.Mutex
 	changed chan struct{} // closed when events were written
@@ -118,11 +119,23 @@ func openPostgres(dsn string) (*DB, error) {
 		return nil, fault.Wrap(err, fault.Invalid, "the address of the PostgreSQL database cannot be read")
 	}
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, 10*time.Second)
+	for name, value := range gone {
+		if _, said := config.RuntimeParams[name]; !said {
+			config.RuntimeParams[name] = value
+		}
+	}
 	pool := stdlib.OpenDB(*config)
 	pool.SetMaxOpenConns(16)
 	pool.SetMaxIdleConns(8)
 	pool.SetConnMaxLifetime(time.Hour)
 	return newDB(pool, pool, postgresDialect()), nil
+}
+
+// gone has the server notice within some 15 seconds that this process is gone, paused or
+// cut off, so that what it had locked is free again; by itself it would take hours.
+var gone = map[string]string{
+	"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "3", "tcp_keepalives_count": "3", "tcp_user_timeout": "15000",
+	"idle_in_transaction_session_timeout": "10000",
 }
 
 func newDB(read, write *sql.DB, d dialect) *DB {

@@ -31,6 +31,16 @@ type tx struct {
 // Errors of do undo everything; a transaction that the engine undid because of
 // another one is run again.
 func (db *DB) atomic(ctx context.Context, what string, do func(t *tx) error) error {
+	return db.atomicUnfenced(ctx, what, func(t *tx) error {
+		if err := t.behind(ctx, db.fence); err != nil {
+			return err
+		}
+		return do(t)
+	})
+}
+
+// atomicUnfenced is atomic for whoever leads or not.
+func (db *DB) atomicUnfenced(ctx context.Context, what string, do func(t *tx) error) error {
 	for attempt := 0; ; attempt++ {
 		told, err := db.try(ctx, do)
 		if again(err) && attempt < 5 {
