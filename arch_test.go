@@ -36,7 +36,7 @@ var floors = [][]string{
 	{"governance/dossier", "governance/evidence", "loop"},
 	{"loop/rehearse"},
 	{"spec", "training/executor/cluster"},
-	{"data/source/postgres", "experiment/mlflowimport", "serving/predictionlog", "store", "training/executor/local"}, // edges
+	{"data/source/postgres", "experiment/mlflowimport", "serving/predictionlog", "store", "training/executor/kubernetes", "training/executor/local", "training/executor/ray"}, // edges
 	{"control", "data/source/remote", "training/executor/cluster/node"},
 	{"api", "api/wire"},
 	{"client"},
