@@ -37,7 +37,7 @@ var floors = [][]string{
 	{"loop/rehearse"},
 	{"spec", "training/executor/cluster"},
 	{"data/source/postgres", "experiment/mlflowimport", "serving/predictionlog", "store", "training/executor/kubernetes", "training/executor/local", "training/executor/ray"}, // edges
-	{"control", "data/source/remote", "training/executor/cluster/node"},
+	{"control", "data/source/remote", "serving/shipping", "training/executor/cluster/node"},
 	{"api", "api/wire"},
 	{"client"},
 	{"api/oip/inference"},

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"flyball/fault"
@@ -76,7 +77,7 @@ type shipping struct {
 	seq    int64  // of the last shipment that was handed over
 	upTo   int64  // its, in microseconds
 	last   int64  // entry of the shipment that is being handed over; 0: none is
-	base   string // see Base
+	base   string // see SetBase
 }
 
 func (l *Log) readShipping(ctx context.Context) (shipping, error) {
@@ -266,15 +267,10 @@ func (l *Log) Shipped(ctx context.Context) (Mark, error) {
 	return m, broken(err, "read")
 }
 
-// Base is the checkpoint that the folder was made from or made last, by the name that
-// SetBase or Install gave it; empty: none.
-func (l *Log) Base(ctx context.Context) (string, error) {
-	s, err := l.readShipping(ctx)
-	return s.base, err
-}
-
-// SetBase remembers a checkpoint that was made from the folder.
-func (l *Log) SetBase(ctx context.Context, name string) error {
-	_, err := l.write.ExecContext(ctx, `UPDATE shipping SET base = ?`, name)
+// SetBase remembers the checkpoints of which the folder is known to be what came after:
+// the one that it was made from or that was made of it last, and one that is being made.
+// Look tells them, and Install sets one.
+func (l *Log) SetBase(ctx context.Context, names ...string) error {
+	_, err := l.write.ExecContext(ctx, `UPDATE shipping SET base = ?`, strings.Join(names, " "))
 	return broken(err, "written")
 }

@@ -103,6 +103,10 @@ func takenOf(ctx context.Context, db queryer) ([]Mark, error) {
 	if err != nil {
 		return nil, err
 	}
+	return marksOf(rows)
+}
+
+func marksOf(rows *sql.Rows) ([]Mark, error) {
 	defer func() { _ = rows.Close() }()
 	var out []Mark
 	for rows.Next() {
