@@ -36,7 +36,7 @@ var floors = [][]string{
 	{"governance/dossier", "governance/evidence", "loop"},
 	{"loop/rehearse"},
 	{"spec", "training/executor/cluster"},
-	{"data/source/postgres", "experiment/mlflowimport", "serving/predictionlog", "store", "training/executor/kubernetes", "training/executor/local", "training/executor/ray"}, // edges
+	{"data/source/postgres", "experiment/mlflowimport", "serving/predictionlog", "store", "training/executor/kubernetes", "training/executor/local", "training/executor/ray", "training/executor/slurm"}, // edges
 	{"control", "data/source/remote", "serving/shipping", "training/executor/cluster/node"},
 	{"api", "api/wire"},
 	{"client"},
@@ -52,7 +52,7 @@ var floors = [][]string{
 var below = []string{"fault"}
 
 // forTests are packages that only tests import; they, bench/ and e2e/ may import anything.
-var forTests = []string{"blob/blobtest", "store/storetest", "store/pgtest", "serving/release/releasetest", "internal/fuzzcheck", "training/executor/executortest", "training/executor/cluster/clustertest", "training/learner/learnertest", "examples/hotel-cancel/replay", "loop/rehearse/histories"}
+var forTests = []string{"blob/blobtest", "store/storetest", "store/pgtest", "serving/release/releasetest", "internal/fuzzcheck", "training/executor/executortest", "training/executor/cluster/clustertest", "training/executor/slurm/slurmtest", "training/learner/learnertest", "examples/hotel-cancel/replay", "loop/rehearse/histories"}
 
 // sql are the packages that may speak SQL.
 var sql = []string{"store", "serving/predictionlog", "experiment/mlflowimport"}

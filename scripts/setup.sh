@@ -8,11 +8,12 @@ cd "$(dirname "$0")/.."
 say() { echo "$*" >&2; }
 
 # What a bare Debian lacks: a C compiler for the race detector, PostgreSQL's programs
-# (the tests start a server of their own, as another user), Python's venv, a browser.
+# (the tests start a server of their own, as another user), Python's venv, Slurm, a browser.
 want=()
 command -v cc >/dev/null || want+=(gcc libc6-dev)
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || want+=(postgresql)
 python3 -c 'import ensurepip, venv' 2>/dev/null || [ -x .cache/venv/bin/python ] || want+=(python3 python3-venv)
+{ [ -x /usr/sbin/slurmctld ] && [ -x /usr/sbin/munged ]; } || want+=(slurmctld slurmd slurm-client munge)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || want+=(chromium fonts-dejavu-core)
 
 if [ ${#want[@]} -gt 0 ]; then
@@ -27,6 +28,7 @@ if [ ${#want[@]} -gt 0 ]; then
 			gcc) echo "the race detector: no C compiler here, and only root can install gcc" ;;
 			postgresql) echo "the store on PostgreSQL: it is not installed here, and only root can install it" ;;
 			python3) echo "the comparison with XGBoost in Python, the clients of MLflow and the Python SDK: no python3 with venv here, and only root can install it" ;;
+			slurmctld) echo "jobs on Slurm: it is not installed here, and only root can install it" ;;
 			chromium) echo "the pages in a browser: no Chromium here, and only root can install it" ;;
 			esac
 		done
