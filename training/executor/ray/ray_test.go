@@ -19,13 +19,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"flyball/fault"
 	"flyball/training/executor/cluster"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // head answers as the head of Ray 2.60 did, from testdata.
 type head struct {
