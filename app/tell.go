@@ -98,6 +98,6 @@ func (a *App) flushHours(ctx context.Context) {
 
 // hourKey is the hour without its counts.
 func hourKey(h release.Hour) release.Hour {
-	h.Answered, h.Failed = 0, 0
+	h.Answered, h.Failed, h.Rows = 0, 0, 0
 	return h
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"flyball/fault"
+	"flyball/serving/prediction"
 	"flyball/serving/release"
 )
 
@@ -33,7 +34,7 @@ type hourOf struct {
 // hour is one count.
 type hour struct {
 	hourOf
-	answered, failed atomic.Int64
+	answered, failed, rows atomic.Int64
 }
 
 // of is the count of a route at a moment, made at its first use.
@@ -72,6 +73,11 @@ func (s *Server) count(ctx context.Context, p *published, err error) {
 	}
 }
 
+// countRows counts records that the log has taken, in the hour of their answer.
+func (s *Server) countRows(p *published, rs []prediction.Record) {
+	p.hour(&s.hours, rs[0].At).rows.Add(int64(len(rs)))
+}
+
 // Hours are the counts of every hour since the process began that Forget did not forget,
 // in their order; each model that has a route has one of now.
 func (s *Server) Hours() []release.Hour {
@@ -85,6 +91,7 @@ func (s *Server) Hours() []release.Hour {
 	for k, c := range s.hours.all {
 		out = append(out, release.Hour{
 			Model: k.model, Start: time.Unix(k.start*3600, 0).UTC(), Generation: k.generation, Answered: c.answered.Load(), Failed: c.failed.Load(),
+			Rows: c.rows.Load(),
 		})
 	}
 	slices.SortFunc(out, func(a, b release.Hour) int {
@@ -101,7 +108,7 @@ func (s *Server) ForgetHours(kept []release.Hour) {
 	defer s.hours.mu.Unlock()
 	for _, h := range kept {
 		k := hourOf{h.Model, h.Start.Unix() / 3600, h.Generation}
-		if c := s.hours.all[k]; c != nil && k.start < over && c.answered.Load() == h.Answered && c.failed.Load() == h.Failed {
+		if c := s.hours.all[k]; c != nil && k.start < over && c.answered.Load() == h.Answered && c.failed.Load() == h.Failed && c.rows.Load() == h.Rows {
 			delete(s.hours.all, k)
 		}
 	}

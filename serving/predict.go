@@ -127,14 +127,14 @@ func (s *Server) finish(ctx context.Context, p *published, b *batch, records []p
 	if !b.pending() || p.Durable {
 		b.besides(records)
 		s.metrics.counted(p, records)
-		return s.log(ctx, &p.Entry, records)
+		return s.log(ctx, p, records)
 	}
 	select {
 	case s.beside <- struct{}{}:
 	default:
 		s.metrics.skipped.Inc()
 		s.metrics.counted(p, records)
-		return s.log(ctx, &p.Entry, records)
+		return s.log(ctx, p, records)
 	}
 	b.detach()
 	if !p.take() { // cannot be: the caller has it
@@ -145,7 +145,7 @@ func (s *Server) finish(ctx context.Context, p *published, b *batch, records []p
 		defer func() { <-s.beside; p.drop() }()
 		b.besides(kept)
 		s.metrics.counted(p, kept)
-		_ = s.log(b.ctx, &p.Entry, kept) // it is not durable: what is dropped is counted
+		_ = s.log(b.ctx, p, kept) // it is not durable: what is dropped is counted
 	})
 	return nil
 }

@@ -133,9 +133,13 @@ func (s *Server) Entry(name string) (Entry, bool) {
 // Names are the models that are served by a route, sorted.
 func (s *Server) Names() []string { return slices.Sorted(maps.Keys(s.table.Load().entries)) }
 
-// log keeps the records of an answer as the entry asks.
-func (s *Server) log(ctx context.Context, e *Entry, rs []prediction.Record) error {
-	if err := s.opts.Log.Append(ctx, e.Durable, e.Wait, rs...); err != nil && e.Durable {
+// log keeps the records of an answer as the entry asks, and counts those that are kept.
+func (s *Server) log(ctx context.Context, p *published, rs []prediction.Record) error {
+	err := s.opts.Log.Append(ctx, p.Durable, p.Wait, rs...)
+	if err == nil {
+		s.countRows(p, rs)
+	}
+	if p.Durable {
 		return err
 	}
 	return nil

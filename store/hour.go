@@ -31,9 +31,9 @@ func (t *tx) keepHours(ctx context.Context, process string, hours []release.Hour
 	var newest time.Time
 	models := map[string]bool{}
 	for _, h := range hours {
-		if _, err := t.exec(ctx, `INSERT INTO hours (process, model, start_at, generation, answered, failed) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (model, start_at, generation, process) DO UPDATE SET answered = excluded.answered, failed = excluded.failed`,
-			process, h.Model, h.Start.UnixMicro(), h.Generation, h.Answered, h.Failed); err != nil {
+		if _, err := t.exec(ctx, `INSERT INTO hours (process, model, start_at, generation, answered, failed, rows) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (model, start_at, generation, process) DO UPDATE SET answered = excluded.answered, failed = excluded.failed, rows = excluded.rows`,
+			process, h.Model, h.Start.UnixMicro(), h.Generation, h.Answered, h.Failed, h.Rows); err != nil {
 			return err
 		}
 		if models[h.Model] = true; h.Start.After(newest) {
@@ -54,8 +54,8 @@ func (db *DB) Hours(ctx context.Context, model string, since time.Time) ([]relea
 	ctx, at := then(ctx)
 	return all(ctx, db, "the counts of requests cannot be read", func(s scanner) (release.Hour, error) {
 		h := release.Hour{Model: model}
-		err := s.Scan(moment{&h.Start}, &h.Generation, &h.Answered, &h.Failed)
+		err := s.Scan(moment{&h.Start}, &h.Generation, &h.Answered, &h.Failed, &h.Rows)
 		return h, err
-	}, `SELECT start_at, generation, CAST(SUM(answered) AS BIGINT), CAST(SUM(failed) AS BIGINT) FROM hours WHERE model = $1 AND start_at >= $2 AND start_at <= $3
+	}, `SELECT start_at, generation, CAST(SUM(answered) AS BIGINT), CAST(SUM(failed) AS BIGINT), CAST(SUM(rows) AS BIGINT) FROM hours WHERE model = $1 AND start_at >= $2 AND start_at <= $3
 		GROUP BY start_at, generation ORDER BY start_at, generation`, model, since.UnixMicro(), at-time.Hour.Microseconds())
 }

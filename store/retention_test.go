@@ -19,7 +19,7 @@ var (
 		"monitor_state.body", "release_history.body", "reproductions.report", "snapshots.id", "versions.bundle", "versions.judged", "versions.record", "versions.report", "versions.snapshot",
 	}
 	noDigestsIn = []string{
-		"absences", "alerts", "alias_history", "aliases", "approvals", "audit", "datasets", "deliveries", "desired", "events", "experiment_tags", "experiments", "fences", "findings", "heads", "hours", "incidents", "inputs", "keys", "leases",
+		"absences", "alerts", "alias_history", "aliases", "approvals", "audit", "checkpoints", "datasets", "deliveries", "desired", "events", "experiment_tags", "experiments", "fences", "findings", "heads", "hours", "incidents", "inputs", "keys", "leases",
 		"logged_model_metrics", "logged_model_params", "logged_model_tags", "logged_models", "model_tags", "outbox", "params", "past", "pipelines", "releases", "replicas", "run_models",
 		"runs", "sealed", "sessions", "silences", "statements", "tags", "tokens", "turns", "users", "version_tags", "windows",
 	}

@@ -124,7 +124,8 @@ func (q *Query) Wants(r *Record) bool {
 type Log interface {
 	// Append takes records as they are made. When durable, it returns after they
 	// are on disk, or with an error. Otherwise it does not block: a log that
-	// cannot keep up waits or drops and counts, as wait says.
+	// cannot keep up waits or drops and counts, as wait says. What it drops is an
+	// error, too: nil says that all are kept, unless the process is killed.
 	Append(ctx context.Context, durable, wait bool, rs ...Record) error
 
 	// AppendLabels returns after the labels are on disk. It tells how many name a

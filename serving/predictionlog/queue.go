@@ -41,7 +41,8 @@ type staged struct {
 
 // Append keeps records. When durable it returns after they are on disk, waiting for
 // room in the queue where there is none. Otherwise it returns at once; without room
-// it waits when wait is set, or else drops all of rs and counts them. A record that
+// it waits when wait is set, or else drops all of rs, counts them and says so in an
+// Unavailable fault. A record that
 // cannot be kept is an Invalid fault, and then none of rs is. An error of a durable
 // append means that nothing was acknowledged: the rows may still be found when ctx
 // ended before the commit did.
@@ -146,7 +147,7 @@ func (l *Log) enter(ctx context.Context, it *item, wait bool) error {
 		if !wait {
 			l.drop(len(it.records))
 			l.metrics.unreasoned.Add(float64(len(it.reasons)))
-			return nil
+			return noRoom
 		}
 		room := l.room
 		l.mu.Unlock()
@@ -166,6 +167,9 @@ func (l *Log) enter(ctx context.Context, it *item, wait bool) error {
 	}
 	return nil
 }
+
+// noRoom is the fault of what was dropped. It is made once: many may be dropped.
+var noRoom = fault.New(fault.Unavailable, "the prediction log has no room").Do("ask for when_full: wait, or find out why its disk is slow")
 
 // drop counts n rows that are not kept.
 func (l *Log) drop(n int) {

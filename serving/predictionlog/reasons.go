@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 
 	"flyball/fault"
 	"flyball/ident"
@@ -46,7 +47,10 @@ func (l *Log) AppendReasons(ctx context.Context, rs ...prediction.Reasoned) erro
 	if len(rs) == 0 {
 		return nil
 	}
-	return l.enter(ctx, it, false)
+	if err := l.enter(ctx, it, false); !errors.Is(err, noRoom) {
+		return err
+	}
+	return nil
 }
 
 // whyVersion is the first byte of a body of reasons.

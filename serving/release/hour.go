@@ -12,6 +12,10 @@ type Hour struct {
 	Generation int64     `json:"generation"`
 	Answered   int64     `json:"answered"` // requests, by whatever the route has, the fallback among it
 	Failed     int64     `json:"failed"`   // requests that got no answer through no fault of their own
+
+	// Rows are the predictions that were answered in the hour and went to the log: those
+	// that it dropped are not among them, and neither are those told from elsewhere.
+	Rows int64 `json:"rows"`
 }
 
 // Asked is how many requests there were.

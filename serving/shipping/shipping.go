@@ -51,8 +51,8 @@ type Pointer interface {
 	// Checkpoint is the key of the newest checkpoint's manifest; empty: there is none.
 	Checkpoint(ctx context.Context) (string, error)
 
-	// SetCheckpoint makes key the newest, if the caller still leads; or else it is a
-	// Conflict fault, and nothing changes.
+	// SetCheckpoint makes key the newest, if the caller still leads; or else it fails, and
+	// nothing changes.
 	SetCheckpoint(ctx context.Context, key string) error
 }
 

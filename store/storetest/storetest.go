@@ -78,6 +78,7 @@ func Run(t *testing.T, open Open) {
 		{"an alert changes with its messages, its record and its events, or not at all", alerts},
 		{"a message goes to one sender at a time until it is sent", outbox},
 		{"what a process counted of an hour is kept in the place of what it kept before", hoursKept},
+		{"the newest checkpoint is the one that was set last", checkpoints},
 		{"events go into the outbox once, and what a subscriber took is kept", tellings},
 		{"what was said then is what is said as of then", past},
 		{"an incident is opened once, and changed one after the other, each time with its record", incidents},

@@ -18,7 +18,7 @@ func hoursKept(t *testing.T, open Open) {
 	ctx := t.Context()
 	at := noon.Truncate(time.Hour)
 	hour := func(start time.Time, generation, answered, failed int64) release.Hour {
-		return release.Hour{Model: "hotel", Start: start, Generation: generation, Answered: answered, Failed: failed}
+		return release.Hour{Model: "hotel", Start: start, Generation: generation, Answered: answered, Failed: failed, Rows: 3 * answered}
 	}
 	check(t, db.KeepHours(ctx, "p1", nil))
 	check(t, db.KeepHours(ctx, "p1", []release.Hour{hour(at, 3, 0, 0)}))
@@ -33,6 +33,17 @@ func hoursKept(t *testing.T, open Open) {
 	later := hour(at.Add(3*366*24*time.Hour), 9, 1, 0)
 	check(t, db.KeepHours(ctx, "p2", []release.Hour{later}))
 	equal(t, "three years later", must(db.Hours(ctx, "hotel", time.Time{}))(t), []release.Hour{later})
+}
+
+// checkpoints are named one after the other.
+func checkpoints(t *testing.T, open Open) {
+	db, _ := open(t)
+	ctx := t.Context()
+	equal(t, "at first", must(db.Checkpoint(ctx))(t), "")
+	for _, key := range []string{"checkpoints/1/manifest.json", "checkpoints/2/manifest.json"} {
+		check(t, db.SetCheckpoint(ctx, key))
+		equal(t, "the newest", must(db.Checkpoint(ctx))(t), key)
+	}
 }
 
 // tellings are events on their way to a subscriber.

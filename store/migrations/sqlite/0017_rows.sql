@@ -1,0 +1,5 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- +goose Up
+
+-- How many rows of the answers went to the prediction log.
+ALTER TABLE hours ADD COLUMN rows INTEGER NOT NULL DEFAULT 0;
