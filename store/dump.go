@@ -129,13 +129,22 @@ func tablesOf(ctx context.Context, c *sql.Conn, d dialect) ([]backup.Table, erro
 	})
 	for i := range out {
 		if t := &out[i]; err == nil && t.Serial != "" {
-			err = c.QueryRowContext(ctx, d.last, t.Name, t.Serial).Scan(&t.Last)
-			if errors.Is(err, sql.ErrNoRows) {
-				err = nil // none was given yet
-			}
+			err = lastOf(ctx, c, d, t)
 		}
 	}
 	return out, err
+}
+
+// lastOf finds the number that the database gave last in a table; what was put in with a
+// number counts, too.
+func lastOf(ctx context.Context, c *sql.Conn, d dialect, t *backup.Table) error {
+	if err := c.QueryRowContext(ctx, d.last, t.Name, t.Serial).Scan(&t.Last); err != nil && !errors.Is(err, sql.ErrNoRows) { // none was given yet
+		return err
+	}
+	var greatest int64
+	err := c.QueryRowContext(ctx, `SELECT coalesce(max(`+quote(t.Serial)+`), 0) FROM `+quote(t.Name)).Scan(&greatest)
+	t.Last = max(t.Last, greatest)
+	return err
 }
 
 // kinds are the kinds of a backup by the types of both engines.

@@ -99,7 +99,7 @@ func (l *Loading) Insert(ctx context.Context, t *backup.Table, values []any) err
 		return fault.New(fault.Invalid, "schema has no table %s", t.Name)
 	}
 	if in.width == 0 {
-		in = newInsertion(l.db.dialect, quote(t.Name)+" ("+columnList(t)+")", "")
+		in = newInsertion(l.db.dialect, quote(t.Name)+" ("+columnList(t)+") "+l.db.dialect.numbered, "")
 		l.tables[t.Name] = in
 	}
 	return problem(l.tx.insert(ctx, in, values), "rows of table "+t.Name+" cannot be written")
