@@ -14,10 +14,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
 
+	"flyball/blob"
 	"flyball/fault"
 )
 
@@ -109,6 +111,45 @@ func Verify(ctx context.Context, place string, tell func(Step)) (m Manifest, wro
 	return v.end()
 }
 
+// Save copies a tar stream to w as it is, and verifies it on the way, as Verify does.
+func Save(ctx context.Context, w io.Writer, r io.Reader, tell func(Step)) (m Manifest, wrong []string, err error) {
+	in := io.TeeReader(r, w)
+	v := verifying{have: map[string]Part{}, tell: paced(tell)}
+	if err := EachOf(ctx, in, v.take); err != nil {
+		return m, v.wrong, err
+	}
+	if _, err := io.Copy(io.Discard, in); err != nil { // what fills up the last block
+		return m, v.wrong, fault.Wrap(err, fault.Unavailable, "the backup was cut off at its end")
+	}
+	return v.end()
+}
+
+// Unpack writes the parts of a tar stream as files of a folder that is there and empty, and
+// verifies them on the way, as Verify does.
+func Unpack(ctx context.Context, dir string, r io.Reader, tell func(Step)) (m Manifest, wrong []string, err error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return m, nil, fault.Wrap(err, fault.Unavailable, "the folder %s cannot be opened", dir)
+	}
+	defer root.Close()
+	v := verifying{have: map[string]Part{}, tell: paced(tell)}
+	if err := EachOf(ctx, r, func(name string, size int64, in io.Reader) error {
+		at := filepath.FromSlash(name)
+		if err := root.MkdirAll(filepath.Dir(at), 0o700); err != nil {
+			return err
+		}
+		f, err := root.OpenFile(at, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return err
+		}
+		err = v.take(name, size, io.TeeReader(in, f))
+		return errors.Join(err, f.Sync(), f.Close())
+	}); err != nil {
+		return m, v.wrong, err
+	}
+	return v.end()
+}
+
 type verifying struct {
 	have  map[string]Part // those that are not named by their digest
 	blobs Count
@@ -178,16 +219,10 @@ func (v *verifying) end() (Manifest, []string, error) {
 	for name := range v.have {
 		v.wrong = append(v.wrong, name+" was added")
 	}
-	for _, d := range v.m.Blobs.Damaged {
-		for i, w := range v.wrong {
-			if w == BlobsDir+string(d)+" was changed" {
-				v.wrong[i] = fmt.Sprintf("%s%s was damaged already when the backup was made", BlobsDir, d)
-			}
-		}
-	}
-	for _, d := range v.m.Blobs.Missing {
-		v.wrong = append(v.wrong, fmt.Sprintf("%s%s was missing already when the backup was made", BlobsDir, d))
-	}
+	v.wrong = slices.DeleteFunc(v.wrong, func(w string) bool { // was so before, and the manifest says it
+		d, is := strings.CutPrefix(strings.TrimSuffix(w, " was changed"), BlobsDir)
+		return is && slices.Contains(v.m.Blobs.Damaged, blob.Digest(d))
+	})
 	if lost := v.m.Blobs.Number - len(v.m.Blobs.Damaged) - v.blobs.Number; lost != 0 && len(v.wrong) == 0 {
 		v.wrong = append(v.wrong, fmt.Sprintf("%d blobs are missing", lost))
 	}

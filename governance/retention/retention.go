@@ -141,7 +141,7 @@ type Options struct {
 type Collector struct {
 	opts  Options
 	clock func() time.Time // of the blobs, whose times are the machine's
-	busy  sync.RWMutex // a collection; whoever reads what it could remove holds it for reading
+	busy  sync.RWMutex     // a collection; whoever reads what it could remove holds it for reading
 }
 
 // New makes a Collector.

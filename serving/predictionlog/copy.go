@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,9 +34,28 @@ const copies = ".copy-"
 // begins to read there (the records of the same moment) has the chain that these files
 // belong to. Labels and predictions may be younger than that by as long as the copy of the
 // staged rows takes, and never older.
-func (l *Log) Copy(ctx context.Context, during func() error) (_ *Copy, err error) {
+func (l *Log) Copy(ctx context.Context, during func() error) (*Copy, error) {
 	l.sealing.Lock()
 	defer l.sealing.Unlock()
+	return l.take(ctx, during)
+}
+
+// CopyFolder is Copy of a log that nobody has open. It changes nothing in it. A folder that
+// another process has open is a Conflict fault; one that is not there has nothing to copy.
+func CopyFolder(ctx context.Context, dir string, during func() error) (_ *Copy, err error) {
+	l := &Log{dir: dir, opts: Options{}.withDefaults()}
+	if _, err := os.Stat(filepath.Join(dir, staging)); errors.Is(err, fs.ErrNotExist) {
+		return &Copy{}, during()
+	}
+	if l.lock, err = lockFolder(dir); err != nil {
+		return nil, err
+	}
+	c, err := l.take(ctx, during)
+	return c, errors.Join(err, l.lock.Close())
+}
+
+// take copies what nobody seals meanwhile.
+func (l *Log) take(ctx context.Context, during func() error) (_ *Copy, err error) {
 	if err := during(); err != nil {
 		return nil, err
 	}
@@ -53,7 +73,7 @@ func (l *Log) Copy(ctx context.Context, during func() error) (_ *Copy, err error
 	if err := l.copyStaged(ctx, staged); err != nil {
 		return nil, broken(err, "copied")
 	}
-	c.add("staged.db", staged)
+	c.add(staging, staged)
 	sealed, err := l.sealedPaths()
 	if err != nil {
 		return nil, err
@@ -69,10 +89,13 @@ func (l *Log) Copy(ctx context.Context, during func() error) (_ *Copy, err error
 	return c, nil
 }
 
+// staging is the file with the rows that are not sealed yet.
+const staging = "staged.db"
+
 // copyStaged writes the staged rows to a file of their own. It takes a connection of its
 // own: the one that writes has commits to make, and those that read may write nothing.
 func (l *Log) copyStaged(ctx context.Context, to string) error {
-	db, err := sql.Open("sqlite", dsn(filepath.Join(l.dir, "staged.db"), l.opts, "deferred"))
+	db, err := sql.Open("sqlite", dsn(filepath.Join(l.dir, staging), l.opts, "deferred"))
 	if err != nil {
 		return err
 	}
@@ -93,6 +116,9 @@ func (c *Copy) Path(name string) string { return c.paths[name] }
 
 // Close removes the copy. Closing twice is closing once.
 func (c *Copy) Close() error {
+	if c.dir == "" {
+		return nil
+	}
 	return fault.Wrap(os.RemoveAll(c.dir), fault.Unavailable, "the copy of the predictions cannot be removed")
 }
 
