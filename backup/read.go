@@ -51,6 +51,8 @@ func EachOf(ctx context.Context, r io.Reader, give func(name string, size int64,
 			return nil
 		case err != nil && ctx.Err() != nil:
 			return ctx.Err()
+		case err != nil && isFault(err): // of whoever writes the stream
+			return err
 		case err != nil && last == "":
 			return fault.Wrap(err, fault.Invalid, "this is no backup of Flyball")
 		case err != nil:
@@ -66,6 +68,11 @@ func EachOf(ctx context.Context, r io.Reader, give func(name string, size int64,
 			return err
 		}
 	}
+}
+
+func isFault(err error) bool {
+	_, is := errors.AsType[*fault.Error](err)
+	return is
 }
 
 // eachFile gives the files of a folder in the order of a stream.
