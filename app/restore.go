@@ -133,10 +133,13 @@ type restorer struct {
 	blobs   *blob.Bucket
 	records *store.Loading
 	tell    func(backup.Step)
-	rows, n int64
+	parts   int64
 }
 
 func (r *restorer) part(ctx context.Context, name string, in io.Reader) error {
+	if r.parts++; r.tell != nil {
+		r.tell(backup.Step{What: "parts", Done: r.parts, Total: int64(len(r.m.Parts) + r.m.Blobs.Number)})
+	}
 	switch dir, rest, _ := strings.Cut(name, "/"); dir + "/" {
 	case backup.Records:
 		t := r.m.Table(name)
@@ -145,9 +148,6 @@ func (r *restorer) part(ctx context.Context, name string, in io.Reader) error {
 		}
 		return r.table(ctx, t, in)
 	case backup.BlobsDir:
-		if r.n++; r.n%100 == 0 && r.tell != nil {
-			r.tell(backup.Step{What: "blobs", Done: r.n, Total: int64(r.m.Blobs.Number)})
-		}
 		_, _, err := r.blobs.Put(ctx, in) // one that the manifest says was damaged lies under another name then
 		return err
 	case backup.Predictions:
@@ -165,9 +165,6 @@ const together = 256
 func (r *restorer) table(ctx context.Context, t *backup.Table, in io.Reader) error {
 	var values []any
 	err := backup.Rows(in, t, func(row []any) error {
-		if r.rows++; r.rows%10_000 == 0 && r.tell != nil {
-			r.tell(backup.Step{What: "rows", Done: r.rows, Total: r.m.Rows()})
-		}
 		if values = append(values, row...); len(values) < together*len(row) {
 			return nil
 		}

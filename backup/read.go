@@ -111,7 +111,7 @@ func eachFile(ctx context.Context, dir string, give func(name string, size int64
 // Verify reads a whole backup, compares each part with the manifest, and names every one
 // that is not as it was written. An error is that there is no whole backup to speak of.
 func Verify(ctx context.Context, place string, tell func(Step)) (m Manifest, wrong []string, err error) {
-	v := verifying{have: map[string]Part{}, tell: paced(tell)}
+	v := verifying{have: map[string]Part{}, tell: Paced(tell)}
 	if err := Each(ctx, place, v.take); err != nil {
 		return m, v.wrong, err
 	}
@@ -121,7 +121,7 @@ func Verify(ctx context.Context, place string, tell func(Step)) (m Manifest, wro
 // Save copies a tar stream to w as it is, and verifies it on the way, as Verify does.
 func Save(ctx context.Context, w io.Writer, r io.Reader, tell func(Step)) (m Manifest, wrong []string, err error) {
 	in := io.TeeReader(r, w)
-	v := verifying{have: map[string]Part{}, tell: paced(tell)}
+	v := verifying{have: map[string]Part{}, tell: Paced(tell)}
 	if err := EachOf(ctx, in, v.take); err != nil {
 		return m, v.wrong, err
 	}
@@ -139,7 +139,7 @@ func Unpack(ctx context.Context, dir string, r io.Reader, tell func(Step)) (m Ma
 		return m, nil, fault.Wrap(err, fault.Unavailable, "the folder %s cannot be opened", dir)
 	}
 	defer root.Close()
-	v := verifying{have: map[string]Part{}, tell: paced(tell)}
+	v := verifying{have: map[string]Part{}, tell: Paced(tell)}
 	if err := EachOf(ctx, r, func(name string, size int64, in io.Reader) error {
 		at := filepath.FromSlash(name)
 		if err := root.MkdirAll(filepath.Dir(at), 0o700); err != nil {

@@ -67,7 +67,7 @@ func Write(ctx context.Context, w io.Writer, src *Source, tell func(Step)) (Mani
 		return Manifest{}, err
 	}
 	x := &writer{
-		tar: tar.NewWriter(w), press: press, tell: paced(tell),
+		tar: tar.NewWriter(w), press: press, tell: Paced(tell),
 		m: Manifest{Format: Format, Origin: src.Origin, Tables: src.Tables},
 	}
 	if err := x.bytes(readme, []byte(about)); err != nil {
@@ -241,8 +241,8 @@ func (h *heeding) Read(p []byte) (int, error) {
 	return h.r.Read(p)
 }
 
-// paced tells five times a second at most.
-func paced(tell func(Step)) func(Step) {
+// Paced is tell, five times a second at most. tell may be nil.
+func Paced(tell func(Step)) func(Step) {
 	var last time.Time
 	return func(s Step) {
 		if now := time.Now(); tell != nil && now.Sub(last) > 200*time.Millisecond {

@@ -156,13 +156,13 @@ func (e *env) backupSteps() func(backup.Step) {
 	if !e.terminal {
 		return nil
 	}
-	return func(s backup.Step) {
+	return backup.Paced(func(s backup.Step) {
 		if s.Total > 0 {
 			e.say("%s: %d of %d", s.What, s.Done, s.Total)
 		} else {
 			e.say("%s: %d so far", s.What, s.Done)
 		}
-	}
+	})
 }
 
 func restoreCommand(e *env) *cobra.Command {
