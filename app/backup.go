@@ -57,7 +57,7 @@ func (a *App) Backup(ctx context.Context, w io.Writer, tell func(backup.Step)) (
 		return backup.Manifest{}, err
 	}
 	defer release()
-	return writeBackup(ctx, w, a.cfg.Version, kept{data: a.cfg.Data, store: a.store, blobs: a.blobs, copy: a.log.Copy}, tell)
+	return writeBackup(ctx, w, a.cfg.Version, kept{data: a.cfg.Data, store: a.store, blobs: a.blobs, copy: a.log.Freeze}, tell)
 }
 
 // BackupOf writes a backup of a place that no server has open. It changes nothing there,
@@ -73,8 +73,8 @@ func BackupOf(ctx context.Context, p Place, version string, w io.Writer, tell fu
 		return backup.Manifest{}, err
 	}
 	defer func() { err = errors.Join(err, blobs.Close()) }()
-	return writeBackup(ctx, w, version, kept{data: p.Data, store: db, blobs: blobs, copy: func(ctx context.Context, during func() error) (*predictionlog.Copy, error) {
-		return predictionlog.CopyFolder(ctx, p.predictions(), during)
+	return writeBackup(ctx, w, version, kept{data: p.Data, store: db, blobs: blobs, copy: func(ctx context.Context, during func() error) (*predictionlog.Frozen, error) {
+		return predictionlog.FreezeFolder(ctx, p.predictions(), during)
 	}}, tell)
 }
 
@@ -83,7 +83,7 @@ type kept struct {
 	data  string
 	store *store.DB
 	blobs *blob.Bucket
-	copy  func(ctx context.Context, during func() error) (*predictionlog.Copy, error)
+	copy  func(ctx context.Context, during func() error) (*predictionlog.Frozen, error)
 }
 
 func writeBackup(ctx context.Context, w io.Writer, version string, k kept, tell func(backup.Step)) (m backup.Manifest, err error) {

@@ -17,10 +17,10 @@ import (
 	"flyball/fault"
 )
 
-// Copy is the log at one moment, as files that nothing changes any more: under Paths, by
+// Frozen is the log at one moment, as files that nothing changes any more: under Paths, by
 // the path of each below the folder of the log, with slashes. Close removes them; the
 // log itself stays as it is.
-type Copy struct {
+type Frozen struct {
 	dir   string
 	names []string
 	paths map[string]string
@@ -29,33 +29,33 @@ type Copy struct {
 // copies is how the folders of copies begin; whatever reads the log passes over them.
 const copies = ".copy-"
 
-// Copy takes the log as it is now. While it does, others append and scan, and nothing is
+// Freeze takes the log as it is now. While it does, others append and scan, and nothing is
 // sealed, trimmed or told to the audit chain; during is called in between, so that what it
 // begins to read there (the records of the same moment) has the chain that these files
 // belong to. Labels and predictions may be younger than that by as long as the copy of the
 // staged rows takes, and never older.
-func (l *Log) Copy(ctx context.Context, during func() error) (*Copy, error) {
+func (l *Log) Freeze(ctx context.Context, during func() error) (*Frozen, error) {
 	l.sealing.Lock()
 	defer l.sealing.Unlock()
-	return l.take(ctx, during)
+	return l.freeze(ctx, during)
 }
 
-// CopyFolder is Copy of a log that nobody has open. It changes nothing in it. A folder that
+// FreezeFolder is Freeze of a log that nobody has open. It changes nothing in it. A folder that
 // another process has open is a Conflict fault; one that is not there has nothing to copy.
-func CopyFolder(ctx context.Context, dir string, during func() error) (_ *Copy, err error) {
+func FreezeFolder(ctx context.Context, dir string, during func() error) (_ *Frozen, err error) {
 	l := &Log{dir: dir, opts: Options{}.withDefaults()}
 	if _, err := os.Stat(filepath.Join(dir, staging)); errors.Is(err, fs.ErrNotExist) {
-		return &Copy{}, during()
+		return &Frozen{}, during()
 	}
 	if l.lock, err = lockFolder(dir); err != nil {
 		return nil, err
 	}
-	c, err := l.take(ctx, during)
+	c, err := l.freeze(ctx, during)
 	return c, errors.Join(err, l.lock.Close())
 }
 
-// take copies what nobody seals meanwhile.
-func (l *Log) take(ctx context.Context, during func() error) (_ *Copy, err error) {
+// freeze copies what nobody seals meanwhile.
+func (l *Log) freeze(ctx context.Context, during func() error) (_ *Frozen, err error) {
 	if err := during(); err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (l *Log) take(ctx context.Context, during func() error) (_ *Copy, err error
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "the predictions cannot be copied")
 	}
-	c := &Copy{dir: dir, paths: map[string]string{}}
+	c := &Frozen{dir: dir, paths: map[string]string{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
@@ -103,19 +103,19 @@ func (l *Log) copyStaged(ctx context.Context, to string) error {
 	return errors.Join(err, db.Close())
 }
 
-func (c *Copy) add(name, path string) {
+func (c *Frozen) add(name, path string) {
 	c.names = append(c.names, name)
 	c.paths[name] = path
 }
 
 // Names are the paths of its files below the folder of a log, in order.
-func (c *Copy) Names() []string { return c.names }
+func (c *Frozen) Names() []string { return c.names }
 
 // Path is where one of them lies.
-func (c *Copy) Path(name string) string { return c.paths[name] }
+func (c *Frozen) Path(name string) string { return c.paths[name] }
 
 // Close removes the copy. Closing twice is closing once.
-func (c *Copy) Close() error {
+func (c *Frozen) Close() error {
 	if c.dir == "" {
 		return nil
 	}
