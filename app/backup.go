@@ -13,6 +13,7 @@ import (
 	"flyball/backup"
 	"flyball/blob"
 	"flyball/bucket"
+	"flyball/fault"
 	"flyball/governance/retention"
 	"flyball/serving/predictionlog"
 	"flyball/store"
@@ -44,6 +45,27 @@ func (p Place) blobs(ctx context.Context) (*blob.Bucket, error) {
 		return nil, err
 	}
 	return blob.In(b), nil
+}
+
+// unshared refuses a bucket that has the predictions of a server: those that a restored one
+// adds would be taken for them. Blobs may be there.
+func (p Place) unshared(ctx context.Context) (err error) {
+	if p.Bucket == "" {
+		return nil
+	}
+	b, err := bucket.Open(ctx, p.Bucket+"/predictions")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	switch first, err := b.List(nil).Next(ctx); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return fault.Wrap(err, fault.Unavailable, "the bucket cannot be read")
+	default:
+		return fault.New(fault.Conflict, "the bucket has predictions of a server: predictions/%s", first.Key).Do("name another prefix of it, such as s3://bucket/restored")
+	}
 }
 
 // keepsakes are the small files of the data folder that a backup takes: the server's name,

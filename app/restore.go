@@ -105,6 +105,9 @@ func restoreInto(ctx context.Context, file string, m *backup.Manifest, to Place,
 		return fault.Wrap(err, fault.Unavailable, "the folder %s cannot be opened", to.Data)
 	}
 	defer root.Close()
+	if err := to.unshared(ctx); err != nil {
+		return err
+	}
 	blobs, err := to.blobs(ctx)
 	if err != nil {
 		return err

@@ -90,8 +90,13 @@ func (d *Dump) begin(ctx context.Context) error {
 	}
 	var err error
 	d.tables, err = tablesOf(ctx, d.conn, d.dialect)
+	d.tables = slices.DeleteFunc(d.tables, func(t backup.Table) bool { return slices.Contains(passing, t.Name) })
 	return err
 }
+
+// passing are the tables of what processes agree on while they run, and of what lies in
+// their bucket: it holds for no other place and no later time, so it is in no dump.
+var passing = []string{"checkpoints", "desired", "fences", "leases", "replicas"}
 
 // tablesOf are the tables of a database in the order of their names, each with its columns.
 func tablesOf(ctx context.Context, c *sql.Conn, d dialect) ([]backup.Table, error) {
@@ -156,7 +161,7 @@ var kinds = map[string]string{
 // Origin says of what database and moment this is.
 func (d *Dump) Origin() backup.Origin { return d.origin }
 
-// Tables are all tables, in the order of their names.
+// Tables are the tables in the order of their names, but for those of what passes.
 func (d *Dump) Tables() []backup.Table { return d.tables }
 
 // Rows gives the rows of a table in the order of its key. A row is used again for the

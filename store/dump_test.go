@@ -20,6 +20,7 @@ import (
 	"flyball/blob"
 	"flyball/fault"
 	"flyball/governance/audit"
+	"flyball/serving/replica"
 	"flyball/store"
 )
 
@@ -258,6 +259,28 @@ func TestADatabaseThatIsNotEmptyIsNotLoadedInto(t *testing.T) {
 				t.Errorf("it was touched: %v", err)
 			}
 		})
+	}
+}
+
+func TestALoadedDatabaseComesAfterAllThatReplicasHaveSeen(t *testing.T) {
+	at, to := filepath.Join(t.TempDir(), "flyball.db"), filepath.Join(t.TempDir(), "flyball.db")
+	db := open(t, at)
+	if _, err := db.SaveDesired(t.Context(), replica.Desired{}); err != nil {
+		t.Fatal(err)
+	}
+	was, err := db.Desired(t.Context())
+	if err != nil || was.Version == 0 {
+		t.Fatalf("got %+v, %v", was, err)
+	}
+	first, m := written(t, db)
+	loaded(t, first, m, to)
+	is, err := open(t, to).SaveDesired(t.Context(), replica.Desired{})
+	if err != nil || is.Version <= was.Version {
+		t.Errorf("got version %d, %v; want more than %d", is.Version, err, was.Version)
+	}
+	var fence int64
+	if err := raw(t, "sqlite", to).QueryRow("SELECT fence FROM fences").Scan(&fence); err != nil || fence < 1e9 {
+		t.Errorf("got fence %d, %v", fence, err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"flyball/backup"
 	"flyball/fault"
@@ -83,7 +84,29 @@ func (l *Loading) begin(ctx context.Context, schema int64) error {
 		}
 		l.tables[t.Name] = insertion{}
 	}
+	if err == nil {
+		err = l.supersede(ctx)
+	}
 	return err
+}
+
+// supersede has the leader and the desired state of this place follow on those of the one
+// that was dumped, which replicas may have seen: both are counted up one by one, and here
+// they begin with the seconds since 1970.
+func (l *Loading) supersede(ctx context.Context) error {
+	now := time.Now().Unix()
+	for table, statement := range map[string]string{
+		"fences":  `INSERT INTO fences (name, fence) VALUES ($1, $2)`,
+		"desired": `INSERT INTO desired (name, version, body) VALUES ($1, $2, '{}')`,
+	} {
+		if _, has := l.tables[table]; !has { // of an earlier schema
+			continue
+		}
+		if _, err := l.tx.exec(ctx, statement, lead, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // newer says that a schema is of a later Flyball.
