@@ -184,6 +184,12 @@ func (d *Dump) Rows(ctx context.Context, t *backup.Table, give func(row []any) e
 	}), "the records cannot be read")
 }
 
+// Count is how many rows a table has.
+func (d *Dump) Count(ctx context.Context, t *backup.Table) (n int64, err error) {
+	err = d.conn.QueryRowContext(ctx, `SELECT count(*) FROM `+quote(t.Name)).Scan(&n)
+	return n, problem(err, "the records cannot be read")
+}
+
 // Documents gives the texts of records in which a digest may stand; of jobs those that
 // have not ended.
 func (d *Dump) Documents(ctx context.Context, give func(text string) error) error {
