@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.opentelemetry.io/otel/trace"
+	gocloud "gocloud.dev/blob"
 	"golang.org/x/sync/errgroup"
 
 	"flyball/api"
@@ -65,6 +66,19 @@ type Config struct {
 	OIDCIssuer, OIDCClient, OIDCSecret string
 
 	Changes int // that one caller may make in a minute; 0: no bound
+
+	// Role is control: decide, one of several processes on Database and Bucket (NewControl);
+	// serve: only answer predictions (NewReplica); empty or all: both in one process (New).
+	Role      string
+	Bucket    string        // s3://bucket/prefix and its like: blobs, predictions and the files of jobs lie there; empty: in Data
+	Name      string        // of this process among all
+	Advertise string        // http://host:port, where other processes reach it; empty: as it listens
+	Control   []string      // of a replica: where the processes that decide answer
+	Token     string        // of a replica: what it shows them
+	Skew      time.Duration // that the machine's time is made wrong by, for tests
+	fence     int64         // of the lead; 0: it needs none
+	front     *front        // has the listener; nil: this does
+	term      *term         // for which it leads; nil: for ever
 
 	GRPC    string        // the same for gRPC; empty: none. GRPCAddress is the usual one
 	Every   time.Duration // between two turns of the loop; 0: 1 s
@@ -118,90 +132,71 @@ type Config struct {
 
 // App is a server. Run it once, then Close it.
 type App struct {
-	cfg       Config
-	clock     *clock
-	store     *store.DB
-	blobs     *blob.Bucket
-	artifacts *artifact.Tree
-	collector *retention.Collector
-	tracker   *experiment.Tracker
-	find      *compare.Finder // made by finder
-	findOnce  sync.Once
-	log       *predictionlog.Log
-	serving   *serving.Server
-	reasons   *serving.Reasoner
-	loop      *loop.Loop
-	control   *control.Service
-	worker    *job.Worker
-	again     *job.Worker     // makes versions again: no training waits for that
-	workers   *worker.Host    // of models that need Python; nil: none
-	executor  *local.Executor // of commands; nil: none
-	sources   *remote.Sources
-	leaving   leaving
-	metrics   *prometheus.Registry
-	router    *alert.Router                 // brings alerts to people
-	sender    *notify.Sender                // sends them
-	process   string                        // names this run of the server among those that counted requests
-	hours     map[release.Hour]release.Hour // counts as they were kept last, by the hour alone
-	digested  time.Time                     // the Monday whose digest this process put into the outbox
-	door      *access.Directory
-	server    string       // its name, where several share a database; empty: it is the only one
-	links     approval.Key // of those that answer requests for leave
-	external  string       // the server's address as people reach it; empty: not known
-	routes    *api.Routes
-	tls       *tls.Config // nil: in the clear
-	listener  net.Listener
-	oip       *oip.Face
-	grpc      net.Listener // nil: none
-	advance   sync.Mutex   // held while a manual clock moves
-	traces    trace.TracerProvider
-	endTraces func(context.Context) error // sends what waits
+	cfg         Config
+	clock       *clock
+	store       *store.DB
+	blobs       *blob.Bucket
+	predictions *gocloud.Bucket // where they are shared; nil: only here
+	artifacts   *artifact.Tree
+	collector   *retention.Collector
+	tracker     *experiment.Tracker
+	find        *compare.Finder // made by finder
+	findOnce    sync.Once
+	log         *predictionlog.Log
+	serving     *serving.Server
+	reasons     *serving.Reasoner
+	loop        *loop.Loop
+	control     *control.Service
+	worker      *job.Worker
+	again       *job.Worker     // makes versions again: no training waits for that
+	workers     *worker.Host    // of models that need Python; nil: none
+	executor    *local.Executor // of commands; nil: none
+	sources     *remote.Sources
+	leaving     leaving
+	fleet       *fleet                          // those who only serve
+	readiness   func(ctx context.Context) error // why it is not ready, apart from leaving
+	metrics     *prometheus.Registry
+	router      *alert.Router                 // brings alerts to people
+	sender      *notify.Sender                // sends them
+	process     string                        // names this run of the server among those that counted requests
+	hours       map[release.Hour]release.Hour // counts as they were kept last, by the hour alone
+	digested    time.Time                     // the Monday whose digest this process put into the outbox
+	door        *access.Directory
+	server      string       // its name, where several share a database; empty: it is the only one
+	links       approval.Key // of those that answer requests for leave
+	external    string       // the server's address as people reach it; empty: not known
+	routes      *api.Routes
+	tls         *tls.Config // nil: in the clear
+	listener    net.Listener
+	oip         *oip.Face
+	grpc        net.Listener // nil: none
+	advance     sync.Mutex   // held while a manual clock moves
+	traces      trace.TracerProvider
+	endTraces   func(context.Context) error // sends what waits
 }
 
 // New opens the data folder and the port, and starts nothing. What cannot be opened
 // is a fault of one sentence, and everything opened so far is closed again.
 func New(ctx context.Context, cfg Config) (_ *App, err error) {
-	a := &App{cfg: cfg, clock: &clock{manual: cfg.Manual, at: cfg.Start}, process: string(ident.NewRunID()), metrics: prometheus.NewRegistry()}
+	a := &App{cfg: cfg, clock: &clock{manual: cfg.Manual, at: cfg.Start, skew: cfg.Skew}, process: string(ident.NewRunID()), metrics: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if a.traces, a.endTraces, err = tracing(ctx, cfg.Version); err != nil {
-		return nil, err
-	}
-	if err := python(cfg.Python); err != nil {
+	if err := a.openAround(ctx); err != nil {
 		return nil, err
 	}
 	if a.sources, err = remote.New(cfg.Sources...); err != nil {
 		return nil, err
 	}
-	if a.tls, err = certificates(cfg.Cert, cfg.Key); err != nil {
-		return nil, err
-	}
-	for _, address := range []string{cfg.Listen, cfg.GRPC} {
-		if _, _, err := net.SplitHostPort(address); address != "" && err != nil {
-			return nil, fault.Wrap(err, fault.Invalid, "%q is not an address to listen on", address)
-		}
-	}
-	if a.listener, err = listen(ctx, cfg.Listen); err != nil {
-		return nil, err
-	}
-	if a.grpc, err = listenGRPC(ctx, cfg.GRPC); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "the data folder %s cannot be made", cfg.Data)
-	}
 	if err := a.nameServer(); err != nil {
 		return nil, err
 	}
-	if a.log, err = predictionlog.Open(filepath.Join(cfg.Data, "predictions"), predictionlog.Options{
-		Logger: cfg.Logger, Metrics: a.metrics, KeepFor: cfg.PredictionsFor, KeepAudit: cfg.AuditFor, KeepBytes: cfg.PredictionsBytes, Now: a.clock.now,
-		Tell: a.tellFile,
-	}); err != nil {
-		return nil, err
+	if cfg.Bucket == "" { // first of all: it locks the folder
+		if err := a.openLog(); err != nil {
+			return nil, err
+		}
 	}
 	dsn := cfg.Database
 	if dsn == "" {
@@ -210,7 +205,11 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if a.store, err = store.Open(ctx, dsn); err != nil {
 		return nil, err
 	}
+	a.store.Behind(cfg.fence)
 	a.store.KeepTime(a.clock.now)
+	if err := a.openBucket(ctx); err != nil {
+		return nil, err
+	}
 	if a.door, err = access.NewDirectory(ctx, access.Options{Store: a.store, Logger: cfg.Logger, Changes: cfg.Changes, Broken: func(name string) []string { return a.control.Broken(name) }}); err != nil {
 		return nil, err
 	}
@@ -220,13 +219,10 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if a.tls == nil && !loopback(cfg.Listen) {
 		cfg.Logger.Warn("passwords and tokens go over the network as they are: give the server a certificate (--tls-cert), or put a proxy with TLS before it")
 	}
-	if a.blobs, err = blob.OpenDir(filepath.Join(cfg.Data, "blobs")); err != nil {
-		return nil, err
-	}
 	if _, _, err := a.blobs.Sweep(ctx, time.Now()); err != nil { // what a killed server was writing
 		return nil, err
 	}
-	if cfg.Database == "" { // the folder is locked: whoever had jobs of this database is dead
+	if cfg.Database == "" || cfg.fence > 0 { // the folder is locked, or nobody else leads: whoever had jobs of this database is dead
 		if _, err := a.store.EndLeases(ctx); err != nil {
 			return nil, err
 		}
@@ -243,8 +239,45 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if err := a.openAlerts(); err != nil {
 		return nil, err
 	}
+	a.readiness = func(ctx context.Context) error {
+		_, err := a.store.LastEvents(ctx, "", 1)
+		return err
+	}
 	a.build()
 	return a, nil
+}
+
+// openAround opens what every process has: its data folder, its ports, and what it is
+// watched by.
+func (a *App) openAround(ctx context.Context) (err error) {
+	cfg := &a.cfg
+	if cfg.Name == "" {
+		cfg.Name = hostName()
+	}
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if a.traces, a.endTraces, err = tracing(ctx, cfg.Version); err != nil {
+		return err
+	}
+	if err := python(cfg.Python); err != nil {
+		return err
+	}
+	if a.tls, err = certificates(cfg.Cert, cfg.Key); err != nil {
+		return err
+	}
+	for _, address := range []string{cfg.Listen, cfg.GRPC} {
+		if _, _, err := net.SplitHostPort(address); address != "" && err != nil {
+			return fault.Wrap(err, fault.Invalid, "%q is not an address to listen on", address)
+		}
+	}
+	if cfg.front == nil {
+		if a.listener, err = listen(ctx, cfg.Listen); err != nil {
+			return err
+		}
+	}
+	if a.grpc, err = listenGRPC(ctx, cfg.GRPC); err != nil {
+		return err
+	}
+	return fault.Wrap(os.MkdirAll(cfg.Data, 0o700), fault.Unavailable, "the data folder %s cannot be made", cfg.Data)
 }
 
 // build puts the parts together.
@@ -287,8 +320,9 @@ func (a *App) build() {
 	a.loop = loop.New(loop.Options{
 		Store: a.store, Blobs: a.blobs, Decoders: decoders, Log: a.log, Serving: a.serving, Models: models,
 		Now: a.clock.now, Poke: a.worker.Poke, Every: a.cfg.Every, Logger: a.cfg.Logger, Replay: a.cfg.Manual,
-		Approvals: a.store,
+		Approvals: a.store, Replicas: a.store.Replicas, Settled: func(ctx context.Context, now time.Time) (time.Time, error) { return a.fleet.settled(ctx, now) },
 	})
+	a.fleet = newFleet(a.store, a.log, a.loop, a.cfg.Logger)
 	options := control.Options{
 		Store: a.store, Blobs: a.blobs, Log: a.log, Serving: a.serving, Loop: a.loop, Decoders: decoders, Now: a.clock.now,
 		Ways: a.ways,
@@ -305,6 +339,9 @@ const week = 7 * 24 * time.Hour
 
 // URL is where the server answers, as this machine asks it.
 func (a *App) URL() string {
+	if a.listener == nil {
+		return a.cfg.Advertise
+	}
 	at := a.listener.Addr().String()
 	if tcp, ok := a.listener.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
 		at = net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
@@ -319,6 +356,17 @@ func (a *App) URL() string {
 // goes on answering for the drain delay, then it takes nothing new and finishes what it
 // has; then the models, then the log. It returns nil when it was stopped.
 func (a *App) Run(ctx context.Context) error {
+	err := a.logging(ctx, func(ctx context.Context) error {
+		err := a.work(ctx)
+		a.flushHours(context.WithoutCancel(ctx))
+		return err
+	})
+	a.writeAnchor(context.WithoutCancel(ctx)) // of all that happened
+	return err
+}
+
+// logging does what needs the log, and then has the models and the log end.
+func (a *App) logging(ctx context.Context, do func(ctx context.Context) error) error {
 	logging, stopLog := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLog()
 	logged := make(chan error, 1)
@@ -332,14 +380,11 @@ func (a *App) Run(ctx context.Context) error {
 	defer stopReasons()
 	reasoned := make(chan error, 1)
 	go func() { reasoned <- a.reasons.Run(reasoning) }()
-	err := a.work(ctx)
-	a.flushHours(context.WithoutCancel(ctx))
+	err := do(ctx)
 	stopReasons()
 	err = errors.Join(err, <-reasoned, a.serving.Close())
 	stopLog()
-	err = errors.Join(err, <-logged)
-	a.writeAnchor(context.WithoutCancel(ctx)) // of all that happened
-	return err
+	return errors.Join(err, <-logged)
 }
 
 // work runs everything that needs the log.
@@ -352,8 +397,41 @@ func (a *App) work(ctx context.Context) error {
 	defer left()
 	requests, stopRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRequests()
+	a.serveHTTP(ctx, faces, requests, stopRequests, g, a.handler())
+	a.serveGRPC(faces, g, 10*time.Second)
+	g.Go(func() error { return a.door.Run(ctx) })
+	g.Go(func() error { return a.keepAnchors(ctx) })
+	g.Go(func() error { return a.again.Run(ctx) }) // on a manual clock too: it moves no model
+	g.Go(func() error { return a.keepHours(ctx) })
+	g.Go(func() error { return a.fleet.run(ctx) })
+	a.share(ctx, g)
+	if !a.cfg.Manual {
+		g.Go(func() error { return a.loop.Run(ctx) })
+		g.Go(func() error { return a.worker.Run(ctx) })
+		g.Go(func() error { return a.collect(ctx) })
+		g.Go(func() error { return a.router.Run(ctx) })
+		g.Go(func() error { return a.sender.Run(ctx) })
+		g.Go(func() error { return a.digests(ctx) })
+		g.Go(func() error { return a.subscribed(ctx) })
+		g.Go(func() error { return a.incidents(ctx) })
+	}
+	return g.Wait()
+}
+
+// serveHTTP answers until faces is done, and then finishes what is under way.
+func (a *App) serveHTTP(ctx, faces, requests context.Context, stopRequests func(), g *errgroup.Group, h http.Handler) {
+	if a.cfg.front != nil {
+		leave := a.cfg.front.lend(requests, h)
+		g.Go(func() error {
+			<-faces.Done()
+			time.AfterFunc(time.Second, stopRequests)
+			leave(10 * time.Second)
+			return nil
+		})
+		return
+	}
 	server := &http.Server{
-		Handler: a.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		BaseContext: func(net.Listener) context.Context { return requests },
 		ErrorLog:    slog.NewLogLogger(a.cfg.Logger.Handler(), slog.LevelWarn),
 	}
@@ -370,22 +448,6 @@ func (a *App) work(ctx context.Context) error {
 		time.AfterFunc(time.Second, stopRequests) // streams would never end by themselves
 		return server.Shutdown(grace)
 	})
-	a.serveGRPC(faces, g, 10*time.Second)
-	g.Go(func() error { return a.door.Run(ctx) })
-	g.Go(func() error { return a.keepAnchors(ctx) })
-	g.Go(func() error { return a.again.Run(ctx) }) // on a manual clock too: it moves no model
-	g.Go(func() error { return a.keepHours(ctx) })
-	if !a.cfg.Manual {
-		g.Go(func() error { return a.loop.Run(ctx) })
-		g.Go(func() error { return a.worker.Run(ctx) })
-		g.Go(func() error { return a.collect(ctx) })
-		g.Go(func() error { return a.router.Run(ctx) })
-		g.Go(func() error { return a.sender.Run(ctx) })
-		g.Go(func() error { return a.digests(ctx) })
-		g.Go(func() error { return a.subscribed(ctx) })
-		g.Go(func() error { return a.incidents(ctx) })
-	}
-	return g.Wait()
 }
 
 // Close closes what New opened. Closing twice is closing once.
@@ -411,6 +473,9 @@ func (a *App) Close() error {
 	if a.blobs != nil {
 		errs = append(errs, a.blobs.Close())
 	}
+	if a.predictions != nil {
+		errs = append(errs, a.predictions.Close())
+	}
 	if a.endTraces != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -418,7 +483,7 @@ func (a *App) Close() error {
 			a.cfg.Logger.Warn("the last traces were not sent", "error", err)
 		}
 	}
-	a.listener, a.grpc, a.log, a.store, a.blobs, a.endTraces = nil, nil, nil, nil, nil, nil
+	a.listener, a.grpc, a.log, a.store, a.blobs, a.predictions, a.endTraces = nil, nil, nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

@@ -6,11 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,23 +17,9 @@ import (
 
 	"flyball/client"
 	"flyball/fault"
-	"flyball/store/pgtest"
 )
 
-var postgres pgtest.Server
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := postgres.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, "pgtest:", err)
-		code = 1
-	}
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func config(t *testing.T) Config {
 	t.Helper()

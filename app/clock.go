@@ -13,6 +13,8 @@ import (
 // clock is the process's time: the machine's, or one that moves by request.
 type clock struct {
 	manual bool
+	skew   time.Duration        // that the machine's time is wrong by, in tests
+	apart  func() time.Duration // that it is behind the time of those who decide; nil: not known
 
 	mu sync.Mutex
 	at time.Time
@@ -21,12 +23,25 @@ type clock struct {
 // now is the time in UTC, to the microsecond.
 func (c *clock) now() time.Time {
 	if !c.manual {
-		return time.Now().UTC().Truncate(time.Microsecond)
+		now := c.machine()
+		if c.apart != nil {
+			if apart := c.apart(); apart.Abs() > tolerated {
+				now = now.Add(apart)
+			}
+		}
+		return now
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.at
 }
+
+// tolerated is how far the machine's time may be from the time of those who decide before
+// it is set right.
+const tolerated = 5 * time.Second
+
+// machine is the time of the machine, right or wrong.
+func (c *clock) machine() time.Time { return time.Now().Add(c.skew).UTC().Truncate(time.Microsecond) }
 
 // set moves a manual clock; it never moves back.
 func (c *clock) set(t time.Time) error {

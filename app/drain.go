@@ -60,8 +60,7 @@ func (a *App) whyNotReady(ctx context.Context) error {
 	if a.leaving.soon.Load() {
 		return fault.New(fault.Unavailable, "the server is stopping")
 	}
-	_, err := a.store.LastEvents(ctx, "", 1)
-	return err
+	return a.readiness(ctx)
 }
 
 // gate turns away what comes after the server has left, and gives a request the time

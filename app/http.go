@@ -5,7 +5,6 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"flyball/api"
 	"flyball/api/mlflow"
 	"flyball/api/rest"
 	"flyball/api/wire"
@@ -43,13 +43,10 @@ func (a *App) handler() http.Handler {
 		Forgetter: &control.Forgetter{Log: a.log, Store: a.store, Now: a.clock.now}, Log: a.log, Blobs: a.blobs, Now: a.clock.now,
 		Kept: a.store, Importer: &archive.Importer{Store: a.store, Now: a.clock.now},
 		Collector: a.collector, Retention: a.retention(),
-		Backup: func(ctx context.Context, w io.Writer) error {
-			_, err := a.Backup(ctx, w, nil)
-			return err
-		},
 		Compare: a.finder(), Commands: a.commands(), Door: a.door,
-		Alerts:  rest.Alerts{Router: a.router, Kept: a.store, Digest: a.digest},
-		Advance: advance, Version: a.cfg.Version, Style: style, Logger: a.cfg.Logger,
+		Replicas: a.fleet,
+		Alerts:   rest.Alerts{Router: a.router, Kept: a.store, Digest: a.digest},
+		Advance:  advance, Version: a.cfg.Version, Style: style, Logger: a.cfg.Logger,
 	})
 	if err := web.New(routes, web.Options{
 		Statuses: a.control.Statuses, LastEvents: a.store.LastEvents, Changed: a.store.Changed,
@@ -63,6 +60,12 @@ func (a *App) handler() http.Handler {
 	a.tracking(routes)
 	a.scoring(routes)
 	a.oip.Mount(routes)
+	a.ownRoutes(routes)
+	return a.gate(a.sameSite(mlflow.Straight(a.observe(routes))))
+}
+
+// ownRoutes are those that no protocol has.
+func (a *App) ownRoutes(routes *api.Routes) {
 	own := routes.Face(func(w http.ResponseWriter, _ *http.Request, err error) {
 		status := http.StatusUnauthorized
 		switch fault.KindOf(err) {
@@ -76,7 +79,6 @@ func (a *App) handler() http.Handler {
 	own.Handle(access.Read, "GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}).ServeHTTP)
 	own.Handle(access.Open, "GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	own.Handle(access.Open, "GET /readyz", a.ready)
-	return a.gate(a.sameSite(mlflow.Straight(a.observe(routes))))
 }
 
 // company is the sign-in of a company; nil: none.

@@ -139,13 +139,17 @@ func (a *App) newServing(decoders model.Decoders) *serving.Server {
 	}
 	a.reasons = serving.NewReasoner(serving.ReasonerOptions{Log: a.log, Logger: a.cfg.Logger, Metrics: a.metrics})
 	return serving.New(serving.Options{
-		Reasons: a.reasons,
-		Log:     a.log, Now: a.clock.now, Metrics: a.metrics,
+		Reasons: a.reasons, Alone: a.alone,
+		Log: a.log, Now: a.clock.now, Metrics: a.metrics,
 		Shelf: serving.NewShelf(serving.ShelfOptions{
 			Source: &models{a.store, a.blobs, decoders, a}, Budget: budget, Metrics: a.metrics,
 		}),
 	})
 }
+
+// alone reports whether another process may lead by now, so that what this one knows of
+// versions on trial may be out of date.
+func (a *App) alone() bool { return a.cfg.term != nil && a.cfg.term.over() }
 
 // openFolder reads a model that a client logged.
 func (m *models) openFolder(ctx context.Context, v registry.Version) (*model.Bundle, error) {

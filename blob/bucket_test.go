@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
-	gocloud "gocloud.dev/blob"
 
 	"flyball/blob"
 	"flyball/blob/blobtest"
@@ -60,14 +59,13 @@ func TestABlobThatChangedOnDiskIsFound(t *testing.T) {
 
 func TestABucketOfS3KeepsBlobs(t *testing.T) {
 	blobtest.S3(t, "../.cache/bin/versitygw")
-	all, err := bucket.Open(t.Context(), "s3://lake")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = all.Close() })
 	n := 0
-	blobtest.Run(t, func(*testing.T) blobtest.Store {
+	blobtest.Run(t, func(t *testing.T) blobtest.Store {
 		n++
-		return blob.In(gocloud.PrefixedBucket(all, fmt.Sprintf("store%d/", n)))
+		b, err := bucket.Open(t.Context(), "s3://lake", fmt.Sprintf("store%d", n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return blob.In(b)
 	})
 }

@@ -22,10 +22,10 @@ import (
 	"flyball/fault"
 )
 
-// Open opens the bucket that a URL names, to be closed by the caller. What stands behind
-// the bucket's name is a prefix of all keys. A URL with a password or a query is an
+// Open opens a folder of the bucket that a URL names, to be closed by the caller; empty:
+// all of it. What stands behind the bucket's name is a prefix of all keys. A URL with a password or a query is an
 // Invalid fault: those belong into the environment.
-func Open(ctx context.Context, where string) (*blob.Bucket, error) {
+func Open(ctx context.Context, where, folder string) (*blob.Bucket, error) {
 	u, err := url.Parse(where)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the place of the bucket is no URL").Do("write s3://bucket/prefix or file:///folder")
@@ -35,7 +35,8 @@ func Open(ctx context.Context, where string) (*blob.Bucket, error) {
 			Do("write s3://bucket/prefix; keys and endpoints come from the environment, such as AWS_ENDPOINT_URL_S3")
 	}
 	if u.Scheme == "file" {
-		return openFolder(u)
+		b, err := openFolder(u)
+		return below(b, err, folder)
 	}
 	if u.Host == "" {
 		return nil, fault.New(fault.Invalid, "%q names no bucket", where).Do("write s3://bucket/prefix or file:///folder")
@@ -47,7 +48,12 @@ func Open(ctx context.Context, where string) (*blob.Bucket, error) {
 	default:
 		b, err = other(ctx, u.Scheme, u.Host)
 	}
-	if prefix := strings.Trim(u.Path, "/"); err == nil && prefix != "" {
+	return below(b, err, strings.Trim(u.Path, "/")+"/"+folder)
+}
+
+// below is the part of a bucket whose keys begin with a prefix.
+func below(b *blob.Bucket, err error, prefix string) (*blob.Bucket, error) {
+	if prefix = strings.Trim(prefix, "/"); err == nil && prefix != "" {
 		b = blob.PrefixedBucket(b, prefix+"/")
 	}
 	return b, err

@@ -26,7 +26,7 @@ func TestABucketIsNamedByItsURLAndNothingElse(t *testing.T) {
 		"ftp://lake":                  "is no bucket",
 		"s3://%zz":                    "no URL",
 	} {
-		b, err := bucket.Open(t.Context(), where)
+		b, err := bucket.Open(t.Context(), where, "blobs")
 		if says == "" && err != nil || says != "" && (!fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says)) {
 			t.Errorf("%q: got %v, want %q", where, err, says)
 		}

@@ -3,10 +3,13 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,14 +63,16 @@ func serveCommand(e *env) *cobra.Command {
 	var bounds limits
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the server: the loop, predictions, pages", Args: cobra.NoArgs,
-		Example: "  flyball serve\n  flyball serve --data /var/lib/flyball --listen 127.0.0.1:7180\n  FLYBALL_DATABASE='host=/run/postgresql dbname=flyball' flyball serve",
+		Long: "Without --role one process does everything. Where one machine is not enough, processes of --role control decide (several may run on one\n" +
+			"PostgreSQL and one bucket: one leads, the others stand by and forward to it), and processes of --role serve answer predictions.",
+		Example: "  flyball serve\n  flyball serve --data /var/lib/flyball --listen 127.0.0.1:7180\n  FLYBALL_DATABASE='host=/run/postgresql dbname=flyball' flyball serve\n  FLYBALL_DATABASE=postgres://db/flyball FLYBALL_BUCKET=s3://models flyball serve --role control --advertise http://control-1:7180\n  FLYBALL_BUCKET=s3://models FLYBALL_CONTROL=http://control-1:7180,http://control-2:7180 flyball serve --role serve",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var l slog.Level
 			if err := l.UnmarshalText([]byte(level)); err != nil {
 				return fmt.Errorf("invalid argument %q for --log: debug, info, warn or error", level)
 			}
 			cfg.Logger = slog.New(slog.NewTextHandler(e.err, &slog.HandlerOptions{Level: l}))
-			cfg.Version, cfg.Database, cfg.OIDCSecret = version(), os.Getenv("FLYBALL_DATABASE"), os.Getenv("FLYBALL_OIDC_SECRET")
+			cfg.Version, cfg.Database, cfg.OIDCSecret, cfg.Token = version(), os.Getenv("FLYBALL_DATABASE"), os.Getenv("FLYBALL_OIDC_SECRET"), e.token
 			alertSecrets(&cfg)
 			if clock != "" {
 				us, err := frame.ParseTime(clock)
@@ -82,15 +87,11 @@ func serveCommand(e *env) *cobra.Command {
 			if !cmd.Flags().Changed("grpc") {
 				cfg.GRPC = app.GRPCAddress(cfg.Listen)
 			}
-			a, err := app.New(cmd.Context(), cfg)
+			a, where, err := process(cmd.Context(), &cfg)
 			if err != nil {
 				return err
 			}
-			where := a.URL()
-			if at := a.GRPC(); at != "" {
-				where += ", gRPC at " + at
-			}
-			e.say("flyball serves at %s, data in %s; Ctrl-C stops it", where, cfg.Data)
+			e.say("%s, data in %s; Ctrl-C stops it", where, cfg.Data)
 			err = a.Run(cmd.Context())
 			if closed := a.Close(); err == nil {
 				err = closed
@@ -98,6 +99,7 @@ func serveCommand(e *env) *cobra.Command {
 			return err
 		},
 	}
+	roleFlags(c, &cfg)
 	c.Flags().StringVar(&cfg.Data, "data", dataDir(), "folder of everything that is kept (FLYBALL_DATA)")
 	c.Flags().StringVar(&cfg.Listen, "listen", "127.0.0.1:7180", "address to answer at; of this machine only, until there are users (flyball users add)")
 	c.Flags().StringVar(&cfg.Cert, "tls-cert", "", "file with the certificate and its chain, in PEM: HTTP and gRPC over TLS; a renewed one is taken within a minute")
@@ -118,6 +120,58 @@ func serveCommand(e *env) *cobra.Command {
 	c.Flags().BoolVar(&cfg.AccessLog, "access-log", false, "log a line for each request, without its rows")
 	c.Flags().StringVar(&level, "log", "info", "debug, info, warn or error")
 	return c
+}
+
+// server is a process that serves, of any role.
+type server interface {
+	Run(ctx context.Context) error
+	Close() error
+}
+
+// process makes the server of a role, and says where it is.
+func process(ctx context.Context, cfg *app.Config) (server, string, error) {
+	switch cfg.Role {
+	case "", "all":
+		a, err := app.New(ctx, *cfg)
+		if err != nil {
+			return nil, "", err
+		}
+		where := "flyball serves at " + a.URL()
+		if at := a.GRPC(); at != "" {
+			where += ", gRPC at " + at
+		}
+		return a, where, nil
+	case "control":
+		a, err := app.NewControl(ctx, *cfg)
+		if err != nil {
+			return nil, "", err
+		}
+		return a, "flyball decides, or stands by, at " + a.URL(), nil
+	case "serve":
+		a, err := app.NewReplica(ctx, *cfg)
+		if err != nil {
+			return nil, "", err
+		}
+		return a, "flyball answers predictions at " + a.URL(), nil
+	}
+	return nil, "", fmt.Errorf("invalid argument %q for --role: all, control or serve", cfg.Role)
+}
+
+// roleFlags are those of processes that are one of several.
+func roleFlags(c *cobra.Command, cfg *app.Config) {
+	f := c.Flags()
+	f.StringVar(&cfg.Role, "role", "all", "all, control (decide) or serve (answer predictions as those that decide say)")
+	f.StringVar(&cfg.Bucket, "bucket", os.Getenv("FLYBALL_BUCKET"), "s3://bucket/prefix or file:///folder for models, predictions and the files of jobs, shared by all processes (FLYBALL_BUCKET; default the data folder)")
+	f.StringArrayVar(&cfg.Control, "control", list(os.Getenv("FLYBALL_CONTROL")), "of --role serve: where a process decides, such as http://control-1:7180 (may be repeated; FLYBALL_CONTROL, with commas); FLYBALL_TOKEN is what it is shown")
+	f.StringVar(&cfg.Name, "name", "", "name of this process among all (default the machine's)")
+	f.StringVar(&cfg.Advertise, "advertise", "", "of --role control: where the other processes reach this one, such as http://control-1:7180 (default as it listens)")
+	f.DurationVar(&cfg.Skew, "clock-skew", 0, "be wrong about the time, for tests")
+	_ = f.MarkHidden("clock-skew") // it is a flag of this command
+}
+
+// list is a text cut at its commas; nothing is an empty list.
+func list(s string) []string {
+	return slices.DeleteFunc(strings.Split(s, ","), func(x string) bool { return x == "" })
 }
 
 // limits are what bounds the space and the time that a server takes, as it is written.

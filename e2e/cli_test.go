@@ -17,9 +17,9 @@ import (
 
 // verbs are the commands that a user is told of.
 var verbs = []string{
-	"alerts", "apply", "approvals", "attest", "audit", "backup", "break-glass", "card", "ci", "compare", "completion", "data", "delivery", "demo", "dependence", "diff", "digest", "doctor", "dossier", "drift", "events", "evidence", "explain", "export", "forget", "gate", "gc", "groups", "hold", "import", "incidents", "init", "label", "login", "logout", "maturity", "owners", "pipelines",
-	"predict", "predictions", "promote", "rehearse", "releases", "reproduce", "restore", "resume", "retrain", "rollback", "runs", "schema", "score", "serve", "status",
-	"test", "tokens", "train", "upgrade", "users", "version", "versions", "watch", "whoami",
+	"alerts", "apply", "approvals", "attest", "audit", "break-glass", "card", "ci", "compare", "completion", "data", "delivery", "demo", "dependence", "diff", "digest", "doctor", "dossier", "drift", "events", "evidence", "explain", "export", "forget", "gate", "gc", "groups", "hold", "import", "incidents", "init", "label", "login", "logout", "maturity", "owners", "pipelines",
+	"predict", "predictions", "promote", "rehearse", "releases", "replicas", "reproduce", "resume", "retrain", "rollback", "runs", "schema", "score", "serve", "status",
+	"test", "tokens", "train", "users", "version", "versions", "watch", "whoami",
 }
 
 func TestEveryCommandShowsAnExample(t *testing.T) {
@@ -287,7 +287,7 @@ func TestCommandsThatNeedNoServerWorkWithoutOne(t *testing.T) {
 	}
 	for _, args := range []string{
 		"users", "tokens", "whoami", "status", "versions m", "releases m", "gate m@1", "compare m 1 2", "drift m", "score m", "groups m", "alerts m", "alerts ack x", "alerts silence m --for 2h --why x", "owners m", "owners away bo --to 2030-01-01", "digest", "predictions m", "audit", "audit --verify", "audit verify", "audit list", "audit anchor", "audit export", "forget k --why x",
-		"events", "evidence export m --profile nist", "card m@1", "dossier m@1", "dossier k -m m", "explain k -m m", "dependence m@1", "watch", "promote m", "rollback m --why x", "rollback m --drill", "retrain m", "hold m --why x", "resume m", "label m k 1", "reproduce m@1", "approvals", "approvals m", "approvals approve m@1", "incidents", "incidents m", "incidents open m --why x", "incidents close m --cause x --change 2", "break-glass m --why nobody", "maturity", "maturity m", "delivery", "delivery m", "attest L1.app-tests --why x", "test report unit --status pass",
+		"events", "evidence export m --profile nist", "card m@1", "dossier m@1", "dossier k -m m", "explain k -m m", "dependence m@1", "watch", "promote m", "rollback m --why x", "rollback m --drill", "retrain m", "hold m --why x", "resume m", "label m k 1", "reproduce m@1", "approvals", "approvals m", "approvals approve m@1", "incidents", "replicas", "incidents m", "incidents open m --why x", "incidents close m --cause x --change 2", "break-glass m --why nobody", "maturity", "maturity m", "delivery", "delivery m", "attest L1.app-tests --why x", "test report unit --status pass",
 		"apply " + filepath.Join(dir, "model.yaml"), "diff " + filepath.Join(dir, "model.yaml"), "train m", "ci " + filepath.Join(dir, "model.yaml"),
 	} {
 		command{args: args, code: 7, says: "no server answers at " + none}.check(t, none)

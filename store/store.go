@@ -185,7 +185,8 @@ func (db *DB) up(ctx context.Context) error {
 		return err
 	}
 	if have > newest {
-		return newer(have, newest)
+		return fault.New(fault.Refused, "the database has schema %d, and this Flyball knows schemas up to %d", have, newest).
+			Do("run the newer Flyball that wrote it, or restore a backup from before the upgrade")
 	}
 	_, err = p.Up(ctx)
 	return err

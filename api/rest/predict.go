@@ -26,26 +26,7 @@ func (f *face) predictRoutes() {
 		func(ctx context.Context, in *OfModel) (*body[serving.Stats], error) {
 			return answer(f.Serving.Stats(ctx, in.Model))
 		})
-	type record struct {
-		OfModel
-		Body wire.RecordRequest
-	}
-	route(f, access.Predict, http.MethodPost, "/v1/models/{model}/predictions", "record", "Keep what the live version answered elsewhere",
-		func(ctx context.Context, in *record) (*body[wire.PredictResponse], error) {
-			records, err := f.Serving.Record(ctx, in.Model, given(in.Body.Predictions))
-			if err != nil {
-				return nil, err
-			}
-			return &body[wire.PredictResponse]{response(serving.Answer{Model: in.Model, Generation: records[0].Generation, Records: records})}, nil
-		})
-	type labels struct {
-		OfModel
-		Body wire.LabelsRequest
-	}
-	route(f, access.Predict, http.MethodPost, "/v1/models/{model}/labels", "label", "Tell truths",
-		func(ctx context.Context, in *labels) (*body[wire.LabelsResponse], error) {
-			return answer(f.label(ctx, in.Model, in.Body.Labels))
-		})
+	f.tellRoutes()
 	f.predictionRoutes()
 }
 
@@ -102,7 +83,7 @@ func given(in []wire.Given) []serving.Given {
 
 // label keeps truths as they came: all of a request or none.
 func (f *face) label(ctx context.Context, model string, in []wire.Label) (wire.LabelsResponse, error) {
-	if _, err := f.Control.Model(ctx, model); err != nil {
+	if err := f.knows(ctx, model); err != nil {
 		return wire.LabelsResponse{}, err
 	}
 	now := f.Now()

@@ -8,7 +8,6 @@ package rest
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"path"
@@ -66,10 +65,10 @@ type Options struct {
 	Anchor    func(ctx context.Context) (audit.Anchor, error) // where the audit chain ends now
 	Door      *access.Directory                               // who may what; nil: there are no users
 	Retention retention.Policy                                // what a collection keeps when its caller says nothing
+	Replicas  Replicas                                        // that serve what this server decides; nil: there can be none
 	Alerts    Alerts                                          // on their way to people; without a router there are none
 	Now       func() time.Time
 	Advance   func(ctx context.Context, now time.Time, turn bool) error // moves a manual clock; nil: the clock is the machine's
-	Backup    func(ctx context.Context, w io.Writer) error              // writes a copy of everything
 	Version   string
 	Logger    *slog.Logger
 	Style     string // the style sheet that cards and dossiers carry inside
@@ -79,25 +78,37 @@ type Options struct {
 // face is the routes and what they answer from.
 type face struct {
 	Options
-	api  huma.API
-	desk *desk
-	past bool // operations are added that tell how things stood at a moment
+	api   huma.API
+	desk  *desk
+	knows func(ctx context.Context, model string) error // NotFound for a model that there is not
+	past  bool                                          // operations are added that tell how things stood at a moment
 }
 
-// New adds the native API to the routes of a server.
-func New(routes *api.Routes, opts Options) {
+// newFace is a face without routes but for its own description at a path; empty: none.
+func newFace(routes *api.Routes, opts Options, described string) *face {
 	if opts.MaxBody == 0 {
 		opts.MaxBody = 32 << 20
 	}
 	config := huma.DefaultConfig("Flyball", opts.Version)
 	config.CreateHooks = nil // no $schema links in answers
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	config.OpenAPIPath = described
 	config.DocsPath = "" // the usual pages load scripts from elsewhere
 	config.Info.Description = "The loop for models that predict a number or a class from a table."
 	f := &face{Options: opts}
 	f.desk = &desk{Face: routes.Face(f.writeProblem, nil), needs: access.Open}
 	f.api = humago.New(f.desk, config)
 	f.desk.needs = ""
+	return f
+}
+
+// New adds the native API to the routes of a server.
+func New(routes *api.Routes, opts Options) {
+	f := newFace(routes, opts, "/openapi")
+	f.knows = func(ctx context.Context, model string) error {
+		_, err := f.Control.Model(ctx, model)
+		return err
+	}
 	f.predictRoute(routes.Face(f.writeProblem, func(r *http.Request) string { return named(r.PathValue("model")).Model }))
 	f.predictRoutes()
 	f.explainRoutes()
@@ -117,6 +128,9 @@ func New(routes *api.Routes, opts Options) {
 		f.alertRoutes()
 	}
 	f.auditRoutes()
+	if f.Replicas != nil {
+		f.replicaRoutes()
+	}
 	f.desk.Handle(access.Apply, "POST /v1/data", f.upload)
 	f.desk.Past().Handle(access.Read, "GET /v1/events", f.events)
 	f.desk.Handle(access.Track, "POST /v1/import", f.bringIn)
@@ -125,7 +139,6 @@ func New(routes *api.Routes, opts Options) {
 	f.desk.Handle(access.Rows, "GET /v1/models/{model}/versions/{version}/archive", f.exportVersion)
 	f.desk.Handle(access.Apply, "POST /v1/versions", f.importVersion)
 	f.desk.Handle(access.Keep, "POST /v1/gc", f.collect)
-	f.desk.Handle(access.Backup, "GET /v1/backup", f.backup)
 }
 
 // schemaName names a type in the OpenAPI document: by itself when it is the API's own,

@@ -59,12 +59,10 @@ func StartKubernetes(t testing.TB) *Kubernetes {
 		"--disable-admission-plugins=ServiceAccount")
 	k.Ready()
 	client := []string{"--kubeconfig=" + admin, "--leader-elect=false", "--bind-address=127.0.0.1"}
-	k.Controllers = part("kcm", append([]string{
-		"kcm", "--secure-port=" + after(local(port(t))), "--cert-dir=" + filepath.Join(dir, "kcm"),
+	k.Controllers = part("kcm", append([]string{"kcm", "--secure-port=" + after(local(port(t))), "--cert-dir=" + filepath.Join(dir, "kcm"),
 		"--node-monitor-period=1s", "--node-monitor-grace-period=10s", "--terminated-pod-gc-threshold=1000",
 		"--controllers=job-controller,garbage-collector-controller,namespace-controller,ttl-after-finished-controller,disruption-controller," +
-			"pod-garbage-collector-controller,node-lifecycle-controller,taint-eviction-controller",
-	}, client...)...)
+			"pod-garbage-collector-controller,node-lifecycle-controller,taint-eviction-controller"}, client...)...)
 	k.Scheduler = part("scheduler", append([]string{"scheduler", "--secure-port=" + after(local(port(t))), "--cert-dir=" + filepath.Join(dir, "scheduler")}, client...)...)
 	for i := range k.Nodes {
 		name := fmt.Sprintf("fake-%d", i)

@@ -12,6 +12,7 @@ const (
 	Read     Permission = "read"     // see how things stand
 	Rows     Permission = "rows"     // see the rows of predictions and the files of models
 	Fairness Permission = "fairness" // see what a model does for groups of people, never of a row
+	Serve    Permission = "serve"    // answer in this server's place: learn what is to be served, and who may ask
 	Predict  Permission = "predict"  // ask for predictions and tell truths
 	Track    Permission = "track"    // log runs, artifacts and models; register versions
 	Apply    Permission = "apply"    // change a model's file and data
@@ -25,7 +26,6 @@ const (
 	Audit    Permission = "audit"    // read who changed what
 	Users    Permission = "users"    // say who may what
 	Keep     Permission = "keep"     // remove for good what was deleted
-	Backup   Permission = "backup"   // copy everything, with the keys and the digests of secrets
 	Clock    Permission = "clock"    // move a manual clock
 )
 
@@ -34,7 +34,7 @@ const (
 // among it, for they are many by nature and have bounds of their own.
 func (p Permission) Changes() bool {
 	switch p {
-	case Open, Read, Rows, Fairness, Audit, Predict, Track:
+	case Open, Read, Rows, Fairness, Audit, Predict, Serve, Track:
 		return false
 	}
 	return true
@@ -42,5 +42,5 @@ func (p Permission) Changes() bool {
 
 // Permissions are all permissions but Open and Known, in the order in which they are shown.
 func Permissions() []Permission {
-	return []Permission{Read, Rows, Fairness, Predict, Track, Apply, Train, Propose, Operate, Retreat, Approve, Glass, Ack, Audit, Users, Keep, Backup, Clock}
+	return []Permission{Read, Rows, Fairness, Predict, Serve, Track, Apply, Train, Propose, Operate, Retreat, Approve, Glass, Ack, Audit, Users, Keep, Clock}
 }

@@ -17,7 +17,7 @@ type Role struct {
 	May     []Permission `json:"may"`
 }
 
-// Roles are the eight roles of people and the four of machines, in the order in which
+// Roles are the eight roles of people and the five of machines, in the order in which
 // they are shown. Nobody has them all on purpose: who trains a model does not approve it,
 // who keeps the users does not change what the records say.
 func Roles() []Role {
@@ -29,11 +29,12 @@ func Roles() []Role {
 		{"validator", "judges models that others made", false, []Permission{Read, Rows, Fairness, Approve, Ack}},
 		{"owner", "answers for what a model is used for", false, []Permission{Read, Retreat, Approve, Ack}},
 		{"auditor", "reads everything and changes nothing", false, []Permission{Read, Rows, Fairness, Audit}},
-		{"admin", "keeps users, keys and what is stored", false, []Permission{Read, Glass, Audit, Users, Keep, Backup, Clock}},
+		{"admin", "keeps users, keys and what is stored", false, []Permission{Read, Glass, Audit, Users, Keep, Clock}},
 		{"ci", "applies model files and proposes releases", true, []Permission{Read, Track, Apply, Train, Propose}},
 		{"trainer", "logs runs and registers versions", true, []Permission{Read, Track}},
 		{"monitor", "looks, and asks for a training", true, []Permission{Read, Train}},
 		{"app", "asks for predictions and tells truths", true, []Permission{Predict}},
+		{"replica", "answers predictions in the place of the server that decides", true, []Permission{Serve}},
 	}
 }
 

@@ -34,7 +34,7 @@ type Control interface {
 }
 
 // Options are what an Agent is built from. All are needed but Counts, Forget, Shipped,
-// Told and Every.
+// Told, Now and Every.
 type Options struct {
 	Control Control
 	Keeper  *Keeper
@@ -49,6 +49,7 @@ type Options struct {
 	Forget  func(kept []release.Hour) // those are kept elsewhere
 	Shipped func() Shipped            // how far the log was handed on
 	Told    func(d Desired) error     // who may ask, before models are served; an error refuses all of it
+	Now     func() time.Time          // the machine's; nil: time.Now
 	Every   time.Duration             // between two reports; 0: 2 s
 }
 
@@ -62,8 +63,9 @@ type Agent struct {
 
 	mu    sync.Mutex
 	have  Desired
-	whole bool  // all of have is served
-	why   error // why not
+	whole bool   // all of have is served
+	why   error  // why not
+	stale func() // ends the asking that is under way
 	soon  chan struct{}
 }
 
@@ -71,6 +73,9 @@ type Agent struct {
 func NewAgent(o Options) *Agent {
 	if o.Every == 0 {
 		o.Every = 2 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	return &Agent{Options: o, began: time.Now(), soon: make(chan struct{}, 1)}
 }
@@ -83,6 +88,13 @@ func (a *Agent) Alone() bool { return time.Since(a.began) > time.Duration(a.unti
 // Apart is how far this machine's clock is behind the one that decides; negative: it is
 // ahead.
 func (a *Agent) Apart() time.Duration { return time.Duration(a.apart.Load()) }
+
+// Knows reports whether the replica was ever told what to serve, and whom.
+func (a *Agent) Knows() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.have.Version > 0
+}
 
 // Ready is nil when all that the replica was told to serve last is served.
 func (a *Agent) Ready() error {
@@ -188,29 +200,47 @@ func (a *Agent) take(ctx context.Context, d Desired) error {
 func (a *Agent) follow(ctx context.Context) {
 	wait := backoff{}
 	for ctx.Err() == nil {
-		a.mu.Lock()
-		have, whole := a.have.Version, a.whole
-		a.mu.Unlock()
-		asked := ctx
-		if !whole { // try again soon, whether something new comes or not
-			short, cancel := context.WithTimeout(ctx, a.Every)
-			defer cancel()
-			asked, have = short, 0
-		}
-		d, err := a.Control.Desired(asked, have)
-		if err == nil && d.Version == have && whole {
+		err := a.next(ctx)
+		if err == nil {
 			wait = backoff{}
 			continue
 		}
-		if err == nil {
-			err = a.take(ctx, d)
-			a.report()
-		}
-		if err != nil {
-			wait.after(ctx, a.Logger, "what to serve was not learnt", err)
-			continue
-		}
-		wait = backoff{}
+		wait.after(ctx, a.Logger, "what to serve was not learnt", err)
+	}
+}
+
+// next asks once what to serve, and serves it.
+func (a *Agent) next(ctx context.Context) error {
+	asked, cancel := context.WithCancel(ctx)
+	defer cancel()
+	a.mu.Lock()
+	have, whole := a.have.Version, a.whole
+	a.stale = cancel
+	a.mu.Unlock()
+	ask := have
+	if !whole {
+		ask = 0 // what could not be loaded may be there by now
+	}
+	d, err := a.Control.Desired(asked, ask)
+	switch {
+	case asked.Err() != nil:
+		return nil // there is something newer, or an end
+	case err != nil:
+		return err
+	case d.Version == have && whole:
+		return nil
+	}
+	err = a.take(ctx, d)
+	a.report()
+	return err
+}
+
+// again ends the asking that is under way: what it waits for is there already.
+func (a *Agent) again() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stale != nil {
+		a.stale()
 	}
 }
 
@@ -248,16 +278,19 @@ func (a *Agent) tell(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*a.Every)
 	defer cancel()
 	r := a.Standing()
-	sent := time.Now()
+	sent, at := time.Now(), a.Now()
 	g, err := a.Control.Report(ctx, r)
 	if err != nil {
 		return err
 	}
 	took := time.Since(sent)
 	a.until.Store(int64(sent.Sub(a.began) + g.Lease - g.Lease/10))
-	a.apart.Store(int64(g.Now.Sub(sent.Add(took / 2))))
+	a.apart.Store(int64(g.Now.Sub(at.Add(took / 2))))
 	if a.Forget != nil {
 		a.Forget(r.Hours)
+	}
+	if g.Version > r.Version {
+		a.again()
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func eachBucket(t *testing.T, do func(t *testing.T, b *blob.Bucket)) {
 	})
 	t.Run("s3", func(t *testing.T) {
 		blobtest.S3(t, gateway)
-		b, err := bucket.Open(context.Background(), "s3://lake")
+		b, err := bucket.Open(context.Background(), "s3://lake", "")
 		open(t, b, err)
 	})
 }
