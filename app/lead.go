@@ -108,10 +108,9 @@ func (c *Control) Run(ctx context.Context) error {
 
 // elect leads when it can, until ctx is done.
 func (c *Control) elect(ctx context.Context) {
-	tick := time.NewTicker(leadEvery)
-	defer tick.Stop()
 	failing := false
 	for ctx.Err() == nil {
+		pause := leadEvery
 		l, until, ok, err := c.ask(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
 			c.cfg.Logger.Warn("the database does not say who leads", "error", err)
@@ -123,13 +122,16 @@ func (c *Control) elect(ctx context.Context) {
 				c.cfg.Logger.Error("this process leads no more", "error", err)
 			}
 			c.front.set(nil, "")
+			pause = 2 * leadEvery // let another try
 		case err == nil:
 			c.front.set(nil, l.Address)
 		}
+		rest := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
-		case <-tick.C:
+		case <-rest.C:
 		}
+		rest.Stop()
 	}
 }
 
@@ -157,24 +159,27 @@ func (c *Control) lead(ctx context.Context, fence int64, until time.Time) error 
 		defer close(renewed)
 		c.renew(ctx, term, lost)
 	}()
-	defer func() { <-renewed }()
-	defer lost(nil)
 	c.cfg.Logger.Info("this process leads", "fence", fence, "at", c.cfg.Advertise)
+	err := c.serve(ctx, cfg)
+	lost(nil)
+	<-renewed
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause // another leads
+	}
+	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	return errors.Join(err, c.db.Resign(leave, c.holder))
+}
+
+// serve is all that a leader does, until ctx is done.
+func (c *Control) serve(ctx context.Context, cfg Config) error {
 	a, err := New(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	err = a.Run(ctx)
 	c.front.set(nil, "")
-	if e := a.Close(); err == nil {
-		err = e
-	}
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer cancel()
-	return errors.Join(err, c.db.Resign(leave, c.holder))
+	return errors.Join(err, a.Close())
 }
 
 // renew keeps the lead until ctx is done, or the lead is lost.
