@@ -26,6 +26,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"flyball/api"
+	"flyball/api/attempt"
 	"flyball/api/oip"
 	"flyball/blob"
 	"flyball/blob/artifact"
@@ -50,7 +51,7 @@ import (
 	"flyball/store"
 	"flyball/training"
 	"flyball/training/environment"
-	"flyball/training/executor/local"
+	"flyball/training/executor"
 )
 
 // Config is what a server is built from.
@@ -113,8 +114,11 @@ type Config struct {
 	// postgres://host/database. Keys and passwords come from the environment.
 	Sources []string
 
-	// Executor is where the commands of model files run: local. Empty: they are refused.
-	Executor string
+	// Executors are where model files may have programs run: local, slurm. ExecutorsFile
+	// is a YAML file that says how engines of clusters are reached (type Executors); those
+	// that it has a section for are among them. Neither: programs are refused.
+	Executors     []string
+	ExecutorsFile string
 
 	// Manual has the clock move only by request (POST /v1/clock), and the loop and its
 	// jobs with it: for replays of history. Start is where it begins when the data
@@ -148,9 +152,11 @@ type App struct {
 	loop        *loop.Loop
 	control     *control.Service
 	worker      *job.Worker
-	again       *job.Worker     // makes versions again: no training waits for that
-	workers     *worker.Host    // of models that need Python; nil: none
-	executor    *local.Executor // of commands; nil: none
+	again       *job.Worker                 // makes versions again: no training waits for that
+	workers     *worker.Host                // of models that need Python; nil: none
+	executor    executor.Executor           // of trainings; nil: none
+	attempts    map[string]attempt.Attempts // by engine, for programs on nodes
+	jobs        *gocloud.Bucket             // what is kept of attempts; nil: there are no engines
 	sources     *remote.Sources
 	leaving     leaving
 	fleet       *fleet                          // those who only serve
@@ -230,7 +236,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if err := a.resumeClock(ctx); err != nil {
 		return nil, err
 	}
-	if err := a.openExecutor(); err != nil {
+	if err := a.openExecutors(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.openLinks(); err != nil {
@@ -297,9 +303,11 @@ func (a *App) build() {
 		Blobs: a.blobs, Log: a.log, Decoders: decoders, Logger: a.cfg.Logger, Tracker: trials{tracker: a.tracker, artifacts: a.artifacts}, Keeper: a.store,
 		Sources: a.sources,
 	}
-	if a.executor != nil { // an interface of a nil pointer is none
-		trainer.Executor, trainer.Tracking = a.executor, a.URL()
+	if a.executor != nil {
+		trainer.Executor, trainer.Tracking = a.executor, "{server}"
 		trainer.Credential = func(ctx context.Context, about string) (string, error) { return a.door.Lend(ctx, about, week) }
+	}
+	if a.here() {
 		trainer.Environment = (&environment.Maker{Dir: filepath.Join(a.cfg.Data, "environments"), Logger: a.cfg.Logger}).Make
 	}
 	judge := &training.Judge{Trainer: trainer, Folder: a.folder}
@@ -476,6 +484,9 @@ func (a *App) Close() error {
 	if a.predictions != nil {
 		errs = append(errs, a.predictions.Close())
 	}
+	if a.jobs != nil {
+		errs = append(errs, a.jobs.Close())
+	}
 	if a.endTraces != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -483,7 +494,7 @@ func (a *App) Close() error {
 			a.cfg.Logger.Warn("the last traces were not sent", "error", err)
 		}
 	}
-	a.listener, a.grpc, a.log, a.store, a.blobs, a.predictions, a.endTraces = nil, nil, nil, nil, nil, nil, nil
+	a.listener, a.grpc, a.log, a.store, a.blobs, a.predictions, a.jobs, a.endTraces = nil, nil, nil, nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

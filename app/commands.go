@@ -15,7 +15,8 @@ import (
 // commands looks at the commands of trainings from outside.
 func (a *App) commands() *training.Commands {
 	c := &training.Commands{
-		Jobs: a.store, Tracker: trials{tracker: a.tracker, artifacts: a.artifacts}, Now: a.clock.now, Find: a.finder().Named,
+		Executor: a.executor,
+		Jobs:     a.store, Tracker: trials{tracker: a.tracker, artifacts: a.artifacts}, Now: a.clock.now, Find: a.finder().Named,
 		Open: func(ctx context.Context, r experiment.Run, path string) (io.ReadSeekCloser, error) {
 			folder, ours := strings.CutPrefix(r.Location, "mlflow-artifacts:/")
 			if !ours {
@@ -24,9 +25,6 @@ func (a *App) commands() *training.Commands {
 			_, f, err := a.artifacts.Open(ctx, folder+"/"+path)
 			return f, err
 		},
-	}
-	if a.executor != nil { // an interface of a nil pointer is none
-		c.Executor = a.executor
 	}
 	return c
 }

@@ -3,31 +3,153 @@
 package app
 
 import (
+	"context"
+	"net/url"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
+	"flyball/api/attempt"
+	"flyball/bucket"
 	"flyball/fault"
+	"flyball/spec"
+	"flyball/training/executor"
+	"flyball/training/executor/cluster"
 	"flyball/training/executor/local"
+	"flyball/training/executor/slurm"
 )
 
-// openExecutor makes what runs the commands of model files, where somebody allowed it.
-// Programs are looked for beside the interpreter of --python first, so that a model is
-// trained by what it is scored with.
-func (a *App) openExecutor() (err error) {
-	switch a.cfg.Executor {
-	case "":
-		return nil
-	case "local":
-	default:
-		return fault.New(fault.Invalid, "%q is no executor of this version", a.cfg.Executor).Do("write --executor local")
+// Executors is the file that --executors names: how nodes reach this server, and a
+// section for each engine of a cluster that it has.
+type Executors struct {
+	URL   string        `json:"url"`
+	Slurm *SlurmSection `json:"slurm"`
+}
+
+// SlurmSection is how jobs are handed to Slurm.
+type SlurmSection struct {
+	Partition string   `json:"partition"` // where a model file names no queue; empty: Slurm's default
+	Account   string   `json:"account"`
+	Binary    string   `json:"binary"`   // path of flyball on the nodes; empty: that of this process
+	Options   []string `json:"options"`  // of sbatch, such as --qos=short
+	Setup     string   `json:"setup"`    // lines of the shell that run on the node before
+	Programs  string   `json:"programs"` // folder of sbatch and the others; empty: PATH
+}
+
+// engine is one of a cluster, and where flyball is on its nodes.
+type engine struct {
+	cluster.Engine
+	binary string
+}
+
+// engines are those that the file has a section for.
+func (x *Executors) engines(a *App) (map[string]engine, error) {
+	out := map[string]engine{}
+	if s := x.Slurm; s != nil {
+		out["slurm"] = engine{slurm.New(slurm.Options{
+			Partition: s.Partition, Account: s.Account, More: s.Options, Setup: s.Setup, Bin: s.Programs, Logger: a.cfg.Logger,
+		}), s.Binary}
 	}
-	o := local.Options{Dir: filepath.Join(a.cfg.Data, "work"), Logger: a.cfg.Logger}
+	return out, nil
+}
+
+// openExecutors makes what runs the programs of model files, where somebody allowed it: of
+// --executor, and of the sections of --executors. An engine that --executor names and the
+// file does not say more of is as it is by itself.
+func (a *App) openExecutors(ctx context.Context) error {
+	var x Executors
+	if name := a.cfg.ExecutorsFile; name != "" {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			return fault.Wrap(err, fault.Invalid, "the file of executors cannot be read")
+		}
+		if err := spec.Strict(filepath.Base(name), raw, &x); err != nil {
+			return err
+		}
+	}
+	all := executor.Several{}
+	for _, name := range a.cfg.Executors {
+		switch name {
+		case executor.Local:
+			here, err := a.localExecutor()
+			if err != nil {
+				return err
+			}
+			all[name] = here
+		case "slurm":
+			if x.Slurm == nil {
+				x.Slurm = &SlurmSection{}
+			}
+		case "kubernetes", "ray":
+			return fault.New(fault.Invalid, "how %s is reached is not said", name).Do("give it a section in a file, and name that with --executors; see docs/executors.md")
+		default:
+			return fault.New(fault.Invalid, "%q is no executor of this version", name).Do("write --executor local, slurm, kubernetes or ray")
+		}
+	}
+	engines, err := x.engines(a)
+	if err != nil {
+		return err
+	}
+	a.attempts = map[string]attempt.Attempts{}
+	if len(engines) > 0 {
+		err = a.openClusters(ctx, x.URL, engines, all)
+	}
+	if len(all) > 0 {
+		a.executor = all
+	}
+	return err
+}
+
+// localExecutor runs programs on this machine. They are looked for beside the interpreter
+// of --python first, so that a model is trained by what it is scored with.
+func (a *App) localExecutor() (*local.Executor, error) {
+	o := local.Options{Dir: filepath.Join(a.cfg.Data, "work"), Server: a.URL(), Logger: a.cfg.Logger}
 	if p := a.cfg.Python; p != "uv" && filepath.Base(p) != p {
 		dir, err := filepath.Abs(filepath.Dir(p))
 		if err != nil {
-			return fault.Wrap(err, fault.Unavailable, "the folder of the interpreter cannot be found")
+			return nil, fault.Wrap(err, fault.Unavailable, "the folder of the interpreter cannot be found")
 		}
 		o.Path = []string{dir}
 	}
-	a.executor, err = local.New(o)
-	return err
+	return local.New(o)
 }
+
+// openClusters makes an executor of each engine. What they keep is below work/ of the
+// bucket, or of the data folder.
+func (a *App) openClusters(ctx context.Context, at string, engines map[string]engine, all executor.Several) error {
+	if at == "" {
+		at = a.URL()
+		a.cfg.Logger.Warn("nodes are told to reach this server as this machine does; say url: in the file of --executors where they are others", "url", at)
+	}
+	if u, err := url.Parse(at); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fault.New(fault.Invalid, "%q is no address by which nodes reach this server", at).Do("write url: http://HOST:PORT in the file of --executors")
+	}
+	where := a.cfg.Bucket
+	if where == "" {
+		dir, err := filepath.Abs(a.cfg.Data)
+		if err != nil {
+			return fault.Wrap(err, fault.Unavailable, "the folder for jobs cannot be found")
+		}
+		where = "file://" + filepath.ToSlash(dir)
+	}
+	var err error
+	if a.jobs, err = bucket.Open(ctx, where, "work"); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, "the program that would run on nodes cannot be found")
+	}
+	for name, e := range engines {
+		if e.binary == "" {
+			e.binary = self
+		}
+		one := cluster.New(cluster.Options{Name: name, Engine: e.Engine, Bucket: a.jobs, URL: strings.TrimSuffix(at, "/"), Binary: e.binary, Logger: a.cfg.Logger})
+		all[name], a.attempts[name] = one, one
+	}
+	return nil
+}
+
+// here reports whether programs run on this machine, where Python environments are made.
+func (a *App) here() bool { return slices.Contains(a.cfg.Executors, executor.Local) }

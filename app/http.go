@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"flyball/api"
+	"flyball/api/attempt"
 	"flyball/api/mlflow"
 	"flyball/api/rest"
 	"flyball/api/wire"
@@ -57,6 +58,7 @@ func (a *App) handler() http.Handler {
 	}); err != nil {
 		a.cfg.Logger.Error("there are no pages", "error", err)
 	}
+	attempt.New(routes, attempt.Options{Engines: a.attempts, Logger: a.cfg.Logger})
 	a.tracking(routes)
 	a.scoring(routes)
 	a.oip.Mount(routes)
@@ -109,7 +111,7 @@ func (a *App) sameSite(next http.Handler) http.Handler {
 		origin := r.Header.Get("Origin")
 		u, err := url.Parse(origin)
 		switch {
-		case mlflow.Exempt(r.URL.Path) || r.URL.Path == "/metrics":
+		case mlflow.Exempt(r.URL.Path) || r.URL.Path == "/metrics" || strings.HasPrefix(r.URL.Path, "/v1/attempts/"): // a node shows its token
 		case !a.door.Guarded() && !loopback(r.Host) && !slices.Contains(a.cfg.Hosts, hostname(r.Host)):
 			if mlflow.Serves(r.URL.Path) {
 				mlflow.Forbid(w, "Invalid Host header - possible DNS rebinding attack detected. If this server has that name, start it with flyball serve --host and the name.")

@@ -4,9 +4,11 @@ package cli
 
 import (
 	"log/slog"
+	"os"
 
 	"github.com/spf13/cobra"
 
+	"flyball/training"
 	"flyball/training/executor/cluster"
 	"flyball/training/executor/cluster/node"
 	"flyball/training/executor/local"
@@ -35,5 +37,14 @@ func attemptCommand(e *env) *cobra.Command {
 			}
 			return node.Run(cmd.Context(), o)
 		},
+	}
+}
+
+// fitCommand is what the job of a built-in learner runs, on whatever machine.
+func fitCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: training.FitVerb, Short: "Fit a built-in learner as a job asks (executors call it)", Args: cobra.NoArgs, Hidden: true,
+		Example: "  flyball " + training.FitVerb,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return training.FitHere(cmd.Context(), os.Getenv, e.out) },
 	}
 }

@@ -143,10 +143,13 @@ func (e *env) hereWith(ctx context.Context, m modelFile, at, out string) (here, 
 }
 
 // runs lets a recipe that trains by a command run it: the program is of whoever runs this.
+// Where the model file names a cluster it runs here, too.
 func (h *here) runs(r training.Recipe, out string) (err error) {
 	if r.Train.With != training.Command || h.trainer.Executor != nil {
 		return nil
 	}
+	l := &h.request.Recipe.Train.Limits
+	l.GPUs, l.Image, l.Queue = 0, "", ""
 	h.trainer.Executor, err = local.New(local.Options{Dir: filepath.Join(out, "work")})
 	h.trainer.Environment = (&environment.Maker{Dir: filepath.Join(out, "environments")}).Make
 	h.trainer.Decoders = formats.Decoders(nil)

@@ -16,6 +16,7 @@ import (
 	"flyball/model/registry"
 	"flyball/spec"
 	"flyball/training"
+	"flyball/training/executor"
 	"flyball/training/learner"
 	"flyball/unit"
 )
@@ -46,7 +47,16 @@ func (s *Service) Apply(ctx context.Context, by string, a Application, dry bool)
 	if err != nil {
 		return Applied{}, err
 	}
-	if m.Recipe.Train.With == training.Command && s.opts.Executor == nil {
+	train := m.Recipe.Train
+	on, err := executor.On(s.opts.Executor, train.Executor)
+	if err != nil && (train.With == training.Command || train.Executor != "") {
+		return Applied{}, err
+	}
+	if train.With != training.Command && train.Executor != "" && on == nil {
+		return Applied{}, fault.New(fault.Refused, "%s trains on %s, and this server has no executor", m.Name, train.Executor).
+			Do("leave train.executor out: %s trains in the server itself; or start it with flyball serve --executor %s", train.With, train.Executor)
+	}
+	if train.With == training.Command && on == nil {
 		return Applied{}, fault.New(fault.Refused, "%s trains by a command, and this server runs no programs of others: whoever may apply a model file could run code here", m.Name).
 			Do("start it with flyball serve --executor local, if all who may apply are trusted with that")
 	}

@@ -46,6 +46,7 @@ func Check(m Model, p *Pipeline) []Problem {
 	c.data()
 	c.pipeline(steps, p)
 	c.command()
+	c.executor()
 	c.weights()
 	c.search()
 	c.again()

@@ -131,6 +131,11 @@ func TestWhatDoesNotFitTogetherIsTold(t *testing.T) {
 		},
 		{"a delimiter of two", swap("a.csv", `a.csv, csv: {delimiter: "::"}`), `data.csv: "::" is not a delimiter; write one character, such as ; or |, or tab`},
 		{"a zone of nowhere", swap("a.csv", `a.csv, csv: {zone: Europe/Atlantis}`), `data.csv: "Europe/Atlantis" is not a time zone; write a name such as Europe/Berlin`},
+		{"a GPU of this machine", swap("{source: a.csv}", "{source: a.csv}\ntrain: {limits: {gpus: 1}}"), "train.limits.gpus: this machine hands out none; name the executor of a cluster, such as train.executor: slurm"},
+		{"a queue of this machine", swap("{source: a.csv}", "{source: a.csv}\ntrain: {executor: local, limits: {queue: long}}"), "train.limits.queue: this machine hands out none; name the executor of a cluster, such as train.executor: slurm"},
+		{"more processors than there are", swap("{source: a.csv}", "{source: a.csv}\ntrain: {limits: {cpus: 5000}}"), "train.limits.cpus: it is a whole number up to 4096"},
+		{"a queue that is an option", swap("{source: a.csv}", "{source: a.csv}\ntrain: {executor: slurm, limits: {queue: --uid=0}}"), `train.limits.queue: "--uid=0" is no name of one`},
+		{"a Python environment on a cluster", swap("{source: a.csv}", "{source: a.csv}\ntrain: {with: command, command: [python], executor: slurm, environment: requirements.txt}"), "train.environment: it is made where the server runs, and slurm runs programs elsewhere; bring Python with the nodes or their image"},
 		{"a command that is none", swap("{source: a.csv}", "{source: a.csv}\ntrain: {with: command}"), "train.command: there is none; write the program and its arguments, as in [python, train.py]"},
 		{
 			"code from elsewhere", swap("{source: a.csv}", "{source: a.csv}\ntrain: {with: command, command: [sh, a.sh], code: [../a.sh]}"),

@@ -12,6 +12,7 @@ import (
 	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/training"
+	"flyball/training/executor"
 )
 
 // command checks what a program of one's own asks for.
@@ -41,6 +42,40 @@ func (c *checker) command() {
 	}
 	if c.m.Pipeline.Name == "none" {
 		c.add("pipeline", "none is for programs of your own; write train.with: command, or name the columns")
+	}
+}
+
+// executor checks where the training runs, and what it asks for there.
+func (c *checker) executor() {
+	t := c.m.Train
+	here := t.Executor == "" || t.Executor == executor.Local
+	if t.Executor != "" {
+		c.word("train.executor", "train.executor", t.Executor)
+	}
+	for _, n := range []struct {
+		key  string
+		n    int
+		most int
+	}{{"cpus", t.Limits.CPUs, 4096}, {"gpus", t.Limits.GPUs, 1024}} {
+		if n.n < 0 || n.n > n.most {
+			c.add("train.limits."+n.key, "it is a whole number up to %d", n.most)
+		}
+	}
+	for _, w := range []struct{ key, text string }{{"image", t.Limits.Image}, {"queue", t.Limits.Queue}} {
+		if strings.HasPrefix(w.text, "-") || len(w.text) > 500 || strings.ContainsFunc(w.text, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"'\;,`, r) }) {
+			c.add("train.limits."+w.key, "%q is no name of one", w.text)
+		}
+	}
+	for _, k := range []struct {
+		key   string
+		given bool
+	}{{"gpus", t.Limits.GPUs > 0}, {"image", t.Limits.Image != ""}, {"queue", t.Limits.Queue != ""}} {
+		if k.given && here {
+			c.add("train.limits."+k.key, "this machine hands out none; name the executor of a cluster, such as train.executor: slurm")
+		}
+	}
+	if t.Environment != "" && !here {
+		c.add("train.environment", "it is made where the server runs, and %s runs programs elsewhere; bring Python with the nodes or their image", t.Executor)
 	}
 }
 

@@ -56,6 +56,28 @@ func Parse(name string, b []byte) (File, error) {
 	return f, nil
 }
 
+// Strict reads another YAML file than a model's, such as a server's own settings, into
+// the struct that to points at, as strictly: every key is one of its json tags, and the
+// error is that of Parse.
+func Strict(name string, b []byte, to any) error {
+	if len(b) > MaxSize {
+		return fault.New(fault.TooLarge, "%s is larger than 1 MiB", name)
+	}
+	if !utf8.Valid(b) {
+		return fault.New(fault.Invalid, "%s is not UTF-8 text", name)
+	}
+	root, err := read(b)
+	if err != nil {
+		return tell(name, []wrong{asWrong(err, place{1, 1})})
+	}
+	d := &decoder{places: map[string]place{}}
+	d.value(root, reflect.ValueOf(to).Elem(), path{})
+	if len(d.wrong) > 0 {
+		return tell(name, d.wrong)
+	}
+	return nil
+}
+
 // tell is the fault that lists the mistakes in the order of the file.
 func tell(name string, all []wrong) error {
 	slices.SortStableFunc(all, func(a, b wrong) int {

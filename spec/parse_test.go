@@ -190,7 +190,7 @@ func TestWhatIsWrongIsToldWithItsPlaceAndTheNearestKey(t *testing.T) {
 		{"a list where a mapping stands", head + "log: [1]\n", `m.yaml:6:6: log wants keys, not a list`},
 		{"a text where a list stands", head + "retrain: {when: drift}\n", `m.yaml:6:17: when wants a list, not the text "drift"; write [drift]`},
 		{"a kind of column", head + "pipeline: {inputs: {a: float}}\n", `m.yaml:6:24: "float" is not a kind of column; write number, text or time`},
-		{"another executor", head + "train: {executor: slurm}\n", `m.yaml:6:19: "slurm" is not known here; write local`},
+		{"another executor", head + "train: {executor: slurrm}\n", `m.yaml:6:19: "slurrm" is not known here; did you mean "slurm"?`},
 		{"a grade that there is none of", head + "train: {expect: R5}\n", `m.yaml:6:17: "R5" is not known here; did you mean "R3"?`},
 		{"a search", head + "train: {search: {depth: normal(3)}}\n", `m.yaml:6:25: "normal(3)" is not a range of a setting; write a list, log(0.01, 0.3), uniform(0, 1) or whole(4, 12)`},
 		{"a missing column", strings.Replace(head, "column: y, ", "", 1), "m.yaml:4:11: there is no predict.column; name the column to predict"},

@@ -30,7 +30,7 @@ func wordsAt(rule string) ([]string, bool) {
 	case "train.with":
 		return []string{"builtin/gbdt", "builtin/linear", "builtin/last", "builtin/constant", "command"}, true
 	case "train.executor":
-		return []string{"local"}, true
+		return []string{"local", "slurm", "kubernetes", "ray"}, true
 	case "train.expect":
 		return []string{"R3", "R2", "R1"}, true
 	case "train.refit":

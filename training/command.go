@@ -45,7 +45,10 @@ type fit struct {
 
 // commanded has the command fit on the rows, and bundles what it made with the pipeline.
 func (w *work) commanded(ctx context.Context, train Settings, steps pipeline.Spec, at []int, beside []model.File) (*model.Bundle, error) {
-	if w.Executor == nil {
+	if on, err := w.on(); on == nil {
+		if err != nil {
+			return nil, err
+		}
 		return nil, fault.New(fault.Refused, "the training is a command, and nobody allowed programs to run here").
 			Do("start the server with flyball serve --executor local")
 	}
@@ -164,11 +167,15 @@ func parquetOf(f *frame.Frame) ([]byte, error) {
 // finds the run that goes on, or that ended.
 func (w *work) execute(ctx context.Context, train Settings, tables map[string][]byte) (fit, error) {
 	f := fit{number: len(w.fits) + 1}
+	on, err := w.on()
+	if err != nil {
+		return f, err
+	}
 	j, err := w.job(ctx, train, tables, f.number)
 	if err != nil {
 		return f, err
 	}
-	if f.handle, err = w.Executor.Submit(ctx, j); err != nil {
+	if f.handle, err = on.Submit(ctx, j); err != nil {
 		return f, err
 	}
 	w.fits = append(w.fits, f)
@@ -264,7 +271,11 @@ func (w *work) tail(ctx context.Context, h executor.Handle) ([]byte, error) {
 // runs this is, and all that goes in.
 func (w *work) job(ctx context.Context, train Settings, tables map[string][]byte, number int) (executor.Job, error) {
 	j := executor.Job{
-		Command: train.Command, Inputs: map[string]executor.Input{}, Limits: executor.Limits{Time: train.Limits.Time, Memory: train.Limits.Memory, CPUs: max(1, w.CPUs)},
+		Command: train.Command, Inputs: map[string]executor.Input{},
+		Limits: executor.Limits{
+			Time: train.Limits.Time, Memory: train.Limits.Memory, CPUs: cpus(train, w.CPUs),
+			GPUs: train.Limits.GPUs, Image: train.Limits.Image, Queue: train.Limits.Queue,
+		},
 	}
 	settings := train.Settings
 	if settings == nil {
@@ -290,7 +301,10 @@ func (w *work) job(ctx context.Context, train Settings, tables map[string][]byte
 	if train.Weight != "" {
 		j.Env["FLYBALL_WEIGHT"] = train.Weight
 	}
-	content := []string{fmt.Sprint(train.Command), string(raw), fmt.Sprint(train.Seed, train.Environment)}
+	if train.With != Command {
+		w.learning(train, &j)
+	}
+	content := []string{fmt.Sprint(j.Command), string(raw), fmt.Sprint(train.Seed, train.Environment)}
 	for _, name := range slices.Sorted(maps.Keys(tables)) {
 		table := tables[name]
 		content = append(content, string(blob.Sum(table)))
@@ -308,7 +322,18 @@ func (w *work) job(ctx context.Context, train Settings, tables map[string][]byte
 			return j, err
 		}
 	}
+	if train.With != Command {
+		return j, nil
+	}
 	return j, w.interpreter(ctx, train.Environment, &j)
+}
+
+// cpus are granted to a job: what the model file asks for, or the trainer's own.
+func cpus(train Settings, own int) int {
+	if train.Limits.CPUs > 0 {
+		return train.Limits.CPUs
+	}
+	return max(1, own)
 }
 
 // credential lets the command log where it must say who it is.

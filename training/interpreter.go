@@ -76,7 +76,8 @@ func (w *work) required(ctx context.Context, name string) (string, error) {
 // Python cannot be had, another of the same minor version does. That there is none is a
 // Refused or an Unavailable fault that says why.
 func (t *Trainer) Interpreter(ctx context.Context, lock []byte, program string) (string, error) {
-	if o, ok := t.Executor.(observer); ok && environment.IsPython(program) {
+	on, _ := executor.On(t.Executor, "")
+	if o, ok := on.(observer); ok && environment.IsPython(program) {
 		if p, err := o.Observe(ctx, program); err == nil && bytes.Equal(p.Lock(), lock) {
 			return p.Path, nil
 		}
@@ -98,7 +99,8 @@ func (t *Trainer) Interpreter(ctx context.Context, lock []byte, program string) 
 // observe notes what interpreter the program is, once. That it does not tell hinders
 // nothing: the record lacks it then.
 func (w *work) observe(ctx context.Context, program string) {
-	o, ok := w.Executor.(observer)
+	on, _ := w.on()
+	o, ok := on.(observer)
 	if !ok || w.python != nil || !environment.IsPython(program) {
 		return
 	}

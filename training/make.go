@@ -18,6 +18,9 @@ func (w *work) make(ctx context.Context, train Settings, steps pipeline.Spec, at
 	if train.With == Command {
 		return w.commanded(ctx, train, steps, at, beside)
 	}
+	if n := train.Limits.CPUs; n > 0 {
+		workers = n
+	}
 	rows := w.rows.Take(at)
 	y := make([]float64, len(at))
 	for i, r := range at {
@@ -55,6 +58,16 @@ func (w *work) fit(ctx context.Context, in inputs, workers int) (*pipeline.Fitte
 	}
 	if err := fits(train, x.Rows, x.Cols, max(1, in.classes)); err != nil {
 		return nil, model.File{}, err
+	}
+	if train.Executor != "" {
+		on, err := w.on()
+		if err != nil {
+			return nil, model.File{}, err
+		}
+		if on != nil { // without any it is done here: the bytes are the same
+			file, err := w.elsewhere(ctx, in, x)
+			return fitted, file, err
+		}
 	}
 	if limit := train.Limits.Time.D(); limit > 0 {
 		var stop context.CancelFunc

@@ -109,8 +109,8 @@ func (w *work) record(ctx context.Context) error {
 	if in.Threads == 0 {
 		in.Threads = runtime.NumCPU()
 	}
-	if w.recipe.Train.With == Command {
-		in.Threads = max(1, w.CPUs)
+	if w.recipe.Train.With == Command || w.recipe.Train.Limits.CPUs > 0 {
+		in.Threads = cpus(w.recipe.Train, w.CPUs)
 	}
 	if len(w.recipe.Train.Search) > 0 {
 		in.Settings = w.recipe.Train.Settings

@@ -23,13 +23,16 @@ type Settings struct {
 	Limits   Limits         `json:"limits,omitzero"`    //
 
 	// Of a command: a program with its arguments, the files it consists of (relative to
-	// the model file; empty: the arguments that are files beside it), the file that
-	// locks its Python environment (one of them; empty: the interpreter as it is found),
-	// and where it runs.
+	// the model file; empty: the arguments that are files beside it), and the file that
+	// locks its Python environment (one of them; empty: the interpreter as it is found).
 	Command     []string `json:"command,omitempty"`
 	Code        []string `json:"code,omitempty"`
 	Environment string   `json:"environment,omitempty"`
-	Executor    string   `json:"executor,omitempty"` // local (default)
+
+	// Where it runs: local, slurm, kubernetes or ray, as the server has them. Empty: a
+	// command on local or, where there is only one executor, on that; the rest in the
+	// server itself.
+	Executor string `json:"executor,omitempty"`
 
 	// Search tries settings: Trials of them (default 20), a third of which goes on to
 	// three times the trees at each step. Empty: none.
@@ -102,8 +105,15 @@ func parseRange(text string) (Range, error) {
 	return r, nil
 }
 
-// Limits bound one training. Zero: no limit.
+// Limits bound one training, and say what it is given. Zero: no limit, and the
+// executor's own default.
 type Limits struct {
 	Time   unit.Duration `json:"time,omitempty"`
 	Memory unit.Bytes    `json:"memory,omitempty"`
+	CPUs   int           `json:"cpus,omitempty"`
+
+	// Of the executors of clusters alone.
+	GPUs  int    `json:"gpus,omitempty"`
+	Image string `json:"image,omitempty"` // of the container
+	Queue string `json:"queue,omitempty"` // Slurm's partition, or a local queue of Kueue
 }

@@ -98,7 +98,7 @@ func (t *Trainer) trackFailure(ctx context.Context, r Request, res Result, cause
 	}
 	run := trial(r, res)
 	run.ID, run.Name, run.Status = RunOf(r.Key+"/failed"), "failed", experiment.Failed
-	if r.Recipe.Train.With == Command {
+	if r.Recipe.Train.With == Command || len(res.fits) > 0 {
 		run.ID = RunOf(r.Key) // it was shown while it ran
 	}
 	run.Tags = slices.DeleteFunc(run.Tags, func(tag experiment.Tag) bool {

@@ -44,6 +44,9 @@ type Executor interface {
 	Forget(ctx context.Context, h Handle) error
 }
 
+// Self, as the program of a job, is this program, wherever the job runs.
+const Self = "{flyball}"
+
 // Job is a program to run.
 type Job struct {
 	Key     string            // of the work: the same key is the same job. An attempt has a key of its own

@@ -232,6 +232,9 @@ func (e *Executor) task(dir string, j executor.Job) (task, error) {
 // program finds the program of a job, as a shell would.
 func (e *Executor) program(j executor.Job) (string, error) {
 	name := j.Command[0]
+	if name == executor.Self {
+		return e.opts.Supervisor[0], nil
+	}
 	if _, ok := j.Inputs[filepath.ToSlash(filepath.Clean(name))]; ok && filepath.IsLocal(name) {
 		return name, nil
 	}
