@@ -158,7 +158,7 @@ func (l *Log) keepOutbox(ctx context.Context, tx *sql.Tx) error {
 // putOutbox has a batch wait to be shipped. What was appended before now is in it or in
 // an earlier one.
 func (l *Log) putOutbox(ctx context.Context, tx *sql.Tx, b *batch, now time.Time) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO outbox (rows, upto, body) VALUES (?, ?, ?)`, b.rows(), now.Add(-l.opts.Late).UnixMicro(), appendBatch(nil, b))
+	_, err := tx.ExecContext(ctx, `INSERT INTO outbox (rows, upto, body) VALUES (?, ?, ?)`, b.rows(), now.Add(-l.opts.Late).UnixMicro(), appendBatch(b))
 	return err
 }
 

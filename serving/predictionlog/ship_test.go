@@ -55,11 +55,11 @@ func takeAll(t *testing.T, l *Log, s shelf) int {
 			t.Fatal(err)
 		}
 		for seq := known[origin].Seq + 1; bodies[seq] != nil; seq++ {
-			got, err := l.Take(context.Background(), bytes.NewReader(bodies[seq]))
+			got, err := l.Take(context.Background(), bodies[seq])
 			if err != nil {
 				t.Fatal(err)
 			}
-			n += got.Rows
+			n += got[0].Rows
 		}
 	}
 	return n
@@ -130,20 +130,30 @@ func TestAShipmentIsTakenOnceAndInItsOrder(t *testing.T) {
 	if err != nil || m.Seq != 3 {
 		t.Fatal(m, err)
 	}
-	take := func(seq int64) (int, error) {
-		got, err := to.Take(context.Background(), bytes.NewReader(s[m.Origin][seq]))
-		return got.Rows, err
+	take := func(seqs ...int64) (rows int, err error) {
+		var bodies [][]byte
+		for _, seq := range seqs {
+			bodies = append(bodies, s[m.Origin][seq])
+		}
+		got, err := to.Take(context.Background(), bodies...)
+		for _, x := range got {
+			rows += x.Rows
+		}
+		return rows, err
+	}
+	if _, err := take(1, 3); !fault.Is(err, fault.Conflict) {
+		t.Errorf("got %v", err)
 	}
 	_, err = take(2)
 	if !fault.Is(err, fault.Conflict) || !strings.HasPrefix(err.Error(), fmt.Sprintf("shipment 2 of origin %s cannot be taken: 1 is missing", m.Origin)) {
 		t.Errorf("got %v", err)
 	}
 	for _, c := range []struct {
-		seq  int64
+		seqs []int64
 		want int
-	}{{1, 1}, {1, 0}, {2, 1}, {3, 1}, {2, 0}, {3, 0}} {
-		if n, err := take(c.seq); n != c.want || err != nil {
-			t.Errorf("shipment %d: %d rows, want %d (%v)", c.seq, n, c.want, err)
+	}{{[]int64{1}, 1}, {[]int64{1}, 0}, {[]int64{1, 2, 2, 3}, 2}, {[]int64{2, 3}, 0}} {
+		if n, err := take(c.seqs...); n != c.want || err != nil {
+			t.Errorf("shipments %d: %d rows, want %d (%v)", c.seqs, n, c.want, err)
 		}
 	}
 	if got := scanAll(t, to.Log, prediction.Query{Model: "m"}); len(got) != 3 {
@@ -366,7 +376,7 @@ func FuzzAShipmentIsTakenOrRefused(f *testing.F) {
 	}
 	it.labels = []prediction.Label{keyed("k", "1", 1)}
 	it.reasons = []reasoned{{part: part{"m", 3}, hour: 4, body: []byte{1, 'a', 2, '{', '}'}}}
-	body := appendBatch(nil, batchOf([]*item{it}))
+	body := appendBatch(batchOf([]*item{it}))
 	f.Add(body)
 	f.Add(append(body, body...))
 	f.Add(body[:len(body)/2])
@@ -398,8 +408,8 @@ func FuzzAShipmentIsTakenOrRefused(f *testing.F) {
 			}
 		}
 		again := newGathered()
-		written := appendBatch(nil, &g.batch)
-		if err := again.add(written); err != nil || !bytes.Equal(written, appendBatch(nil, &again.batch)) {
+		written := appendBatch(&g.batch)
+		if err := again.add(written); err != nil || !bytes.Equal(written, appendBatch(&again.batch)) {
 			t.Errorf("written again it is another (%v)", err)
 		}
 	})

@@ -20,10 +20,6 @@ const shipVersion = 1
 // maxEntry is above every entry.
 const maxEntry = math.MaxInt64
 
-// maxShipment bounds a shipment that is taken: one commit may be larger than shipBytes, as
-// large as what one caller may append.
-const maxShipment = 512 << 20
-
 // entry is what one commit put into the outbox.
 type entry struct {
 	seq  int64
@@ -111,16 +107,14 @@ const (
 	labelBlock = 3
 )
 
-// appendBatch appends a batch: each chunk, with the groups of its rows, and each body of
+// appendBatch writes a batch: each chunk, with the groups of its rows, and each body of
 // reasons under its model, day and hour, as they lie in the tables; then the labels.
-func appendBatch(b []byte, x *batch) []byte {
+func appendBatch(x *batch) []byte {
 	size := 0
 	for _, c := range x.chunks {
 		size += 64 + len(c.model) + len(c.body) + len(c.audit)
 	}
-	if b == nil {
-		b = make([]byte, 0, size)
-	}
+	b := make([]byte, 0, size)
 	for _, c := range x.chunks {
 		b = appendPlace(append(b, chunkBlock), c.part, c.hour)
 		b = appendBytes(b, c.body)

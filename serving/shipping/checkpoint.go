@@ -64,7 +64,6 @@ func (m *Manifest) keys(own string) map[string]bool {
 type Keeper struct {
 	opts KeeperOptions
 	in   objects
-	told told
 }
 
 // KeeperOptions are what a Keeper is made of.
@@ -91,33 +90,26 @@ func NewKeeper(opts KeeperOptions) *Keeper {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Keeper{opts: opts, in: objects{opts.Bucket}, told: told{log: logger(opts.Logger)}}
+	return &Keeper{opts: opts, in: objects{opts.Bucket}}
 }
 
-// retryAfter is when a checkpoint that failed is tried again.
-const retryAfter = time.Minute
+// A checkpoint that failed is tried again after that long, and later less often.
+const (
+	againAfter = time.Minute
+	againMost  = 10 * time.Minute
+)
 
 // Run makes a checkpoint, again and again, until ctx is done; then it returns nil. The
 // first is made at once.
 func (k *Keeper) Run(ctx context.Context) error {
-	wait := time.Duration(0)
-	for {
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		case <-timer.C:
-		}
+	rounds{
+		every: k.opts.Every, again: againAfter, longest: againMost, log: logger(k.opts.Logger),
+		fails: "there is no new checkpoint of the predictions; shipments wait in the bucket until there is", works: "there are checkpoints of the predictions again",
+	}.run(ctx, 0, func(ctx context.Context) error {
 		_, err := k.Checkpoint(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		k.told.outcome(err, "there is no new checkpoint of the predictions; shipments wait in the bucket until there is", "there are checkpoints of the predictions again")
-		if wait = k.opts.Every; err != nil {
-			wait = min(wait, retryAfter)
-		}
-	}
+		return err
+	})
+	return nil
 }
 
 // Checkpoint seals what is old enough, brings all of the log into the bucket, makes that

@@ -20,7 +20,6 @@ type Ships interface {
 type Shipper struct {
 	opts ShipperOptions
 	in   objects
-	told told
 }
 
 // ShipperOptions are what a Shipper is made of.
@@ -41,30 +40,17 @@ func NewShipper(opts ShipperOptions) *Shipper {
 	if opts.Longest <= 0 {
 		opts.Longest = 15 * time.Second
 	}
-	return &Shipper{opts: opts, in: objects{opts.Bucket}, told: told{log: logger(opts.Logger)}}
+	return &Shipper{opts: opts, in: objects{opts.Bucket}}
 }
 
 // Run ships what is staged, again and again, until ctx is done; then it returns nil. What
 // is staged by then is shipped by Drain, or after the next start.
 func (s *Shipper) Run(ctx context.Context) error {
-	wait := s.opts.Every
-	for {
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		case <-timer.C:
-		}
-		err := s.Drain(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		s.told.outcome(err, "predictions cannot be shipped; they stay on this machine until they can", "predictions are shipped again")
-		if wait = s.opts.Every; err != nil {
-			wait = min(2*wait, s.opts.Longest)
-		}
-	}
+	rounds{
+		every: s.opts.Every, again: 2 * s.opts.Every, longest: s.opts.Longest, log: logger(s.opts.Logger),
+		fails: "predictions cannot be shipped; they stay on this machine until they can", works: "predictions are shipped again",
+	}.run(ctx, s.opts.Every, s.Drain)
+	return nil
 }
 
 // Drain ships all that is staged. What was shipped when it fails stays shipped.

@@ -168,19 +168,42 @@ func logger(l *slog.Logger) *slog.Logger {
 	return l
 }
 
-// told logs that something fails once, and that it works again once.
-type told struct {
-	log     *slog.Logger
-	failing bool
+// rounds is work that is done again and again.
+type rounds struct {
+	every   time.Duration // between two
+	again   time.Duration // after one that failed; it doubles while they do
+	longest time.Duration // but not beyond
+
+	log          *slog.Logger
+	fails, works string // what is said, once, of one that fails and of the next that does not
 }
 
-func (t *told) outcome(err error, fails, works string) {
-	if failing := err != nil; failing != t.failing {
-		t.failing = failing
-		if failing {
-			t.log.Error(fails, "err", err)
-		} else {
-			t.log.Info(works)
+// run does rounds until ctx is done, the first after a wait.
+func (r rounds) run(ctx context.Context, wait time.Duration, do func(context.Context) error) {
+	failed := time.Duration(0)
+	for {
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		err := do(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			if failed > 0 {
+				r.log.Info(r.works)
+			}
+			wait, failed = r.every, 0
+		default:
+			if failed == 0 {
+				r.log.Error(r.fails, "err", err)
+			}
+			failed = min(max(2*failed, r.again), r.longest)
+			wait = failed
 		}
 	}
 }

@@ -164,6 +164,67 @@ func TestALeaderThatWasPausedDoesNoHarm(t *testing.T) {
 	same(t, scan(t, old.Log), want)
 }
 
+// slow is a pointer whose leader is paused when it has just set it.
+type slow struct {
+	by
+	paused func()
+}
+
+func (s slow) SetCheckpoint(ctx context.Context, key string) error {
+	err := s.by.SetCheckpoint(ctx, key)
+	s.paused()
+	return err
+}
+
+// TestALeaderThatWakesUpAfterItSetTheCheckpointRemovesNothingOfAnother has another lead and
+// make a checkpoint in between.
+func TestALeaderThatWakesUpAfterItSetTheCheckpointRemovesNothingOfAnother(t *testing.T) {
+	b, p := memblob.OpenBucket(nil), &pointer{}
+	var next *machine
+	old := start(t, t.TempDir(), b, slow{by{p, 0}, func() {
+		if p.leader = 1; next != nil {
+			return
+		}
+		next, _ = restore(t, t.TempDir(), b, by{p, 1})
+		next.take()
+		next.append(record(3, 0), record(4, 72))
+		next.ship()
+		next.checkpoint()
+	}})
+	old.append(record(1, 0), record(2, 48))
+	old.ship()
+	old.checkpoint()
+	want := scan(t, next.Log)
+	if len(want) != 4 {
+		t.Errorf("%d rows", len(want))
+	}
+	third, _ := restore(t, t.TempDir(), b, p2(p))
+	third.take()
+	same(t, scan(t, third.Log), want)
+}
+
+func TestADamagedShipmentKeepsNoOther(t *testing.T) {
+	b, p := memblob.OpenBucket(nil), &pointer{}
+	one, two, leader := start(t, t.TempDir(), b, nil), start(t, t.TempDir(), b, nil), start(t, t.TempDir(), b, by{p, 0})
+	for i := range 3 {
+		one.append(record(2*i, 0))
+		one.ship()
+		two.append(record(2*i+1, 0))
+		two.ship()
+	}
+	m, err := two.Shipped(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.WriteAll(context.Background(), keyOf(m.Origin, 2), []byte("damaged"), nil); err != nil {
+		t.Fatal(err)
+	}
+	n, err := leader.taker.Turn(context.Background())
+	if n != 4 || !fault.Is(err, fault.Invalid) {
+		t.Errorf("took %d (%v)", n, err)
+	}
+}
+
 func TestWhatIsForgottenOrTrimmedLeavesTheBucketWithTheNextCheckpoint(t *testing.T) {
 	b, p := memblob.OpenBucket(nil), &pointer{}
 	m := start(t, t.TempDir(), b, by{p, 0})

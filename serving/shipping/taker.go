@@ -3,10 +3,8 @@
 package shipping
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -19,7 +17,7 @@ import (
 
 // Takes is the log that takes; *predictionlog.Log is one.
 type Takes interface {
-	Take(ctx context.Context, r io.Reader) (predictionlog.Shipment, error)
+	Take(ctx context.Context, bodies ...[]byte) ([]predictionlog.Shipment, error)
 	Taken(ctx context.Context) (map[string]predictionlog.Mark, error)
 	Shipped(ctx context.Context) (predictionlog.Mark, error)
 }
@@ -28,7 +26,6 @@ type Takes interface {
 type Taker struct {
 	opts    TakerOptions
 	from    objects
-	told    told
 	checked time.Time // when it was last looked for shipments that are missing
 }
 
@@ -53,33 +50,24 @@ func NewTaker(opts TakerOptions) *Taker {
 	if opts.Longest <= 0 {
 		opts.Longest = 15 * time.Second
 	}
-	return &Taker{opts: opts, from: objects{opts.Bucket}, told: told{log: logger(opts.Logger)}}
+	return &Taker{opts: opts, from: objects{opts.Bucket}}
 }
 
 // Run takes what was shipped, again and again, until ctx is done; then it returns nil.
 func (t *Taker) Run(ctx context.Context) error {
-	wait := time.Duration(0)
-	for {
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		case <-timer.C:
-		}
+	rounds{
+		every: t.opts.Every, again: 2 * t.opts.Every, longest: t.opts.Longest, log: logger(t.opts.Logger),
+		fails: "not all shipped predictions can be taken; they wait in the bucket", works: "shipped predictions are taken again",
+	}.run(ctx, 0, func(ctx context.Context) error {
 		_, err := t.Turn(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		t.told.outcome(err, "not all shipped predictions can be taken; they wait in the bucket", "shipped predictions are taken again")
-		switch {
-		case err == nil:
-			wait = t.opts.Every
-		default:
-			wait = min(max(2*wait, t.opts.Every), t.opts.Longest)
-		}
-	}
+		return err
+	})
+	return nil
 }
+
+// What is taken at once is bounded, so that those who append do not wait long: by bytes,
+// about a hundred thousand rows, but for one shipment that is larger by itself.
+const atOnce = 24 << 20
 
 // Turn takes all that lies in the bucket now, and gives how many rows were added. What is
 // wrong with the shipments of one origin does not keep those of others.
@@ -88,54 +76,107 @@ func (t *Taker) Turn(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	own, err := t.opts.Log.Shipped(ctx)
+	origins, err := t.origins(ctx)
 	if err != nil {
 		return 0, err
 	}
-	var origins []string
-	if err := t.from.list(ctx, blob.ListOptions{Prefix: prefix, Delimiter: "/"}, func(x *blob.ListObject) bool {
-		if origin := strings.TrimSuffix(strings.TrimPrefix(x.Key, prefix), "/"); x.IsDir && origin != own.Origin {
-			origins = append(origins, origin)
-		}
-		return true
-	}); err != nil {
-		return 0, err
-	}
-	look := time.Since(t.checked) >= missingEvery
-	rows := 0
 	var errs []error
+	next := make(map[string]int64, len(origins))
+	p := pile{to: t.opts.Log}
 	for _, origin := range origins {
-		n, next, err := t.take(ctx, origin, known[origin].Seq+1)
-		if rows += n; err == nil && look {
-			err = t.missing(ctx, origin, next)
+		var err error
+		if next[origin], err = t.collect(ctx, &p, origin, known[origin].Seq+1); err != nil {
+			errs = append(errs, err)
 		}
-		errs = append(errs, err)
 	}
-	if look {
+	errs = append(errs, p.take(ctx))
+	if time.Since(t.checked) >= missingEvery {
+		for _, origin := range origins {
+			errs = append(errs, t.missing(ctx, origin, next[origin]))
+		}
 		t.checked = time.Now()
 	}
-	return rows, errors.Join(errs...)
+	return p.rows, errors.Join(errs...)
 }
 
-// take takes the shipments of an origin from seq on, and tells the first that is not there.
-func (t *Taker) take(ctx context.Context, origin string, seq int64) (rows int, next int64, err error) {
+// origins are those that have shipments in the bucket, but for this log's own.
+func (t *Taker) origins(ctx context.Context) ([]string, error) {
+	own, err := t.opts.Log.Shipped(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	err = t.from.list(ctx, blob.ListOptions{Prefix: prefix, Delimiter: "/"}, func(x *blob.ListObject) bool {
+		if origin := strings.TrimSuffix(strings.TrimPrefix(x.Key, prefix), "/"); x.IsDir && origin != own.Origin {
+			out = append(out, origin)
+		}
+		return true
+	})
+	return out, err
+}
+
+// collect puts the shipments of an origin from seq on onto the pile, and tells the first
+// that is not there.
+func (t *Taker) collect(ctx context.Context, p *pile, origin string, seq int64) (int64, error) {
 	for ; ; seq++ {
 		body, err := t.from.read(ctx, keyOf(origin, seq))
 		if fault.Is(err, fault.NotFound) {
-			return rows, seq, nil
+			return seq, nil
+		}
+		if err == nil {
+			err = p.add(ctx, body)
 		}
 		if err != nil {
-			return rows, seq, err
-		}
-		s, err := t.opts.Log.Take(ctx, bytes.NewReader(body))
-		if err == nil && (s.Origin != origin || s.Seq != seq) {
-			err = fault.New(fault.Invalid, "the object %s holds shipment %d of origin %s", keyOf(origin, seq), s.Seq, s.Origin).
-				Do("remove it, and restore the right one from the bucket's versions")
-		}
-		if rows += s.Rows; err != nil {
-			return rows, seq, err
+			return seq, err
 		}
 	}
+}
+
+// pile is shipments that are taken together.
+type pile struct {
+	to     Takes
+	bodies [][]byte
+	bytes  int
+	rows   int // that were added
+}
+
+// add lays a shipment on the pile, and takes what is there before it becomes too much.
+func (p *pile) add(ctx context.Context, body []byte) error {
+	var err error
+	if p.bytes+len(body) > atOnce {
+		err = p.take(ctx)
+	}
+	p.bodies, p.bytes = append(p.bodies, body), p.bytes+len(body)
+	return err
+}
+
+// take takes the pile. Where something is wrong with one of it, the others are taken one
+// by one, as far as they go.
+func (p *pile) take(ctx context.Context) error {
+	bodies := p.bodies
+	p.bodies, p.bytes = nil, 0
+	if len(bodies) == 0 {
+		return nil
+	}
+	err := p.takeThese(ctx, bodies)
+	if len(bodies) == 1 || !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	var first error
+	for _, body := range bodies {
+		if err := p.takeThese(ctx, [][]byte{body}); first == nil {
+			first = err // those that follow in its origin only wait for it
+		}
+	}
+	return first
+}
+
+func (p *pile) takeThese(ctx context.Context, bodies [][]byte) error {
+	got, err := p.to.Take(ctx, bodies...)
+	for _, s := range got {
+		p.rows += s.Rows
+	}
+	return err
 }
 
 // missing looks for shipments after one that is not there.
