@@ -27,6 +27,7 @@ import (
 	"flyball/fault"
 	"flyball/governance/access"
 	"flyball/ident"
+	"flyball/model"
 	"flyball/model/formats"
 	"flyball/serving"
 	"flyball/serving/predictionlog"
@@ -96,9 +97,12 @@ func (r *Replica) build() error {
 	a.serving = serving.New(serving.Options{
 		Reasons: a.reasons, Log: a.log, Now: a.clock.now, Metrics: a.metrics, Alone: func() bool { return r.agent.Alone() },
 	})
+	decoders := formats.Decoders(a.workers)
 	near := blob.Near{Store: blob.In(r.far), Folder: a.blobs}
 	r.agent = replica.NewAgent(replica.Options{
-		Control: told, Keeper: &replica.Keeper{Serving: a.serving, Blobs: near, Decoders: formats.Decoders(a.workers)},
+		Control: told, Keeper: &replica.Keeper{Serving: a.serving, Open: func(ctx context.Context, d blob.Digest) (*model.Bundle, error) {
+			return model.Ready(ctx, near, decoders, d)
+		}},
 		Dir: a.cfg.Data, Name: a.cfg.Name, Process: a.process, Address: a.URL(), Build: a.cfg.Version, Logger: a.cfg.Logger,
 		Counts: a.serving.Hours, Forget: a.serving.ForgetHours, Shipped: r.shipped, Told: r.tell, Now: a.clock.machine,
 	})

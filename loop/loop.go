@@ -156,7 +156,9 @@ func New(opts Options) *Loop {
 	}
 	return &Loop{
 		opts: opts, seen: map[string]*looked{},
-		keeper: &replica.Keeper{Serving: opts.Serving, Blobs: opts.Blobs, Decoders: opts.Decoders},
+		keeper: &replica.Keeper{Serving: opts.Serving, Open: func(ctx context.Context, d blob.Digest) (*model.Bundle, error) {
+			return model.Ready(ctx, opts.Blobs, opts.Decoders, d)
+		}},
 	}
 }
 

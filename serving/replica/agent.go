@@ -83,7 +83,7 @@ func NewAgent(o Options) *Agent {
 // Alone reports whether the replica has no lease: it may have been cut off, or stood
 // still, so that what it knows of versions on trial may be out of date. A stretch in
 // which the process was stopped counts.
-func (a *Agent) Alone() bool { return time.Since(a.began) > time.Duration(a.until.Load()) }
+func (a *Agent) Alone() bool { return time.Since(a.began) >= time.Duration(a.until.Load()) }
 
 // Apart is how far this machine's clock is behind the one that decides; negative: it is
 // ahead.

@@ -16,9 +16,8 @@ import (
 // loaded, its golden rows are replayed and it is warm before it is published, beside what
 // serves; what no route names any more is let go. All methods may be called at once.
 type Keeper struct {
-	Serving  *serving.Server
-	Blobs    blob.Store
-	Decoders model.Decoders
+	Serving *serving.Server
+	Open    func(ctx context.Context, d blob.Digest) (*model.Bundle, error) // verified and warm, as model.Ready gives it
 
 	mu   sync.Mutex // held while something is loaded
 	kept map[string]*kept
@@ -127,7 +126,7 @@ func (k *Keeper) load(ctx context.Context, d blob.Digest, version int, have map[
 	if b := have[version]; b != nil {
 		return b, nil
 	}
-	b, err := model.Ready(ctx, k.Blobs, k.Decoders, d)
+	b, err := k.Open(ctx, d)
 	if err == nil {
 		have[version] = b
 	}
