@@ -22,10 +22,10 @@ func TestMain(m *testing.M) { clustertest.Main(m) }
 type machine struct {
 	mu     sync.Mutex
 	jobs   map[string]*process
-	silent error                   // what it answers to everything; nil: it works
-	says   map[string]cluster.Seen // of a job, instead of the truth
-	hides  map[string]bool         // jobs that it does not know
-	hold   bool                    // jobs stay queued
+	silent error           // what it answers to everything; nil: it works
+	lies   *cluster.Seen   // of every job, instead of the truth
+	hides  map[string]bool // jobs that it does not know
+	hold   bool            // jobs stay queued
 }
 
 type process struct {
@@ -36,7 +36,7 @@ type process struct {
 }
 
 func newMachine(t *testing.T) *machine {
-	m := &machine{jobs: map[string]*process{}, says: map[string]cluster.Seen{}, hides: map[string]bool{}}
+	m := &machine{jobs: map[string]*process{}, hides: map[string]bool{}}
 	t.Cleanup(func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -122,8 +122,8 @@ func (m *machine) Look(_ context.Context, refs []cluster.Ref) (map[string]cluste
 			continue
 		}
 		out[r.Name] = p.seen
-		if s, ok := m.says[r.Name]; ok {
-			out[r.Name] = s
+		if m.lies != nil {
+			out[r.Name] = *m.lies
 		}
 	}
 	return out, nil

@@ -59,7 +59,7 @@ type Server struct {
 // New starts a server of an engine.
 func New(t *testing.T, name string, engine cluster.Engine) *Server {
 	t.Helper()
-	s := &Server{Bucket: memblob.OpenBucket(nil), Engine: engine, Name: name, Beat: 200 * time.Millisecond}
+	s := &Server{Bucket: memblob.OpenBucket(nil), Engine: engine, Name: name, Beat: 500 * time.Millisecond}
 	routes := api.NewRoutes(nil)
 	attempt.New(routes, attempt.Options{Engines: map[string]attempt.Attempts{name: s}})
 	web := httptest.NewServer(routes)
