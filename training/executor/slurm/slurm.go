@@ -174,6 +174,9 @@ func (e *Engine) Stop(ctx context.Context, r cluster.Ref) error {
 		return err
 	}
 	_, err = e.run(ctx, "", "scancel", "--name="+r.Name, r.ID)
+	if err != nil && strings.Contains(err.Error(), "Invalid job id") { // it has ended
+		return nil
+	}
 	return err
 }
 

@@ -12,7 +12,10 @@ export SLURM_CONF="$D/slurm.conf"
 unset "${!SLURM_JOB@}" || true
 down() {
 	for f in slurmd_n1.pid slurmd_n2.pid slurmctld.pid munge/pid; do
-		[ ! -s "$D/$f" ] || kill "$(cat "$D/$f")" 2>/dev/null || true
+		[ -s "$D/$f" ] || continue
+		p=$(cat "$D/$f")
+		kill "$p" 2>/dev/null || true
+		for _ in $(seq 100); do kill -0 "$p" 2>/dev/null || break; sleep 0.05; done
 	done
 }
 case $1 in
