@@ -3,12 +3,10 @@
 package engines
 
 import (
-	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -59,10 +57,12 @@ func StartKubernetes(t testing.TB) *Kubernetes {
 		"--disable-admission-plugins=ServiceAccount")
 	k.Ready()
 	client := []string{"--kubeconfig=" + admin, "--leader-elect=false", "--bind-address=127.0.0.1"}
-	k.Controllers = part("kcm", append([]string{"kcm", "--secure-port=" + after(local(port(t))), "--cert-dir=" + filepath.Join(dir, "kcm"),
+	k.Controllers = part("kcm", append([]string{
+		"kcm", "--secure-port=" + after(local(port(t))), "--cert-dir=" + filepath.Join(dir, "kcm"),
 		"--node-monitor-period=1s", "--node-monitor-grace-period=10s", "--terminated-pod-gc-threshold=1000",
 		"--controllers=job-controller,garbage-collector-controller,namespace-controller,ttl-after-finished-controller,disruption-controller," +
-			"pod-garbage-collector-controller,node-lifecycle-controller,taint-eviction-controller"}, client...)...)
+			"pod-garbage-collector-controller,node-lifecycle-controller,taint-eviction-controller",
+	}, client...)...)
 	k.Scheduler = part("scheduler", append([]string{"scheduler", "--secure-port=" + after(local(port(t))), "--cert-dir=" + filepath.Join(dir, "scheduler")}, client...)...)
 	for i := range k.Nodes {
 		name := fmt.Sprintf("fake-%d", i)
@@ -70,7 +70,7 @@ func StartKubernetes(t testing.TB) *Kubernetes {
 	}
 	k.role()
 	until(t, "two nodes", func() bool {
-		return strings.Count(string(k.Do(http.MethodGet, "/api/v1/nodes", nil)), `"reason":"Fake"`) == 2
+		return strings.Count(string(k.Do(http.MethodGet, "/api/v1/nodes", "")), `"reason":"Fake"`) == 2
 	})
 	return k
 }
@@ -107,7 +107,7 @@ contexts: [{name: test, context: {cluster: test, user: test}}]
 // Ready waits until the API server answers.
 func (k *Kubernetes) Ready() {
 	k.t.Helper()
-	until(k.t, "the API server", func() bool { return string(k.Do(http.MethodGet, "/readyz", nil)) == "ok" })
+	until(k.t, "the API server", func() bool { return string(k.Do(http.MethodGet, "/readyz", "")) == "ok" })
 }
 
 // role lets our account do what the documentation asks for, and no more.
@@ -122,21 +122,17 @@ func (k *Kubernetes) role() {
 		k.t.Fatal(err)
 	}
 	const rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/"
-	k.Do(http.MethodPost, rbac+"roles", json.RawMessage(role))
-	k.Do(http.MethodPost, rbac+"rolebindings", json.RawMessage(`{"metadata":{"name":"flyball"},
+	k.Do(http.MethodPost, rbac+"roles", string(role))
+	k.Do(http.MethodPost, rbac+"rolebindings", `{"metadata":{"name":"flyball"},
 		"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"flyball-executor"},
-		"subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"flyball"}]}`))
+		"subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"flyball"}]}`)
 }
 
 // Do is a call of the API as its administrator. It gives what was answered, nil where
 // nothing was.
-func (k *Kubernetes) Do(method, path string, body any) []byte {
+func (k *Kubernetes) Do(method, path, body string) []byte {
 	k.t.Helper()
-	raw, err := json.Marshal(body)
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(k.t.Context(), method, k.url+path, bytes.NewReader(raw))
+	req, err := http.NewRequestWithContext(k.t.Context(), method, k.url+path, strings.NewReader(body))
 	if err != nil {
 		k.t.Fatal(err)
 	}

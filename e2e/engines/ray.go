@@ -48,7 +48,9 @@ func StartRay(t testing.TB) *Ray {
 		return cmd
 	})
 	t.Cleanup(func() { r.Kill("") }) // before the head, whose children outlive it
-	until(t, "Ray to take a job", func() bool { return strings.HasPrefix(r.Do(http.MethodPost, "/api/jobs/", `{"entrypoint":"true"}`), "{") })
+	until(t, "Ray to take a job", func() bool {
+		return strings.HasPrefix(r.Do(http.MethodPost, "/api/jobs/", `{"entrypoint":"true"}`), "{")
+	})
 	return r
 }
 

@@ -102,7 +102,8 @@ func runKubelet(api kubernetes.Interface, dir, names, capacity string, beat time
 func (k *kubelet) register(name string, has corev1.ResourceList) error {
 	ctx := context.Background()
 	k.api.CoreV1().Nodes().Create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/hostname": name}}}, metav1.CreateOptions{})
-	b, err := json.Marshal(map[string]any{"status": corev1.NodeStatus{Capacity: has, Allocatable: has,
+	b, err := json.Marshal(map[string]any{"status": corev1.NodeStatus{
+		Capacity: has, Allocatable: has,
 		Addresses:       []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "127.0.0.1"}},
 		DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: k.port}},
 	}})
@@ -265,7 +266,8 @@ func (k *kubelet) report(p *corev1.Pod, start metav1.Time, phase corev1.PodPhase
 		Conditions: []corev1.PodCondition{
 			{Type: corev1.PodInitialized, Status: corev1.ConditionTrue, LastTransitionTime: now},
 			{Type: corev1.PodReady, Status: ready, LastTransitionTime: now},
-			{Type: corev1.ContainersReady, Status: ready, LastTransitionTime: now}},
+			{Type: corev1.ContainersReady, Status: ready, LastTransitionTime: now},
+		},
 	}})
 	check(err)
 	for range 10 {

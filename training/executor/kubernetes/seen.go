@@ -71,7 +71,7 @@ func seen(j job, pods []pod) cluster.Seen {
 func failed(c condition, pods []pod) cluster.Seen {
 	switch c.Reason {
 	case "DeadlineExceeded":
-		return cluster.Seen{Phase: cluster.Broken, Reason: words(c.Reason, c.Message)}
+		return cluster.Seen{Phase: cluster.Over, Reason: words(c.Reason, c.Message)}
 	case "PodFailurePolicy": // ours has one rule, for pods that are disrupted
 		return cluster.Seen{Phase: cluster.Gone, Reason: words(c.Reason, c.Message)}
 	}
@@ -90,6 +90,9 @@ func failed(c condition, pods []pod) cluster.Seen {
 				exit = 128 + t.Signal
 			}
 			ended = cluster.Seen{Phase: cluster.Broken, Exit: exit, Reason: words(t.Reason, t.Message)}
+			if t.Reason == "OOMKilled" {
+				ended.Phase = cluster.Over
+			}
 		}
 	}
 	return ended

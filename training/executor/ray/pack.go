@@ -45,9 +45,9 @@ func (e *Engine) pack(s cluster.Spec) (parcel, error) {
 			e.opts.Python, "tasks.py", strconv.Itoa(r.Tasks), strconv.Itoa(r.CPUs), strconv.Itoa(r.GPUs), strconv.FormatInt(int64(r.Memory), 10), strings.Join(names, ","),
 		}, command)
 	}
-	line := "set -a && . ./env && set +a && rm env && exec"
-	for _, word := range command {
-		line += " " + quote(word)
+	quoted := make([]string, len(command))
+	for i, word := range command {
+		quoted[i] = quote(word)
 	}
 	var out bytes.Buffer
 	z := zip.NewWriter(&out)
@@ -66,7 +66,7 @@ func (e *Engine) pack(s cluster.Spec) (parcel, error) {
 	sum := sha256.Sum256(append([]byte(s.Name), out.Bytes()...))
 	return parcel{
 		name: "_ray_pkg_" + hex.EncodeToString(sum[:16]) + ".zip", zip: out.Bytes(),
-		entrypoint: line,
+		entrypoint: "set -a && . ./env && set +a && rm env && exec " + strings.Join(quoted, " "),
 	}, nil
 }
 
