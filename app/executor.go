@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"os"
@@ -16,15 +17,20 @@ import (
 	"flyball/spec"
 	"flyball/training/executor"
 	"flyball/training/executor/cluster"
+	"flyball/training/executor/kubernetes"
 	"flyball/training/executor/local"
+	"flyball/training/executor/ray"
 	"flyball/training/executor/slurm"
+	"flyball/unit"
 )
 
 // Executors is the file that --executors names: how nodes reach this server, and a
 // section for each engine of a cluster that it has.
 type Executors struct {
-	URL   string        `json:"url"`
-	Slurm *SlurmSection `json:"slurm"`
+	URL        string             `json:"url"`
+	Slurm      *SlurmSection      `json:"slurm"`
+	Kubernetes *KubernetesSection `json:"kubernetes"`
+	Ray        *RaySection        `json:"ray"`
 }
 
 // SlurmSection is how jobs are handed to Slurm.
@@ -35,6 +41,30 @@ type SlurmSection struct {
 	Options   []string `json:"options"`  // of sbatch, such as --qos=short
 	Setup     string   `json:"setup"`    // lines of the shell that run on the node before
 	Programs  string   `json:"programs"` // folder of sbatch and the others; empty: PATH
+}
+
+// KubernetesSection is which cluster jobs are handed to, and what their pods are; type
+// kubernetes.Options says more of each.
+type KubernetesSection struct {
+	Kubeconfig     string                  `json:"kubeconfig"` // empty: the service account of the pod of this process
+	Context        string                  `json:"context"`
+	Namespace      string                  `json:"namespace"`
+	Image          string                  `json:"image"`  // where a model file names none
+	Binary         string                  `json:"binary"` // path of flyball in the image; empty: /flyball
+	PullSecrets    []string                `json:"pull_secrets"`
+	ServiceAccount string                  `json:"service_account"`
+	Nodes          map[string]string       `json:"nodes"` // labels that a node must have
+	Tolerations    []kubernetes.Toleration `json:"tolerations"`
+	User           int64                   `json:"user"`
+	Keep           unit.Duration           `json:"keep"`
+}
+
+// RaySection is which head of Ray jobs are handed to.
+type RaySection struct {
+	URL       string `json:"url"` // of its dashboard
+	TokenFile string `json:"token_file"`
+	Python    string `json:"python"` // of the nodes, with Ray in it; empty: python
+	Binary    string `json:"binary"` // path of flyball on the nodes; empty: that of this process
 }
 
 // engine is one of a cluster, and where flyball is on its nodes.
@@ -50,6 +80,23 @@ func (x *Executors) engines(a *App) (map[string]engine, error) {
 		out["slurm"] = engine{slurm.New(slurm.Options{
 			Partition: s.Partition, Account: s.Account, More: s.Options, Setup: s.Setup, Bin: s.Programs, Logger: a.cfg.Logger,
 		}), s.Binary}
+	}
+	if k := x.Kubernetes; k != nil {
+		e, err := kubernetes.New(kubernetes.Options{
+			Kubeconfig: k.Kubeconfig, Context: k.Context, Namespace: k.Namespace, Image: k.Image, PullSecrets: k.PullSecrets,
+			ServiceAccount: k.ServiceAccount, Nodes: k.Nodes, Tolerations: k.Tolerations, User: k.User, Keep: k.Keep,
+		})
+		if err != nil {
+			return nil, err
+		}
+		out["kubernetes"] = engine{e, cmp.Or(k.Binary, "/flyball")}
+	}
+	if r := x.Ray; r != nil {
+		e, err := ray.New(ray.Options{URL: r.URL, TokenFile: r.TokenFile, Python: r.Python})
+		if err != nil {
+			return nil, err
+		}
+		out["ray"] = engine{e, r.Binary}
 	}
 	return out, nil
 }
@@ -81,8 +128,14 @@ func (a *App) openExecutors(ctx context.Context) error {
 			if x.Slurm == nil {
 				x.Slurm = &SlurmSection{}
 			}
-		case "kubernetes", "ray":
-			return fault.New(fault.Invalid, "how %s is reached is not said", name).Do("give it a section in a file, and name that with --executors; see docs/executors.md")
+		case "kubernetes":
+			if x.Kubernetes == nil {
+				x.Kubernetes = &KubernetesSection{}
+			}
+		case "ray":
+			if x.Ray == nil {
+				return fault.New(fault.Invalid, "how Ray is reached is not said").Do("give it a section in a file, and name that with --executors; see docs/executors.md")
+			}
 		default:
 			return fault.New(fault.Invalid, "%q is no executor of this version", name).Do("write --executor local, slurm, kubernetes or ray")
 		}

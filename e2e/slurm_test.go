@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"flyball/e2e/engines"
 	"flyball/training/executor/slurm/slurmtest"
 )
 
@@ -25,10 +26,12 @@ func folderOf(t *testing.T, changes ...[2]string) (model string) {
 }
 
 // on is the line that has the model trained elsewhere.
-func on(executor string) [2]string { return [2]string{"  seed: 7\n", "  seed: 7\n  executor: " + executor + "\n"} }
+func on(executor string) [2]string {
+	return [2]string{"  seed: 7\n", "  seed: 7\n  executor: " + executor + "\n"}
+}
 
 // TestTheBikesTrainOnAnExecutorWithTheBitsOfTheServerItself compares the bundle that the
-// server makes by itself with those of the local executor and of a real Slurm.
+// server makes by itself with those of the local executor and of real clusters.
 func TestTheBikesTrainOnAnExecutorWithTheBitsOfTheServerItself(t *testing.T) {
 	_, coming := history(t)
 	bundle := func(t *testing.T, changes [][2]string, args ...string) string {
@@ -57,4 +60,30 @@ func TestTheBikesTrainOnAnExecutorWithTheBitsOfTheServerItself(t *testing.T) {
 			t.Errorf("Slurm made %s, the server %s", got, want)
 		}
 	})
+	t.Run("Kubernetes", func(t *testing.T) {
+		engines.Want(t, "kubernetes")
+		k := engines.StartKubernetes(t)
+		file := executorsFile(t, "kubernetes: {kubeconfig: "+k.Kubeconfig+", image: none, binary: "+binary+"}\n")
+		if got := bundle(t, [][2]string{on("kubernetes")}, "--executors", file); got != want {
+			t.Errorf("Kubernetes made %s, the server %s", got, want)
+		}
+	})
+	t.Run("Ray", func(t *testing.T) {
+		engines.Want(t, "ray")
+		r := engines.StartRay(t)
+		file := executorsFile(t, "ray: {url: \""+r.URL+"\", token_file: "+r.Token+"}\n")
+		if got := bundle(t, [][2]string{on("ray")}, "--executors", file); got != want {
+			t.Errorf("Ray made %s, the server %s", got, want)
+		}
+	})
+}
+
+// executorsFile is a file for --executors.
+func executorsFile(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "executors.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // patience is how long a part may take to be ready on a busy machine.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // Want skips the test unless FLYBALL_ENGINES, names between spaces, has the engine.
 func Want(t testing.TB, engine string) {

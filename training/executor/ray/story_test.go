@@ -32,11 +32,6 @@ func open(t *testing.T, r *engines.Ray) *ray.Engine {
 	return e
 }
 
-func TestTheContractOfExecutorsOnRay(t *testing.T) {
-	engines.Want(t, "ray")
-	clustertest.New(t, "ray", open(t, engines.StartRay(t))).Run(t)
-}
-
 // story is one executor over a real head, and the jobs of one test.
 type story struct {
 	*cluster.Executor
@@ -94,11 +89,15 @@ func (s story) until(what string, ok func() bool) {
 	}
 }
 
+// TestAJobOutlivesTheHeadOfRayAndIsLostWithItsOwnPieces holds the executor to its contract
+// first, on the one head of this test: to start one takes as long as ten jobs.
 func TestAJobOutlivesTheHeadOfRayAndIsLostWithItsOwnPieces(t *testing.T) {
 	engines.Want(t, "ray")
 	r := engines.StartRay(t)
 	engine := open(t, r)
-	e := clustertest.New(t, "ray", engine).Open(t)
+	server := clustertest.New(t, "ray", engine)
+	t.Run("the contract of executors", server.Run)
+	e := server.Open(t)
 	begin := func(t *testing.T) story { return story{Executor: e, t: t, dir: t.TempDir()} }
 
 	t.Run("flyball is killed on its node", func(t *testing.T) {
