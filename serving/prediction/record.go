@@ -82,6 +82,7 @@ type Forgotten struct {
 	Labels int                  `json:"labels"`           //
 	Files  int                  `json:"files"`            // sealed files that were written anew
 	Since  map[string]time.Time `json:"since,omitempty"`  // of each model, when the first of the predictions was answered
+	Shared bool                 `json:"shared,omitempty"` // its copies in the bucket go with the next checkpoint
 	Traces bool                 `json:"traces,omitempty"` // what was staged may be found in free space of staged.db until that is used again
 }
 

@@ -24,7 +24,8 @@ import (
 //
 // It goes day by day, and each day is done or not; after a crash or an error it is called
 // again, and goes on. What comes of the key meanwhile is kept: whoever forgets somebody
-// stops asking about them first.
+// stops asking about them first. Of a log that is shared, copies are in the bucket until the
+// next checkpoint, and what was not taken yet still comes.
 func (l *Log) Forget(ctx context.Context, model, key, who, why string) (prediction.Forgotten, error) {
 	var out prediction.Forgotten
 	if key == "" {
@@ -57,6 +58,7 @@ func (l *Log) Forget(ctx context.Context, model, key, who, why string) (predicti
 	if out.Labels, err = l.forgetNames(ctx, model, keyName(key), out.Labels); err != nil {
 		return out, err
 	}
+	out.Shared = l.opts.Shipping == Copy
 	out.Traces, err = l.wipe(ctx)
 	return out, err
 }

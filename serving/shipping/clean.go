@@ -40,20 +40,27 @@ func (k *Keeper) clean(ctx context.Context, set time.Time, old, named map[string
 			keys = append(keys, key)
 		}
 	}
+	var unnamed []*blob.ListObject
+	var newest time.Time // by the bucket's clock: this checkpoint is among it
 	if err := k.in.list(ctx, blob.ListOptions{}, func(x *blob.ListObject) bool {
+		if x.ModTime.After(newest) {
+			newest = x.ModTime
+		}
 		origin, seq, shipment := shipmentOf(x.Key)
 		switch {
-		case shipment:
-			if seq <= covered[origin] {
-				keys = append(keys, x.Key)
-			}
-		case old[x.Key] || named[x.Key] || !ours(x.Key):
-		case k.opts.Now().Sub(x.ModTime) > orphanAge:
+		case shipment && seq <= covered[origin]:
 			keys = append(keys, x.Key)
+		case !shipment && !old[x.Key] && !named[x.Key] && ours(x.Key):
+			unnamed = append(unnamed, x)
 		}
 		return true
 	}); err != nil {
 		return err
+	}
+	for _, x := range unnamed {
+		if newest.Sub(x.ModTime) > orphanAge {
+			keys = append(keys, x.Key)
+		}
 	}
 	return k.removeAll(ctx, set, keys)
 }

@@ -5,8 +5,12 @@ package shipping
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/fileblob"
@@ -255,6 +259,39 @@ func TestWhatIsForgottenOrTrimmedLeavesTheBucketWithTheNextCheckpoint(t *testing
 	next, _ := restore(t, t.TempDir(), b, by{p, 0})
 	if got := scan(t, next.Log); len(got) != 1 {
 		t.Errorf("%d rows", len(got))
+	}
+}
+
+func TestWhatAFailedCheckpointLeftIsRemovedAnHourLater(t *testing.T) {
+	dir := t.TempDir()
+	b, err := fileblob.OpenBucket(dir, &fileblob.Options{NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := start(t, t.TempDir(), b, by{&pointer{}, 0})
+	m.append(record(1, 0))
+	m.checkpoint()
+	ctx, before := t.Context(), time.Now().Add(-2*time.Hour)
+	for _, key := range []string{"model=m/date=2025-03-04/old.parquet", "model=m/date=2025-03-04/young.parquet", "checkpoints/old/staged.db", "notes/old.txt"} {
+		if err := b.WriteAll(ctx, key, []byte("x"), nil); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(key, "old") {
+			if err := os.Chtimes(filepath.Join(dir, key), before, before); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	sealed := objectsIn(t, b, "model=")
+	m.checkpoint()
+	if got, want := objectsIn(t, b, "model="), slices.DeleteFunc(sealed, func(k string) bool { return strings.Contains(k, "old") }); !slices.Equal(got, want) || len(got) != 2 {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := objectsIn(t, b, "checkpoints/"); len(got) != 2 {
+		t.Errorf("got %q", got)
+	}
+	if got := objectsIn(t, b, "notes/"); len(got) != 1 {
+		t.Errorf("what is not ours was removed: %q", got)
 	}
 }
 
