@@ -19,6 +19,7 @@ type metrics struct {
 	latency  *prometheus.HistogramVec
 	turned   *prometheus.CounterVec
 	skipped  prometheus.Counter
+	route    *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -43,8 +44,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "flyball_serving_skipped_besides_total", Help: "Requests whose other versions did not score beside the answer, because too many were doing so.",
 		}),
 	}
+	m.route = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "flyball_serving_route_generation", Help: "Generation of the route by which the model is answered.",
+	}, []string{"model"})
 	if reg != nil {
-		reg.MustRegister(m.rows, m.bad, m.failures, m.latency, m.turned, m.skipped)
+		reg.MustRegister(m.route, m.rows, m.bad, m.failures, m.latency, m.turned, m.skipped)
 	}
 	return m
 }

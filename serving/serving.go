@@ -97,6 +97,7 @@ func (s *Server) Publish(name string, e Entry) error {
 	}
 	entries[name] = s.published(name, e)
 	s.table.Store(&Table{entries: entries})
+	s.metrics.route.WithLabelValues(name).Set(float64(e.Route.Generation))
 	if before != nil {
 		before.drop()
 	}

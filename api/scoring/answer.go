@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"flyball/data/frame"
 	"flyball/fault"
@@ -55,7 +56,7 @@ func (f *face) answer(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return nil, err
 	}
-	out, err := f.predict(ctx, name, loan, req, s)
+	out, err := f.predict(ctx, w.Header(), name, loan, req, s)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +80,7 @@ func (f *face) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 // predict enforces the signature and asks the model.
-func (f *face) predict(ctx context.Context, name ident.Name, loan serving.Loan, req *request, s schema) (json.RawMessage, error) {
+func (f *face) predict(ctx context.Context, head http.Header, name ident.Name, loan serving.Loan, req *request, s schema) (json.RawMessage, error) {
 	b := loan.Bundle
 	own := b.Answers() && !loan.Routed
 	params, err := enforceParams(req, s.params)
@@ -94,7 +95,7 @@ func (f *face) predict(ctx context.Context, name ident.Name, loan serving.Loan, 
 		return json.RawMessage("[]"), nil
 	}
 	if loan.Routed {
-		return f.routed(ctx, name, loan, req, q)
+		return f.routed(ctx, head, name, loan, req, q)
 	}
 	c := model.Call{Rows: q.frame, Types: q.types, Params: params}
 	if q.frame == nil {
@@ -103,8 +104,15 @@ func (f *face) predict(ctx context.Context, name ident.Name, loan serving.Loan, 
 	return b.Answer(ctx, c)
 }
 
+// The headers that say which version answered first, and the generation of the route by
+// which it did: MLflow's form has no place for them.
+const (
+	versionHeader    = "X-Flyball-Version"
+	generationHeader = "X-Flyball-Generation"
+)
+
 // routed asks as the model's route decides; the answers are logged and monitored.
-func (f *face) routed(ctx context.Context, name ident.Name, loan serving.Loan, req *request, q *asked) (json.RawMessage, error) {
+func (f *face) routed(ctx context.Context, head http.Header, name ident.Name, loan serving.Loan, req *request, q *asked) (json.RawMessage, error) {
 	if q.frame == nil {
 		return nil, fault.New(fault.Invalid, "the rows hold what no column can").Do("send rows of named columns")
 	}
@@ -119,6 +127,8 @@ func (f *face) routed(ctx context.Context, name ident.Name, loan serving.Loan, r
 	if err != nil {
 		return nil, err
 	}
+	head.Set(versionHeader, strconv.Itoa(a.Version))
+	head.Set(generationHeader, strconv.FormatInt(a.Generation, 10))
 	how := loan.Bundle.Manifest.Answer
 	if a.Bundle != nil {
 		how = a.Bundle.Manifest.Answer

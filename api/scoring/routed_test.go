@@ -77,11 +77,21 @@ func TestAModelWithARouteAnswersByItAndIsLogged(t *testing.T) {
 			t.Errorf("%s: got %d %s", c.name, status, got)
 		}
 	}
+	res, err := srv.Client().Post(srv.URL+"/models/m/invocations", csvType, strings.NewReader("id,x\nc,2\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if v, g := res.Header.Get("X-Flyball-Version"), res.Header.Get("X-Flyball-Generation"); v != "1" || g != "1" {
+		t.Errorf("the headers say version %q, generation %q", v, g)
+	}
 	var keys []string
 	for _, r := range log.records {
 		keys = append(keys, r.Key)
 	}
-	if got := strings.Join(keys, " "); got != "a 7 b" {
+	if got := strings.Join(keys, " "); got != "a 7 b c" {
 		t.Errorf("the log has the keys %q", got)
 	}
 }
