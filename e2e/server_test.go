@@ -70,13 +70,30 @@ type server struct {
 	stderr bytes.Buffer
 }
 
-var servesAt = regexp.MustCompile(`flyball serves at (http://[0-9.:]+)`)
+var servesAt = regexp.MustCompile(`flyball (?:serves|decides, or stands by,|answers predictions) at (http://[0-9.:]+)`)
 
 // launch starts a server on the data folder, its clock at begin, with more flags where a
 // test needs them, and returns when it is ready.
 func launch(dir string, flags ...string) (*server, error) {
+	s, err := launchAs(nil, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--clock", begin}, flags...)...)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if _, err := s.Health(ctx); err != nil {
+		s.kill()
+		return nil, fmt.Errorf("the server is not ready: %w: %s", err, s.said())
+	}
+	return s, nil
+}
+
+// launchAs starts a server by its words, with more in its environment, and returns when it
+// says where it is.
+func launchAs(environment []string, words ...string) (*server, error) {
 	s := &server{ended: make(chan struct{})}
-	s.cmd = exec.Command(binary, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--clock", begin, "--log", "warn"}, flags...)...)
+	s.cmd = exec.Command(binary, append(words, "--log", "warn")...)
+	s.cmd.Env = append(os.Environ(), environment...)
 	pipe, err := s.cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -95,12 +112,6 @@ func launch(dir string, flags ...string) (*server, error) {
 		return nil, fmt.Errorf("the server does not come up: %s", s.said())
 	}
 	s.Client = client.New(s.url, "", &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}})
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if _, err := s.Health(ctx); err != nil {
-		s.kill()
-		return nil, fmt.Errorf("the server is not ready: %w: %s", err, s.said())
-	}
 	return s, nil
 }
 
