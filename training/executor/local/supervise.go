@@ -169,6 +169,10 @@ func (s *supervisor) run() {
 		return
 	}
 	state := cmd.ProcessState
+	if !state.Success() && s.told() {
+		s.end(executor.Lost, toldToEnd)
+		return
+	}
 	s.status.Exit = state.ExitCode()
 	if w, ok := state.Sys().(syscall.WaitStatus); ok && w.Signaled() {
 		s.status.Exit = 128 + int(w.Signal())
@@ -180,6 +184,21 @@ func (s *supervisor) run() {
 		return
 	}
 	s.commit()
+}
+
+const toldToEnd = "its supervisor was told to end, as when the machine stops"
+
+// told reports whether we were told to end. Who ends all processes of a job tells each of
+// them, and the program may hear it before us.
+func (s *supervisor) told() bool {
+	t := time.NewTimer(sampling)
+	defer t.Stop()
+	select {
+	case <-s.stop:
+		return true
+	case <-t.C:
+		return false
+	}
 }
 
 // start starts the program in a group of its own.
@@ -228,7 +247,7 @@ func (s *supervisor) watch(pid int, ended <-chan error) {
 				s.end(executor.Canceled, "it was canceled")
 			}
 		case <-s.stop:
-			s.end(executor.Lost, "its supervisor was told to end, as when the machine stops")
+			s.end(executor.Lost, toldToEnd)
 		case <-deadline:
 			s.end(executor.Failed, "it took longer than its limit of %s", s.task.Limits.Time)
 		case <-tick.C:
