@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 GO    ?= go
 
-.PHONY: help build demo test test-long fuzz lint bench clean
+.PHONY: help build demo test test-long test-engines fuzz lint bench clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,9 @@ test: ## Check format, vet and test, with the race detector where goroutines are
 
 test-long: ## The same with the tests that take too long for every change
 	@FLYBALL_LONG=1 scripts/test.sh
+
+test-engines: ## Kill the pieces of a real Slurm, Ray and Kubernetes under trainings
+	@scripts/test-engines.sh
 
 fuzz: ## Fuzz every decoder; TIME=1m each, 10m where it is not said
 	@scripts/fuzz.sh $(TIME)

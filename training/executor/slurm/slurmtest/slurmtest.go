@@ -23,9 +23,12 @@ type Cluster struct {
 }
 
 // Start starts a cluster, and ends it with the test; SLURM_CONF is set meanwhile. Where
-// there is no Slurm the test is left out.
+// there is no Slurm, and with -short, the test is left out.
 func Start(t *testing.T) *Cluster {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it starts Slurm")
+	}
 	for _, program := range []string{"/usr/sbin/slurmctld", "/usr/sbin/slurmd", "/usr/sbin/munged", "/usr/bin/sbatch"} {
 		if _, err := os.Stat(program); err != nil || os.Getuid() != 0 {
 			t.Skip("Slurm is not installed here, or we are not root: scripts/setup.sh brings it")
