@@ -44,7 +44,7 @@ type Executor interface {
 	Forget(ctx context.Context, h Handle) error
 }
 
-// Self, as the program of a job, is this program, wherever the job runs.
+// Self is this program, wherever the job runs, when it is the program of a job.
 const Self = "{flyball}"
 
 // Job is a program to run.

@@ -42,8 +42,12 @@ func (e *Executor) Cancel(ctx context.Context, h executor.Handle) error {
 }
 
 // gone reports whether nothing of a canceled attempt runs, as far as is known: no run has
-// it, or that said that it ended, or has been quiet.
+// it, or that said that it ended, or has been quiet; or who waited for it forgot it, and its
+// node is turned away.
 func (e *Executor) gone(ctx context.Context, id string, a *attempt) (bool, error) {
+	if kept, err := e.keep.exists(ctx, id, jobFile); err != nil || !kept {
+		return !kept, err
+	}
 	f := facts{beat: e.opts.Beat}
 	who, _, err := e.signs(ctx, id, a, &f)
 	if err != nil {

@@ -270,6 +270,28 @@ func TestACancelHoldsThoughTheEngineNeverGrantsIt(t *testing.T) {
 	}
 }
 
+func TestACancelDoesNotWaitForAJobThatIsForgotten(t *testing.T) {
+	s := tell(t)
+	e := s.Open(t)
+	s.with(func(m *machine) { m.hold = true })
+	h := s.submit(e, slow)
+	if _, err := e.Enter(t.Context(), s.caller(h, strings.Repeat("r", 26)), "n1"); err != nil {
+		t.Fatal(err)
+	}
+	canceled := make(chan error, 1)
+	go func() { canceled <- e.Cancel(context.WithoutCancel(t.Context()), h) }()
+	if got := s.wait(e, h); got.State != executor.Canceled {
+		t.Errorf("got %+v", got)
+	}
+	began := time.Now()
+	if err := e.Forget(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-canceled; err != nil || time.Since(began) > 2*s.Beat {
+		t.Errorf("got %v after %s", err, time.Since(began))
+	}
+}
+
 func TestAManifestAfterACancelIsRefused(t *testing.T) {
 	s := tell(t)
 	e := s.Open(t)
