@@ -228,7 +228,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if _, _, err := a.blobs.Sweep(ctx, time.Now()); err != nil { // what a killed server was writing
 		return nil, err
 	}
-	if cfg.Database == "" || cfg.fence > 0 { // the folder is locked, or nobody else leads: whoever had jobs of this database is dead
+	if cfg.Database == "" || cfg.Manual || cfg.fence > 0 { // the folder is locked, the clock is this one's, or nobody else leads: whoever had jobs of this database is dead
 		if _, err := a.store.EndLeases(ctx); err != nil {
 			return nil, err
 		}

@@ -15,7 +15,7 @@ import (
 
 // TestAModelTrainsOnABucketAndAgainOnTheFilesThatCame has S3 for its source.
 func TestAModelTrainsOnABucketAndAgainOnTheFilesThatCame(t *testing.T) {
-	bucket := blobtest.S3(t, "../.cache/bin/versitygw")
+	bucket := blobtest.S3(t, versitygw)
 	past, coming := history(t)
 	lines := plain(t, past[len(past)-150*24:])
 	write := func(name string, lines []string) {

@@ -26,7 +26,7 @@ import (
 // the server is killed at a random moment of each round.
 type trainer struct {
 	t      *testing.T
-	dir    string
+	at     home
 	file   string
 	past   []hour
 	random *rand.Rand
@@ -38,11 +38,16 @@ type trainer struct {
 }
 
 func TestATrainingThatIsCutOffGoesOnAndNothingIsHalfDoneOrTwice(t *testing.T) {
+	everywhere(t, cutOff)
+}
+
+// cutOff kills the servers of a trainer.
+func cutOff(t *testing.T, open func() home) {
 	rounds := sized(5, 100)
 	past, coming := history(t)
 	changes := append([][2]string{{"  limits: {time: 5m", "  search: {learning_rate: [0.1, 0.2], depth: [3, 4]}\n  trials: 6\n  limits: {time: 5m"}}, byHand...)
 	r := &trainer{
-		t: t, dir: t.TempDir(), file: modelFile(t, changes...), past: past[len(past)-(120*24):], random: rand.New(rand.NewPCG(7, 11)),
+		t: t, at: open(), file: modelFile(t, changes...), past: past[len(past)-(120*24):], random: rand.New(rand.NewPCG(7, 11)),
 	}
 	r.launch()
 	defer func() { r.server.stop() }()
@@ -70,7 +75,7 @@ func TestATrainingThatIsCutOffGoesOnAndNothingIsHalfDoneOrTwice(t *testing.T) {
 
 func (r *trainer) launch() {
 	r.t.Helper()
-	s, err := launch(r.dir)
+	s, err := launch(r.at.dir)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -189,7 +194,7 @@ func (r *trainer) runs(versions int) {
 func (r *trainer) blobs() {
 	r.t.Helper()
 	n := 0
-	err := filepath.WalkDir(filepath.Join(r.dir, "blobs", "sha256"), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(r.at.blobs, "sha256"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}

@@ -14,6 +14,7 @@ command -v cc >/dev/null || want+=(gcc libc6-dev)
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || want+=(postgresql)
 python3 -c 'import ensurepip, venv' 2>/dev/null || [ -x .cache/venv/bin/python ] || want+=(python3 python3-venv)
 { [ -x /usr/sbin/slurmctld ] && [ -x /usr/sbin/munged ]; } || want+=(slurmctld slurmd slurm-client munge)
+command -v nft >/dev/null && command -v ip >/dev/null || want+=(nftables iproute2)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || want+=(chromium fonts-dejavu-core)
 
 if [ ${#want[@]} -gt 0 ]; then

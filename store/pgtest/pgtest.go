@@ -26,12 +26,21 @@ import (
 	"time"
 )
 
+// Port is where a server with a Listen answers.
+const Port = "5432"
+
 // errNone says that there is no server on this machine.
 var errNone = errors.New("PostgreSQL is not installed here and FLYBALL_TEST_POSTGRES names no server")
 
 // Server starts a server when the first test asks for a database. The zero value is
 // ready; Stop it in TestMain after the tests.
 type Server struct {
+	// Safe has it wait for the disk, as a server does that keeps anything: for tests of
+	// crashes. Listen is an address of this machine on which it answers too, at Port,
+	// whoever comes from its network of 256; empty: at a Unix socket only.
+	Safe   bool
+	Listen string
+
 	once   sync.Once
 	err    error
 	bin    string // folder of the programs
@@ -102,13 +111,31 @@ func (s *Server) start() error {
 		return err
 	}
 	defer log.Close() // the server has its own copy
-	s.proc = s.command("postgres", "-D", data, "-k", s.dir, "-h", "", "-F",
-		"-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "shared_buffers=32MB", "-c", "max_connections=200")
+	args := []string{"-D", data, "-k", s.dir, "-h", s.Listen, "-p", Port, "-c", "shared_buffers=32MB", "-c", "max_connections=200"}
+	if !s.Safe {
+		args = append(args, "-F", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+	}
+	if s.Listen != "" {
+		if err := s.trust(data); err != nil {
+			return err
+		}
+	}
+	s.proc = s.command("postgres", args...)
 	s.proc.Stdout, s.proc.Stderr = log, log
 	if err := s.launch(); err != nil {
 		return err
 	}
 	return s.ready()
+}
+
+// trust lets those in who come over Listen.
+func (s *Server) trust(data string) error {
+	f, err := os.OpenFile(filepath.Join(data, "pg_hba.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "host all all %s/24 trust\n", s.Listen)
+	return errors.Join(err, f.Close())
 }
 
 // launch starts the server so that it ends with this process, however that ends: the
