@@ -23,7 +23,7 @@ var floors = [][]string{
 	{"blob/artifact", "data/frame", "governance/audit", "job", "notify", "training/environment"},
 	{"data/dataset", "data/pipeline", "experiment", "governance/access", "governance/duty", "model/registry", "model/unusual"},
 	{"data/pipeline/export", "data/source", "experiment/archive", "governance/approval", "governance/retention", "model", "model/shap", "serving/prediction", "serving/release"},
-	{"model/constant", "model/counterfactual", "model/dependence", "model/lightgbm", "model/linear", "model/onnx", "model/tree", "model/worker"},
+	{"backup", "model/constant", "model/counterfactual", "model/dependence", "model/lightgbm", "model/linear", "model/onnx", "model/tree", "model/worker"},
 	{"model/xgboost"},
 	{"model/formats", "model/mlmodel"},
 	{"training/executor", "training/learner"},

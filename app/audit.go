@@ -17,7 +17,9 @@ import (
 )
 
 // anchors is the file with a line for each day's end of the audit chain.
-func (a *App) anchors() string { return filepath.Join(a.cfg.Data, "anchors.txt") }
+func (a *App) anchors() string { return filepath.Join(a.cfg.Data, anchorFile) }
+
+const anchorFile = "anchors.txt"
 
 // tellFile enters what happened to a sealed file into the audit chain.
 func (a *App) tellFile(ctx context.Context, n audit.News) error {
@@ -30,17 +32,18 @@ func (a *App) tellFile(ctx context.Context, n audit.News) error {
 const serverName = "server"
 
 // nameServer reads the server's name, and makes one at the first start. A server whose
-// database lies in its data folder is the only one of it, and needs none.
+// database lies in its data folder is the only one of it, and needs none; it has one where
+// it was restored from a server that did.
 func (a *App) nameServer() error {
-	if a.cfg.Database == "" {
-		return nil
-	}
-	if a.cfg.term != nil { // they have one log among them
+	if a.cfg.Database != "" && a.cfg.term != nil { // they have one log among them
 		a.server = "control"
 		return nil
 	}
 	path := filepath.Join(a.cfg.Data, serverName)
 	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && a.cfg.Database == "" {
+		return nil
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		raw = []byte(strings.ToLower(rand.Text()[:12]) + "\n")
 		err = writeWhole(path, raw)

@@ -5,6 +5,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -44,6 +45,10 @@ func (a *App) handler() http.Handler {
 		Forgetter: &control.Forgetter{Log: a.log, Store: a.store, Now: a.clock.now}, Log: a.log, Blobs: a.blobs, Now: a.clock.now,
 		Kept: a.store, Importer: &archive.Importer{Store: a.store, Now: a.clock.now},
 		Collector: a.collector, Retention: a.retention(),
+		Backup: func(ctx context.Context, w io.Writer) error {
+			_, err := a.Backup(ctx, w, nil)
+			return err
+		},
 		Compare: a.finder(), Commands: a.commands(), Door: a.door,
 		Replicas: a.fleet,
 		Alerts:   rest.Alerts{Router: a.router, Kept: a.store, Digest: a.digest},

@@ -170,7 +170,7 @@ func root(e *env) *cobra.Command {
 	add("use", predictCommand(e), explainCommand(e), dependenceCommand(e), labelCommand(e), reproduceCommand(e), testCommand(e), attestCommand(e))
 	add("look", statusCommand(e), watchCommand(e), eventsCommand(e), runsCommand(e), versionsCommand(e), releasesCommand(e), driftCommand(e),
 		scoreCommand(e), groupsCommand(e), maturityCommand(e), deliveryCommand(e), alertsCommand(e), ownersCommand(e), incidentsCommand(e), replicasCommand(e), digestCommand(e), predictionsCommand(e), pipelinesCommand(e), dataCommand(e), auditCommand(e), cardCommand(e), dossierCommand(e), evidenceCommand(e))
-	add("run", serveCommand(e), demoCommand(e), importCommand(e), exportCommand(e), gcCommand(e), forgetCommand(e), doctorCommand(e), loginCommand(e), logoutCommand(e), whoamiCommand(e), usersCommand(e), tokensCommand(e), schemaCommand(e), versionCommand(e), superviseCommand(), attemptCommand(e), fitCommand(e))
+	add("run", serveCommand(e), demoCommand(e), importCommand(e), exportCommand(e), backupCommand(e), restoreCommand(e), upgradeCommand(e), gcCommand(e), forgetCommand(e), doctorCommand(e), loginCommand(e), logoutCommand(e), whoamiCommand(e), usersCommand(e), tokensCommand(e), schemaCommand(e), versionCommand(e), superviseCommand(), attemptCommand(e), fitCommand(e))
 	c.InitDefaultCompletionCmd() // else cobra adds it later, without an example
 	for _, cmd := range c.Commands() {
 		if cmd.Name() == "completion" {

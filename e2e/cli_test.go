@@ -17,9 +17,9 @@ import (
 
 // verbs are the commands that a user is told of.
 var verbs = []string{
-	"alerts", "apply", "approvals", "attest", "audit", "break-glass", "card", "ci", "compare", "completion", "data", "delivery", "demo", "dependence", "diff", "digest", "doctor", "dossier", "drift", "events", "evidence", "explain", "export", "forget", "gate", "gc", "groups", "hold", "import", "incidents", "init", "label", "login", "logout", "maturity", "owners", "pipelines",
-	"predict", "predictions", "promote", "rehearse", "releases", "replicas", "reproduce", "resume", "retrain", "rollback", "runs", "schema", "score", "serve", "status",
-	"test", "tokens", "train", "users", "version", "versions", "watch", "whoami",
+	"alerts", "apply", "approvals", "attest", "audit", "backup", "break-glass", "card", "ci", "compare", "completion", "data", "delivery", "demo", "dependence", "diff", "digest", "doctor", "dossier", "drift", "events", "evidence", "explain", "export", "forget", "gate", "gc", "groups", "hold", "import", "incidents", "init", "label", "login", "logout", "maturity", "owners", "pipelines",
+	"predict", "predictions", "promote", "rehearse", "releases", "replicas", "reproduce", "restore", "resume", "retrain", "rollback", "runs", "schema", "score", "serve", "status",
+	"test", "tokens", "train", "upgrade", "users", "version", "versions", "watch", "whoami",
 }
 
 func TestEveryCommandShowsAnExample(t *testing.T) {

@@ -5,7 +5,9 @@ package store
 import (
 	"context"
 	"iter"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"flyball/fault"
@@ -128,18 +130,36 @@ func (db *DB) KeptVersions(ctx context.Context) iter.Seq2[registry.Version, erro
 	}
 }
 
-// documents are the texts of the records in which a digest may stand, besides those of
-// artifacts. A job that ended has left what it made in a version; what it read and
+// documents are the columns of the records, besides those of artifacts, in whose texts a
+// digest may stand. A job that ended has left what it made in a version; what it read and
 // failed on need not be kept.
-const documents = `
-	SELECT bundle || ' ' || judged || ' ' || snapshot || ' ' || record || ' ' || report FROM versions
-	UNION ALL SELECT data || ' ' || code || ' ' || file || ' ' || pipeline FROM models
-	UNION ALL SELECT id FROM snapshots
-	UNION ALL SELECT report FROM reproductions
-	UNION ALL SELECT input || ' ' || result || ' ' || progress FROM jobs WHERE ended_at IS NULL OR ended_at >= $1
-	UNION ALL SELECT body FROM loop_state
-	UNION ALL SELECT body FROM monitor_state
-	UNION ALL SELECT h.body FROM releases r JOIN release_history h ON h.model = r.model AND h.generation = r.generation`
+var documents = []struct {
+	table   string
+	columns []string
+	where   string
+}{
+	{"versions", []string{"bundle", "judged", "snapshot", "record", "report"}, ""},
+	{"models", []string{"data", "code", "file", "pipeline"}, ""},
+	{"snapshots", []string{"id"}, ""},
+	{"reproductions", []string{"report"}, ""},
+	{"jobs", []string{"input", "result", "progress"}, " WHERE ended_at IS NULL OR ended_at >= $1"},
+	{"loop_state", []string{"body"}, ""},
+	{"monitor_state", []string{"body"}, ""},
+	{"release_history", []string{"body"}, " JOIN releases USING (model, generation)"},
+}
+
+// documentsOf is the statement that reads them, as far as the database has them: one of an
+// older Flyball lacks some.
+func documentsOf(has func(table, column string) bool) string {
+	var parts []string
+	for _, d := range documents {
+		columns := slices.DeleteFunc(slices.Clone(d.columns), func(c string) bool { return !has(d.table, c) })
+		if len(columns) > 0 {
+			parts = append(parts, "SELECT "+strings.Join(columns, " || ' ' || ")+" FROM "+d.table+d.where)
+		}
+	}
+	return strings.Join(parts, " UNION ALL ")
+}
 
 // Documents yields the texts of records in which a digest may stand; of jobs those that
 // have not ended, or ended since a moment.
@@ -149,7 +169,7 @@ func (db *DB) Documents(ctx context.Context, since time.Time) iter.Seq2[string, 
 			err = s.Scan(&text)
 			return text, err
 		}
-		for text, err := range rows(ctx, db, scan, documents, since.UnixMicro()) {
+		for text, err := range rows(ctx, db, scan, documentsOf(func(string, string) bool { return true }), since.UnixMicro()) {
 			if !yield(text, problem(err, "the records cannot be read")) || err != nil {
 				return
 			}

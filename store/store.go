@@ -185,8 +185,7 @@ func (db *DB) up(ctx context.Context) error {
 		return err
 	}
 	if have > newest {
-		return fault.New(fault.Refused, "the database has schema %d, and this Flyball knows schemas up to %d", have, newest).
-			Do("run the newer Flyball that wrote it, or restore a backup from before the upgrade")
+		return newer(have, newest)
 	}
 	_, err = p.Up(ctx)
 	return err

@@ -8,6 +8,7 @@ package rest
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"path"
@@ -69,6 +70,7 @@ type Options struct {
 	Alerts    Alerts                                          // on their way to people; without a router there are none
 	Now       func() time.Time
 	Advance   func(ctx context.Context, now time.Time, turn bool) error // moves a manual clock; nil: the clock is the machine's
+	Backup    func(ctx context.Context, w io.Writer) error              // writes a copy of everything
 	Version   string
 	Logger    *slog.Logger
 	Style     string // the style sheet that cards and dossiers carry inside
@@ -139,6 +141,7 @@ func New(routes *api.Routes, opts Options) {
 	f.desk.Handle(access.Rows, "GET /v1/models/{model}/versions/{version}/archive", f.exportVersion)
 	f.desk.Handle(access.Apply, "POST /v1/versions", f.importVersion)
 	f.desk.Handle(access.Keep, "POST /v1/gc", f.collect)
+	f.desk.Handle(access.Backup, "GET /v1/backup", f.backup)
 }
 
 // schemaName names a type in the OpenAPI document: by itself when it is the API's own,

@@ -26,6 +26,7 @@ const (
 	Audit    Permission = "audit"    // read who changed what
 	Users    Permission = "users"    // say who may what
 	Keep     Permission = "keep"     // remove for good what was deleted
+	Backup   Permission = "backup"   // copy everything, with the keys and the digests of secrets
 	Clock    Permission = "clock"    // move a manual clock
 )
 
@@ -42,5 +43,5 @@ func (p Permission) Changes() bool {
 
 // Permissions are all permissions but Open and Known, in the order in which they are shown.
 func Permissions() []Permission {
-	return []Permission{Read, Rows, Fairness, Predict, Serve, Track, Apply, Train, Propose, Operate, Retreat, Approve, Glass, Ack, Audit, Users, Keep, Clock}
+	return []Permission{Read, Rows, Fairness, Predict, Serve, Track, Apply, Train, Propose, Operate, Retreat, Approve, Glass, Ack, Audit, Users, Keep, Backup, Clock}
 }

@@ -29,7 +29,7 @@ func Roles() []Role {
 		{"validator", "judges models that others made", false, []Permission{Read, Rows, Fairness, Approve, Ack}},
 		{"owner", "answers for what a model is used for", false, []Permission{Read, Retreat, Approve, Ack}},
 		{"auditor", "reads everything and changes nothing", false, []Permission{Read, Rows, Fairness, Audit}},
-		{"admin", "keeps users, keys and what is stored", false, []Permission{Read, Glass, Audit, Users, Keep, Clock}},
+		{"admin", "keeps users, keys and what is stored", false, []Permission{Read, Glass, Audit, Users, Keep, Backup, Clock}},
 		{"ci", "applies model files and proposes releases", true, []Permission{Read, Track, Apply, Train, Propose}},
 		{"trainer", "logs runs and registers versions", true, []Permission{Read, Track}},
 		{"monitor", "looks, and asks for a training", true, []Permission{Read, Train}},

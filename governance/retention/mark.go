@@ -4,10 +4,14 @@ package retention
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
 	"io"
+	"iter"
+	"maps"
+	"slices"
 	"strings"
 
 	"flyball/blob"
@@ -104,17 +108,41 @@ func (w *collection) mark(ctx context.Context) (*reach, error) {
 			return nil, err
 		}
 	}
-	for n := 0; len(r.unread) > 0; n++ {
-		if n%100 == 0 {
-			w.tell(Step{What: "following records", Done: n, Total: n + len(r.unread)})
+	return r, r.follow(ctx, w.opts.Blobs, func(done, total int) { w.tell(Step{What: "following records", Done: done, Total: total}) })
+}
+
+// Opener opens blobs. An unknown digest is a NotFound fault.
+type Opener interface {
+	OpenAt(ctx context.Context, d blob.Digest) (io.ReadSeekCloser, int64, error)
+}
+
+// Reach finds every blob that records refer to, in the order of their digests; true: only
+// as a file. files gives the digests of files, documents the texts in which others may
+// stand. It goes by the same rule as a collection, so what it finds is what one would keep.
+func Reach(ctx context.Context, files, documents func(ctx context.Context, give func(string) error) error, blobs Opener, tell func(done, total int)) (iter.Seq2[blob.Digest, bool], error) {
+	r := &reach{all: map[sum]bool{}}
+	if err := files(ctx, func(digest string) error {
+		if s, ok := parse(digest); ok {
+			r.leaf(s)
 		}
-		s := r.unread[len(r.unread)-1]
-		r.unread = r.unread[:len(r.unread)-1]
-		if err := w.follow(ctx, s, r); err != nil {
-			return nil, err
-		}
+		return nil
+	}); err != nil {
+		return nil, err
 	}
-	return r, nil
+	if err := documents(ctx, func(text string) error { return digests(strings.NewReader(text), r.document) }); err != nil {
+		return nil, err
+	}
+	if err := r.follow(ctx, blobs, tell); err != nil {
+		return nil, err
+	}
+	sorted := slices.SortedFunc(maps.Keys(r.all), func(a, b sum) int { return bytes.Compare(a[:], b[:]) })
+	return func(yield func(blob.Digest, bool) bool) {
+		for _, s := range sorted {
+			if !yield(blob.Digest(hex.EncodeToString(s[:])), !r.all[s]) {
+				return
+			}
+		}
+	}, nil
 }
 
 // goes says whether a path lies in a folder that goes.
@@ -134,9 +162,24 @@ func parse(digest string) (s sum, ok bool) {
 	return s, err == nil && n == len(s) && len(digest) == 2*len(s)
 }
 
-// follow adds what a blob refers to. Only JSON refers to anything.
-func (w *collection) follow(ctx context.Context, s sum, r *reach) (err error) {
-	f, _, err := w.opts.Blobs.OpenAt(ctx, blob.Digest(hex.EncodeToString(s[:])))
+// follow reads what was not read yet for what it refers to.
+func (r *reach) follow(ctx context.Context, blobs Opener, tell func(done, total int)) error {
+	for n := 0; len(r.unread) > 0; n++ {
+		if n%100 == 0 {
+			tell(n, n+len(r.unread))
+		}
+		s := r.unread[len(r.unread)-1]
+		r.unread = r.unread[:len(r.unread)-1]
+		if err := r.read(ctx, blobs, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read adds what a blob refers to. Only JSON refers to anything.
+func (r *reach) read(ctx context.Context, blobs Opener, s sum) (err error) {
+	f, _, err := blobs.OpenAt(ctx, blob.Digest(hex.EncodeToString(s[:])))
 	if fault.Is(err, fault.NotFound) {
 		return nil // no digest, or bytes that were lost: nothing to keep
 	}

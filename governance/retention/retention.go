@@ -141,7 +141,7 @@ type Options struct {
 type Collector struct {
 	opts  Options
 	clock func() time.Time // of the blobs, whose times are the machine's
-	busy  sync.Mutex
+	busy  sync.RWMutex     // a collection; whoever reads what it could remove holds it for reading
 }
 
 // New makes a Collector.
@@ -165,7 +165,7 @@ type Step struct {
 // collection runs it is a Conflict fault.
 func (c *Collector) Collect(ctx context.Context, by string, p Policy, dry bool, tell func(Step)) (Result, error) {
 	if !c.busy.TryLock() {
-		return Result{}, fault.New(fault.Conflict, "a collection is under way").Do("wait until it has ended")
+		return Result{}, fault.New(fault.Conflict, "a collection or a backup is under way").Do("wait until it has ended")
 	}
 	defer c.busy.Unlock()
 	if p.Keep < 0 || p.Grace < 0 {
@@ -176,6 +176,15 @@ func (c *Collector) Collect(ctx context.Context, by string, p Policy, dry bool, 
 	}
 	w := &collection{Collector: c, policy: p, by: by, tell: tell, began: c.clock()}
 	return w.run(ctx, dry)
+}
+
+// Hold has nothing be collected until release is called. While a collection runs it is a
+// Conflict fault.
+func (c *Collector) Hold() (release func(), err error) {
+	if !c.busy.TryRLock() {
+		return nil, fault.New(fault.Conflict, "a collection is under way").Do("wait until it has ended")
+	}
+	return c.busy.RUnlock, nil
 }
 
 // collection is one run of Collect.

@@ -29,3 +29,16 @@ func lockFolder(dir string) (*os.File, error) {
 	}
 	return nil, fault.Wrap(err, fault.Unavailable, "the prediction log in %s cannot be locked", dir)
 }
+
+// Unused is a Conflict fault where another process has the log in dir open. A folder that
+// is not there is unused.
+func Unused(dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	lock, err := lockFolder(dir)
+	if err != nil {
+		return err
+	}
+	return lock.Close()
+}

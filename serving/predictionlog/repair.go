@@ -19,6 +19,9 @@ import (
 // not (staged.db is lost, or older than the file) it is taken into the index: rows
 // are never thrown away because a table does not mention them.
 func (l *Log) repair(ctx context.Context) error {
+	if err := l.removeCopies(); err != nil {
+		return err
+	}
 	if err := l.finishForgotten(ctx); err != nil {
 		return err
 	}
