@@ -115,7 +115,7 @@ func floorOf(pkg string) int {
 
 // outside says that pkg is no part of the product.
 func outside(pkg string) bool {
-	return slices.Contains(forTests, pkg) || strings.HasPrefix(pkg, "bench/") || strings.HasPrefix(pkg, "e2e")
+	return slices.Contains(forTests, pkg) || strings.HasPrefix(pkg, "bench/") || strings.HasPrefix(pkg, "deploy/") || strings.HasPrefix(pkg, "e2e")
 }
 
 func TestImportsPointDown(t *testing.T) {
