@@ -8,7 +8,7 @@ GO    ?= go
 .PHONY: help build demo test test-long test-engines fuzz lint bench clean
 
 help: ## Say what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: ## Build bin/flyball, one static file
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/flyball ./cmd/flyball

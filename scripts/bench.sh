@@ -37,14 +37,7 @@ tracking() {
 
 # An environment that only a part here needs. It prints where that cannot be made.
 peers() { # name
-	cmp -s "scripts/requirements/$1.txt" ".cache/$1/made" && return 0
-	export UV_CACHE_DIR="$PWD/.cache/uv-cache"
-	if [ -x .cache/uv/bin/uv ] && .cache/uv/bin/uv venv -q --clear --python "$(command -v python3)" ".cache/$1" &&
-		.cache/uv/bin/uv pip install -q --python ".cache/$1/bin/python" --no-deps -r "scripts/requirements/$1.txt"; then
-		cp "scripts/requirements/$1.txt" ".cache/$1/made"
-	else
-		echo "the environment $1 cannot be made"
-	fi
+	scripts/environment.sh "$1" || echo "the environment $1 cannot be made"
 }
 
 # Predictions over HTTP, against the servers that people use for them.

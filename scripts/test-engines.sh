@@ -1,13 +1,43 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The executors of clusters against real engines whose pieces are killed, with what takes
-# too long for every change. What this machine cannot run is said, before and after.
+# too long for every change: slurm, kubernetes and ray, or those of them that are named. It
+# starts them on this machine, needs no daemon and no container, and prints the table of
+# docs/engines.md. What this machine cannot run is said.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export FLYBALL_ENGINES=1
-
+export CGO_ENABLED=0
+engines=("$@")
+[ ${#engines[@]} -gt 0 ] || engines=(slurm kubernetes ray)
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
 left_out=$(scripts/setup.sh)
-[ -z "$left_out" ] || sed 's/^/left out: /' <<<"$left_out"
-CGO_ENABLED=0 go test -count=1 -timeout 60m ./training/executor/...
-CGO_ENABLED=0 go test -count=1 -timeout 30m -run 'Executor|Slurm' ./e2e
-[ -z "$left_out" ] || { echo "passed, but not all was run"; sed 's/^/left out: /' <<<"$left_out"; }
+[ -z "$left_out" ] || sed 's/^/left out: /' <<<"$left_out" >&2
+
+slurm() { true; } # a package of Debian, which setup.sh brings
+
+# A control plane of Kubernetes in one binary: some 15 minutes of a processor, once.
+kubernetes() {
+	local version
+	version=$(sed -n 's/^\tk8s.io\/kubernetes v//p' e2e/engines/kubebox/go.mod | head -1)
+	[ -x ".cache/bin/kubebox-$version" ] && return
+	echo "building kubebox $version" >&2
+	(cd e2e/engines/kubebox && go build -trimpath -ldflags='-s -w' -o "../../../.cache/bin/kubebox-$version" .)
+}
+
+ray() { scripts/environment.sh ray; }
+
+failed=0
+for engine in "${engines[@]}"; do
+	"$engine"
+	for of in "./training/executor/$engine ." "./e2e Executor|Slurm"; do
+		read -r package tests <<<"$of"
+		FLYBALL_ENGINES=$engine go test -count=1 -timeout 60m -v -run "$tests" "$package" >"$out" 2>&1 || { failed=1 && cat "$out" >&2; }
+		# One line for each test on the cluster and each part of one; those without take no time.
+		sed -nE 's/^ {0,4}--- (PASS|FAIL): ([^ ]+) \(([0-9.]+)s\)$/\3 \1 \2/p' "$out" | while read -r seconds result name; do
+			case $seconds in 0.0?) continue ;; esac
+			printf '| %s | %s | %s | %s s |\n' "$engine" "${name//[_\/]/ }" "$result" "$seconds"
+		done
+	done
+done
+exit $failed

@@ -81,7 +81,7 @@ func refusal(resp *http.Response, raw []byte) error {
 	case code == http.StatusUnauthorized:
 		return fault.New(fault.Unavailable, "Kubernetes does not know us: %s", s.Message).Do("give the executor a token or a certificate that is valid")
 	case code == http.StatusForbidden:
-		return fault.New(fault.Unavailable, "Kubernetes does not let us: %s", s.Message).Do("give its account the Role that docs/executors.md names, or room in its quota")
+		return fault.New(fault.Unavailable, "Kubernetes does not let us: %s", s.Message).Do("give its account the Role that docs/executor-kubernetes.md names, or room in its quota")
 	case code == http.StatusNotFound:
 		return fault.New(fault.NotFound, "Kubernetes has none: %s", s.Message)
 	case code == http.StatusConflict:

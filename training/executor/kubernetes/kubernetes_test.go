@@ -177,7 +177,7 @@ func TestWhatKubernetesRefusesIsSaidInItsWords(t *testing.T) {
 		{http.StatusUnprocessableEntity, fault.Invalid, "Kubernetes refuses the job: why"},
 		{http.StatusBadRequest, fault.Invalid, "Kubernetes refuses the job: why"},
 		{http.StatusNotFound, fault.NotFound, "Kubernetes has none: why"},
-		{http.StatusForbidden, fault.Unavailable, "Kubernetes does not let us: why; give its account the Role that docs/executors.md names, or room in its quota"},
+		{http.StatusForbidden, fault.Unavailable, "Kubernetes does not let us: why; give its account the Role that docs/executor-kubernetes.md names, or room in its quota"},
 		{http.StatusUnauthorized, fault.Unavailable, "Kubernetes does not know us: why; give the executor a token or a certificate that is valid"},
 		{http.StatusFound, fault.Unavailable, `Kubernetes sends us elsewhere, to "https://login"; name the address of its API server itself`},
 		{http.StatusTooManyRequests, fault.Unavailable, "Kubernetes cannot answer now: why"},
