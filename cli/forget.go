@@ -36,7 +36,7 @@ func forgetCommand(e *env) *cobra.Command {
 				e.say("not reached for now: free space of staged.db, which is read or too large to be written anew; it goes as it is used again")
 			}
 			if got.Shared {
-				e.say("not reached for now: the bucket, which has copies until its next checkpoint, within the hour; run it again then if the key was asked about in the last minutes")
+				e.say("not reached for now: the bucket, which has copies until the checkpoint that is made now; run it again in a minute if the key was asked about in the last minutes")
 			}
 			e.say("not reached: backups and exports, data that was applied or uploaded, files of runs")
 			return nil

@@ -59,9 +59,17 @@ func (l *Log) Forget(ctx context.Context, model, key, who, why string) (predicti
 		return out, err
 	}
 	out.Shared = l.opts.Shipping == Copy
+	select {
+	case l.forgot <- struct{}{}:
+	default:
+	}
 	out.Traces, err = l.wipe(ctx)
 	return out, err
 }
+
+// Forgot tells when something was forgotten since it told last. Who has copies of the log
+// makes new ones then.
+func (l *Log) Forgot() <-chan struct{} { return l.forgot }
 
 // wipeBytes bounds the staging file that is written anew to wipe it: nothing can be
 // committed meanwhile.

@@ -115,6 +115,8 @@ type Log struct {
 	wake  chan struct{} // asks the writer for a commit now
 	ready chan struct{} // closed when Run begins
 
+	forgot chan struct{} // of size 1: something was forgotten
+
 	sealing  sync.Mutex   // held by Seal
 	shipping sync.Mutex   // held by Ship
 	dropped  atomic.Int64 // rows
@@ -139,7 +141,7 @@ func Open(dir string, opts Options) (*Log, error) {
 	}
 	l := &Log{
 		opts: opts, dir: dir, lock: lock,
-		room: make(chan struct{}), wake: make(chan struct{}, 1), ready: make(chan struct{}),
+		room: make(chan struct{}), wake: make(chan struct{}, 1), ready: make(chan struct{}), forgot: make(chan struct{}, 1),
 		parts: map[part]int64{}, waiting: map[string]int64{},
 	}
 	if err := l.open(); err != nil {

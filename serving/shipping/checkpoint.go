@@ -26,6 +26,7 @@ type Keeps interface {
 	Image(ctx context.Context, path string) (predictionlog.Image, error)
 	OpenFile(f predictionlog.File) (io.ReadSeekCloser, predictionlog.File, error)
 	SetBase(ctx context.Context, names ...string) error
+	Forgot() <-chan struct{} // something was forgotten: the bucket has to forget it too
 }
 
 // Manifest is a checkpoint: a log at one moment.
@@ -100,10 +101,10 @@ const (
 )
 
 // Run makes a checkpoint, again and again, until ctx is done; then it returns nil. The
-// first is made at once.
+// first is made at once, and one when something was forgotten.
 func (k *Keeper) Run(ctx context.Context) error {
 	rounds{
-		every: k.opts.Every, again: againAfter, longest: againMost, log: logger(k.opts.Logger),
+		every: k.opts.Every, again: againAfter, longest: againMost, wake: k.opts.Log.Forgot(), log: logger(k.opts.Logger),
 		fails: "there is no new checkpoint of the predictions; shipments wait in the bucket until there is", works: "there are checkpoints of the predictions again",
 	}.run(ctx, 0, func(ctx context.Context) error {
 		_, err := k.Checkpoint(ctx)

@@ -63,7 +63,10 @@ func TestABucketThatIsAwayIsTriedAtGrowingWaits(t *testing.T) {
 type keeps struct {
 	Keeps
 	images int
+	forgot chan struct{}
 }
+
+func (k *keeps) Forgot() <-chan struct{} { return k.forgot }
 
 func (k *keeps) Seal(context.Context, time.Time, time.Duration) (int, error) { return 0, nil }
 
@@ -72,6 +75,19 @@ func (k *keeps) Image(context.Context, string) (predictionlog.Image, error) {
 		return predictionlog.Image{}, errors.New("no room")
 	}
 	return predictionlog.Image{}, errors.New("still none")
+}
+
+func TestACheckpointIsMadeWhenSomethingWasForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &keeps{forgot: make(chan struct{}, 1), images: 1}
+		k := NewKeeper(KeeperOptions{Log: l, Bucket: memblob.OpenBucket(nil), Pointer: by{&pointer{}, 0}, Temp: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		time.AfterFunc(time.Second, func() { l.forgot <- struct{}{} })
+		if err := k.Run(ctx); err != nil || l.images != 3 {
+			t.Errorf("%d images, want that of the begin and one more (%v)", l.images-1, err)
+		}
+	})
 }
 
 func TestACheckpointThatFailedIsMadeAgainSoon(t *testing.T) {

@@ -174,6 +174,8 @@ type rounds struct {
 	again   time.Duration // after one that failed; it doubles while they do
 	longest time.Duration // but not beyond
 
+	wake <-chan struct{} // ends a wait; nil: nothing does
+
 	log          *slog.Logger
 	fails, works string // what is said, once, of one that fails and of the next that does not
 }
@@ -187,6 +189,8 @@ func (r rounds) run(ctx context.Context, wait time.Duration, do func(context.Con
 		case <-ctx.Done():
 			timer.Stop()
 			return
+		case <-r.wake:
+			timer.Stop()
 		case <-timer.C:
 		}
 		err := do(ctx)
