@@ -407,6 +407,10 @@ func TestATokenOpensItsOwnAttemptAndNothingElse(t *testing.T) {
 		{"an output by another name", "PUT", run + "/outputs/..%2Fjob.json", mine.Token, "x", 400},
 		{"an input that there is none of", "GET", run + "/inputs/" + strings.Repeat("a", 64), mine.Token, "", 404},
 		{"a log at no place", "PUT", run + "/log/-1", mine.Token, "x", 413},
+		{"a log with a hole", "PUT", run + "/log/7", mine.Token, "x", 400},
+		{"a log", "PUT", run + "/log/0", mine.Token, "xyz", 204},
+		{"a log that came", "PUT", run + "/log/0", mine.Token, "xyz", 204},
+		{"its next piece", "PUT", run + "/log/3", mine.Token, "x", 204},
 		{"too much log at once", "PUT", run + "/log/0", mine.Token, strings.Repeat("x", cluster.MaxLog+1), 413},
 	} {
 		if got := ask(c.method, c.path, c.token, c.body); got != c.want {
