@@ -17,6 +17,9 @@ down() {
 		kill "$p" 2>/dev/null || true
 		for _ in $(seq 100); do kill -0 "$p" 2>/dev/null || break; sleep 0.05; done
 	done
+	for p in $(pgrep slurmstepd || true); do # one whose job was given up asks for its controller for ever
+		! grep -qz "^SLURM_CONF=$D/" "/proc/$p/environ" 2>/dev/null || kill -9 "$p" 2>/dev/null || true
+	done
 }
 case $1 in
 up)
