@@ -77,9 +77,11 @@ func (f *fleet) look(ctx context.Context) error {
 	for _, u := range users { // programs ask replicas, by token; a password stays here
 		d.Users = append(d.Users, access.User{Name: u.Name, Grants: u.Grants, Disabled: u.Disabled})
 	}
-	if d.Tokens, err = f.store.Tokens(ctx); err != nil {
+	tokens, err := f.store.Tokens(ctx)
+	if err != nil {
 		return err
 	}
+	d.Tokens = replica.Credentials(tokens)
 	if d, err = f.store.SaveDesired(ctx, d); err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func (r *Replica) tell(d replica.Desired) error {
 		return fault.New(fault.Invalid, "%s can be reached from other machines, and there are no users: whoever reaches it could ask", r.cfg.Listen).
 			Do("make the first user with flyball users add NAME --role admin where the database is")
 	}
-	r.told.Tell(d.Users, d.Tokens)
+	r.told.Tell(d.Users, d.Known())
 	return r.door.Refresh(context.Background())
 }
 

@@ -23,7 +23,6 @@ import (
 	"flyball/data/frame"
 	"flyball/data/pipeline"
 	"flyball/fault"
-	"flyball/governance/access"
 	"flyball/model"
 	"flyball/model/constant"
 	"flyball/serving"
@@ -247,7 +246,7 @@ func TestAReplicaServesWhatItIsToldAndNothingOlder(t *testing.T) {
 			{"a candidate with all traffic", replica.Desired{Version: 2, Fence: 1, Models: route(2, 1, 2, 1, versions)}, 2, 2},
 			{"an older version of what is desired", replica.Desired{Version: 1, Fence: 1, Models: route(1, 1, 0, 0, versions)}, 2, 2},
 			{"what a leader says that another followed", replica.Desired{Version: 9, Fence: 0, Models: route(9, 1, 0, 0, versions)}, 2, 2},
-			{"what says nothing about who may ask", replica.Desired{Version: 10, Fence: 1, Tokens: make([]access.Token, 1), Models: route(10, 1, 0, 0, versions)}, 2, 2},
+			{"what says nothing about who may ask", replica.Desired{Version: 10, Fence: 1, Tokens: make([]replica.Credential, 1), Models: route(10, 1, 0, 0, versions)}, 2, 2},
 			{"the way back, from the next leader", replica.Desired{Version: 11, Fence: 2, Models: route(11, 1, 0, 0, versions)}, 1, 11},
 		} {
 			c.say(d.desired)

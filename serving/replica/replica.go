@@ -21,11 +21,37 @@ import (
 // Desired is all that replicas are to serve at one moment. It is immutable; a change
 // makes a new one with a later Version.
 type Desired struct {
-	Version int64          `json:"version"` // rises with every change, whoever leads
-	Fence   int64          `json:"fence"`   // of the leader that wrote it; 0: nobody else can
-	Models  []Model        `json:"models"`  // by name
-	Users   []access.User  `json:"users"`   // without their passwords; none: there are no users, and everybody may ask
-	Tokens  []access.Token `json:"tokens"`
+	Version int64         `json:"version"` // rises with every change, whoever leads
+	Fence   int64         `json:"fence"`   // of the leader that wrote it; 0: nobody else can
+	Models  []Model       `json:"models"`  // by name
+	Users   []access.User `json:"users"`   // without their passwords; none: there are no users, and everybody may ask
+	Tokens  []Credential  `json:"tokens"`
+}
+
+// Credential is a token with the digest by which its secret is known, which a token by
+// itself is never told with.
+type Credential struct {
+	access.Token
+	Digest string `json:"digest"`
+}
+
+// Credentials are tokens with their digests.
+func Credentials(tokens []access.Token) []Credential {
+	out := make([]Credential, len(tokens))
+	for i, t := range tokens {
+		out[i] = Credential{t, t.Digest}
+	}
+	return out
+}
+
+// Known are the tokens by which those who ask are known.
+func (d Desired) Known() []access.Token {
+	out := make([]access.Token, len(d.Tokens))
+	for i, c := range d.Tokens {
+		out[i] = c.Token
+		out[i].Digest = c.Digest
+	}
+	return out
 }
 
 // Model is one model as it is to be served.
