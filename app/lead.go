@@ -17,7 +17,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"flyball/bucket"
 	"flyball/fault"
+	"flyball/serving/shipping"
 	"flyball/store"
 )
 
@@ -133,6 +135,19 @@ func (c *Control) elect(ctx context.Context) {
 		}
 		rest.Stop()
 	}
+}
+
+// shipRest hands on what the log here has from when this process led, so that it does not
+// wait until it leads again.
+func (c *Control) shipRest(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*leadEvery)
+	defer cancel()
+	in, err := bucket.Open(ctx, c.cfg.Bucket, "predictions")
+	if err != nil {
+		return err
+	}
+	err = shipping.ShipRest(ctx, c.cfg.logDir(), in, c.cfg.Logger)
+	return errors.Join(err, in.Close())
 }
 
 // ask asks for the lead, and until when it surely holds by this machine's clock.

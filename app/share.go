@@ -15,7 +15,7 @@ import (
 )
 
 // logDir is where predictions lie.
-func (a *App) logDir() string { return filepath.Join(a.cfg.Data, "predictions") }
+func (c *Config) logDir() string { return filepath.Join(c.Data, "predictions") }
 
 // openLog opens the log of predictions. With a bucket all that comes is shipped there too,
 // so that it outlives this machine.
@@ -27,7 +27,7 @@ func (a *App) openLog() (err error) {
 	if a.predictions != nil {
 		o.Shipping = predictionlog.Copy
 	}
-	a.log, err = predictionlog.Open(a.logDir(), o)
+	a.log, err = predictionlog.Open(a.cfg.logDir(), o)
 	return err
 }
 
@@ -47,7 +47,7 @@ func (a *App) openBucket(ctx context.Context) (err error) {
 		return err
 	}
 	if _, err := shipping.Restore(ctx, shipping.RestoreOptions{
-		Dir: a.logDir(), Bucket: a.predictions, Pointer: a.store, Logger: a.cfg.Logger,
+		Dir: a.cfg.logDir(), Bucket: a.predictions, Pointer: a.store, Logger: a.cfg.Logger,
 	}); err != nil {
 		return err
 	}
