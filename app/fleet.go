@@ -42,14 +42,25 @@ func newFleet(db *store.DB, log *predictionlog.Log, l *loop.Loop, logger *slog.L
 	return &fleet{store: db, log: log, loop: l, logger: logger, newer: make(chan struct{})}
 }
 
+// lookEvery is how often what is desired is made anew where nothing says that it changed.
+const lookEvery = 30 * time.Second
+
 // run keeps what is desired as the records have it, until ctx is done. It looks when
-// events were written, and each second.
+// events were written, for every change of a route is one, and when users or tokens
+// changed.
 func (f *fleet) run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	var looked time.Time
+	var known int64
+	changed := f.store.Changed()
 	for {
-		changed := f.store.Changed()
-		err := f.look(ctx)
+		generation, err := f.store.AccessGeneration(ctx)
+		if err == nil && (generation != known || time.Since(looked) >= lookEvery) {
+			if err = f.look(ctx); err == nil {
+				looked, known = time.Now(), generation
+			}
+		}
 		if err != nil && ctx.Err() == nil && !f.failed {
 			f.logger.Error("replicas cannot be told what to serve", "error", err)
 		}
@@ -59,6 +70,7 @@ func (f *fleet) run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		case <-changed:
+			changed, looked = f.store.Changed(), time.Time{}
 		}
 	}
 }
