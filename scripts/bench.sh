@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The numbers of docs/performance.md, one part by its name or all that need no large
-# environment: packages, boosting, server, artifacts, demo. Besides: tracking, serving,
+# environment: packages, boosting, server, artifacts, demo. Besides: models, tracking, serving,
 # trees, lightgbm, onnx, pipeline, csv, profile, shap, worker. Times are of this machine; ratios travel.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -39,6 +39,9 @@ tracking() {
 peers() { # name
 	scripts/environment.sh "$1" || echo "the environment $1 cannot be made"
 }
+
+# What models cost while nobody asks.
+models() { go run ./bench/models -models "${MODELS:-10,50,100}"; }
 
 # Predictions over HTTP, against the servers that people use for them.
 serving() {
