@@ -37,6 +37,7 @@ type batchFlags struct {
 	explain  bool
 	python   string
 	workers  int
+	shard    string
 }
 
 func (b *batchFlags) add(c *cobra.Command) {
@@ -47,6 +48,7 @@ func (b *batchFlags) add(c *cobra.Command) {
 	f.BoolVar(&b.replace, "replace", false, "write over --out, and over what another run has begun")
 	f.BoolVar(&b.explain, "explain", false, "with --in, add what each column contributed (docs/explain.md)")
 	f.StringVar(&b.python, "python", "", "with --in, score a model that needs Python by this interpreter, or by an environment that uv makes: \"uv\"; its code then runs here")
+	f.StringVar(&b.shard, "shard", "", "score one part of the files, such as 3/50, for the tasks of an array: the first is 0/50 (docs/serving.md)")
 	f.IntVar(&b.workers, "workers", 0, "how many score at once (default one per processor)")
 }
 
@@ -108,6 +110,10 @@ func (e *env) score(ctx context.Context, ref string, f batchFlags) error {
 		}
 		job.In = append(job.In, files...)
 	}
+	done, err := f.part(name, &job)
+	if err != nil || done {
+		return err
+	}
 	r, err := batch.Run(ctx, job)
 	if e.terminal {
 		fmt.Fprint(e.err, "\r\x1b[K")
@@ -127,6 +133,35 @@ func (e *env) score(ctx context.Context, ref string, f batchFlags) error {
 	t := table{head: []string{"out", "rows", "version"}}
 	t.add(r.Out, fmt.Sprint(r.Rows), v.Ref.String())
 	return e.show(r, t)
+}
+
+// part leaves the job the files of one task of an array: each n-th, into a file of its own
+// in the folder Out. It reports whether there is nothing to do: the task was done before,
+// or has no file. So an array may be run again, whole, until all of it is done.
+func (b *batchFlags) part(name ident.Name, job *batch.Job) (done bool, err error) {
+	if b.shard == "" {
+		return false, nil
+	}
+	var at, of int
+	if n, err := fmt.Sscanf(b.shard, "%d/%d", &at, &of); n != 2 || err != nil || at < 0 || at >= of || fmt.Sprintf("%d/%d", at, of) != b.shard {
+		return false, fault.New(fault.Invalid, "--shard %s is no part of a whole", b.shard).Do("write 0/50 for the first of fifty, 49/50 for the last")
+	}
+	switch {
+	case name.Version == 0:
+		return false, fault.New(fault.Invalid, "the tasks of an array score by one version, and what %s means may change meanwhile", name.Model).Do("name it by its number, such as %s@7", name.Model)
+	case !strings.HasSuffix(b.out, "/"):
+		return false, fault.New(fault.Invalid, "with --shard, --out is a folder").Do("write a slash at its end")
+	}
+	var mine []string
+	for i := at; i < len(job.In); i += of {
+		mine = append(mine, job.In[i])
+	}
+	if err := os.MkdirAll(b.out, 0o750); err != nil {
+		return false, fault.Wrap(err, fault.Unavailable, "the folder %s cannot be made", b.out)
+	}
+	job.In, job.Out = mine, filepath.Join(b.out, fmt.Sprintf("shard-%05d-of-%05d.parquet", at, of))
+	_, err = os.Stat(job.Out)
+	return len(mine) == 0 || err == nil && !b.replace, nil
 }
 
 // batchMemory is what the collector keeps the scoring of files within, where that is

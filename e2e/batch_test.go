@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -87,6 +88,7 @@ func TestATableIsScoredInTheBitsOfOnline(t *testing.T) {
 			t.Fatalf("row %d: %s %v in the table, %s %v online", i, keys[i], values[i], p.Key, *p.Value)
 		}
 	}
+	shards(t, s, dir, coming, values)
 	for _, c := range []command{
 		{args: "predictions search bike-demand --arm live --last 3", says: coming[499].key()},
 		{args: "predictions bike-demand --arm candidate -o name"},
@@ -99,6 +101,29 @@ func TestATableIsScoredInTheBitsOfOnline(t *testing.T) {
 		{args: "predictions search bike-demand --truth often", code: 1, says: "truth"},
 	} {
 		c.check(t, s.url)
+	}
+}
+
+// shards has an array of two tasks score three files, one of them twice, and finds what one
+// task alone gave.
+func shards(t *testing.T, s *server, dir string, hours []hour, want []float64) {
+	t.Helper()
+	for i := range 3 {
+		asked(t, filepath.Join(dir, fmt.Sprintf("part%d.csv", i)), hours[i*100:(i+1)*100], 1)
+	}
+	all := "predict bike-demand@1 --in " + dir + "/part*.csv --out " + dir + "/shards/ --shard "
+	for _, c := range []command{
+		{args: all + "0/2", says: "200"}, {args: all + "1/2", says: "100"}, {args: all + "0/2"}, {args: all + "4/5"},
+		{args: all + "2/2", code: 1, says: "0/50"}, {args: all + "x", code: 1, says: "0/50"}, {args: all + "1/2x", code: 1, says: "0/50"},
+		{args: strings.Replace(all, "@1", "", 1) + "0/2", code: 1, says: "bike-demand@7"},
+		{args: strings.Replace(all, "/shards/", "/shards", 1) + "0/2", code: 1, says: "slash"},
+	} {
+		c.check(t, s.url)
+	}
+	_, even := scored(t, filepath.Join(dir, "shards", "shard-00000-of-00002.parquet"))
+	_, odd := scored(t, filepath.Join(dir, "shards", "shard-00001-of-00002.parquet"))
+	if got := slices.Concat(even[:100], odd, even[100:]); !slices.Equal(got, want[:300]) {
+		t.Errorf("an array of tasks gives other scores: got %v, want %v", got[:5], want[:5])
 	}
 }
 
