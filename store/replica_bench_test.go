@@ -58,7 +58,7 @@ func BenchmarkALookAtWhatIsDesired(b *testing.B) {
 	for _, models := range []int{10, 100, 1000} {
 		b.Run(fmt.Sprintf("models=%d", models), func(b *testing.B) {
 			db := onPostgres(b)
-			d := replica.Desired{Users: make([]access.User, 30), Tokens: make([]access.Token, 30)}
+			d := replica.Desired{Users: make([]access.User, 30), Tokens: make([]replica.Credential, 30)}
 			for i := range models {
 				name := fmt.Sprintf("model-%d", i)
 				d.Models = append(d.Models, replica.Model{
