@@ -5,13 +5,16 @@
 SHELL := /bin/bash
 GO    ?= go
 
-.PHONY: help build demo test test-long test-engines fuzz lint bench clean
+.PHONY: help build image demo test test-long test-engines fuzz lint bench clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: ## Build bin/flyball, one static file
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/flyball ./cmd/flyball
+
+image: ## Build the container image from scratch, without a daemon: bin/flyball.oci.tar
+	@scripts/image.sh
 
 demo: ## Take a year of real history through the whole loop
 	CGO_ENABLED=0 $(GO) run ./cmd/flyball demo

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"flyball/backup"
 	"flyball/blob"
@@ -79,7 +80,7 @@ func (a *App) Backup(ctx context.Context, w io.Writer, tell func(backup.Step)) (
 		return backup.Manifest{}, err
 	}
 	defer release()
-	return writeBackup(ctx, w, a.cfg.Version, kept{data: a.cfg.Data, store: a.store, blobs: a.blobs, copy: a.log.Freeze}, tell)
+	return writeBackup(ctx, w, a.cfg.Version, kept{data: a.cfg.Data, server: a.server, store: a.store, blobs: a.blobs, copy: a.log.Freeze}, tell)
 }
 
 // BackupOf writes a backup of a place that no server has open. It changes nothing there,
@@ -102,10 +103,11 @@ func BackupOf(ctx context.Context, p Place, version string, w io.Writer, tell fu
 
 // kept is what a backup is made of.
 type kept struct {
-	data  string
-	store *store.DB
-	blobs *blob.Bucket
-	copy  func(ctx context.Context, during func() error) (*predictionlog.Frozen, error)
+	data   string
+	server string // its name, where the folder does not have it
+	store  *store.DB
+	blobs  *blob.Bucket
+	copy   func(ctx context.Context, during func() error) (*predictionlog.Frozen, error)
 }
 
 func writeBackup(ctx context.Context, w io.Writer, version string, k kept, tell func(backup.Step)) (m backup.Manifest, err error) {
@@ -140,6 +142,9 @@ func writeBackup(ctx context.Context, w io.Writer, version string, k kept, tell 
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return m, err
 		}
+	}
+	if k.server != "" && !slices.ContainsFunc(src.Files, func(f backup.File) bool { return f.Name == backup.Folder+serverName }) {
+		src.Files = append(src.Files, backup.File{Name: backup.Folder + serverName, Body: []byte(k.server + "\n")})
 	}
 	return backup.Write(ctx, w, &src, tell)
 }

@@ -46,6 +46,7 @@ type Opener interface {
 type File struct {
 	Name string // of the part
 	Path string
+	Body []byte // not nil: its bytes, and there is no file
 }
 
 // Step is how far a backup or a restore has come.
@@ -190,6 +191,9 @@ func (x *writer) blob(ctx context.Context, from Opener, d blob.Digest, named boo
 }
 
 func (x *writer) file(ctx context.Context, f File) (err error) {
+	if f.Body != nil {
+		return x.bytes(f.Name, f.Body)
+	}
 	in, err := os.Open(f.Path)
 	if err != nil {
 		return fault.Wrap(err, fault.Unavailable, "%s cannot be read", f.Name)

@@ -92,6 +92,9 @@ func serveCommand(e *env) *cobra.Command {
 				return err
 			}
 			e.say("%s, data in %s; Ctrl-C stops it", where, cfg.Data)
+			if err := tellReady(); err != nil {
+				cfg.Logger.Warn("systemd was not told that the server answers", "error", err)
+			}
 			err = a.Run(cmd.Context())
 			if closed := a.Close(); err == nil {
 				err = closed

@@ -17,8 +17,13 @@ left_out=$(scripts/setup.sh)
 slurm() { true; } # a package of Debian, which setup.sh brings
 
 # A control plane of Kubernetes in one binary: some 15 minutes of a processor, once.
+# Helm renders the chart: some minutes, once.
 kubernetes() {
 	local version
+	[ -x .cache/bin/helm-v3.22.0 ] || {
+		GOBIN="$PWD/.cache/helm" go install -trimpath -ldflags='-s -w' helm.sh/helm/v3/cmd/helm@v3.22.0 >&2
+		mkdir -p .cache/bin && mv .cache/helm/helm .cache/bin/helm-v3.22.0
+	}
 	version=$(sed -n 's/^\tk8s.io\/kubernetes v//p' e2e/engines/kubebox/go.mod | head -1)
 	[ -x ".cache/bin/kubebox-$version" ] && return
 	echo "building kubebox $version" >&2
@@ -30,7 +35,7 @@ ray() { scripts/environment.sh ray; }
 failed=0
 for engine in "${engines[@]}"; do
 	"$engine"
-	for of in "./training/executor/$engine ." "./e2e Executor|Slurm"; do
+	for of in "./training/executor/$engine ." "./e2e Executor|Slurm" "./e2e/engines Chart"; do
 		read -r package tests <<<"$of"
 		FLYBALL_ENGINES=$engine go test -count=1 -timeout 60m -v -run "$tests" "$package" >"$out" 2>&1 || { failed=1 && cat "$out" >&2; }
 		# One line for each test on the cluster and each part of one; those without take no time.

@@ -42,6 +42,9 @@ limit=15m
 [ -n "${FLYBALL_LONG:-}" ] && limit=90m
 CGO_ENABLED=0 go test -vet=off -timeout "$limit" ./... # vet has run
 
+step "the builder of the image" # a module of its own
+(cd deploy/image && CGO_ENABLED=0 go test ./...)
+
 if command -v cc >/dev/null; then
 	step "tests under the race detector"
 	# SQLite is C in Go's clothes, on memory that is not Go's: to watch it finds nothing and

@@ -69,7 +69,7 @@ func New(routes *api.Routes, o Options) {
 				c.Token = strings.TrimSpace(secret)
 			}
 			engine, _, _ := strings.Cut(c.Attempt, "-")
-			err := error(fault.New(fault.Unauthenticated, "there is no such attempt, or this is not its token"))
+			err := error(fault.New(fault.Unavailable, "this server has no executor of that name")) // for now: its nodes go on
 			if of := f.Engines[engine]; of != nil {
 				err = do(w, r, of, c)
 			}

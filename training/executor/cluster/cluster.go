@@ -48,6 +48,10 @@ type Executor struct {
 type attempt struct {
 	starting sync.Mutex // held while the engine is asked for it
 
+	printing sync.Mutex // held while a piece of the log is kept
+	printed  int64      // bytes of the log that came
+	counted  bool       // printed is known
+
 	mu     sync.Mutex
 	order  *order
 	run    *run            // nil: none that we know of

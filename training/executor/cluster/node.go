@@ -173,10 +173,12 @@ func (e *Executor) Alive(ctx context.Context, c Caller, u executor.Usage) error 
 	return e.keep.write(ctx, c.Attempt, beatFile, beat{At: time.Now(), Usage: u})
 }
 
-// Print takes a piece of the log, which begins at byte offset of it. A piece that came
-// already is left as it is: send the same again until it is answered.
+// Print takes a piece of the log, which begins at byte offset of it, where the former
+// ended. A piece that came already is left as it is: send the same again until it is
+// answered.
 func (e *Executor) Print(ctx context.Context, c Caller, offset int64, piece []byte) error {
-	if _, err := e.running(ctx, c); err != nil { // after a cancel too: why it ended is worth reading
+	a, err := e.running(ctx, c) // after a cancel too: why it ended is worth reading
+	if err != nil {
 		return err
 	}
 	if offset < 0 || len(piece) > MaxLog {
@@ -185,8 +187,29 @@ func (e *Executor) Print(ctx context.Context, c Caller, offset int64, piece []by
 	if len(piece) == 0 || offset >= maxLogs {
 		return nil
 	}
-	_, err := e.keep.lay(ctx, path(c.Attempt, logFile(offset)), piece, true)
-	return err
+	a.printing.Lock()
+	defer a.printing.Unlock()
+	if !a.counted {
+		if err := e.keep.list(ctx, path(c.Attempt, "log/"), func(o *blob.ListObject) error {
+			a.printed += o.Size
+			return nil
+		}); err != nil {
+			a.printed = 0
+			return err
+		}
+		a.counted = true
+	}
+	switch {
+	case offset < a.printed:
+		return nil
+	case offset > a.printed:
+		return fault.New(fault.Invalid, "the log has %d bytes, and the piece begins at %d", a.printed, offset)
+	}
+	if _, err := e.keep.lay(ctx, path(c.Attempt, logFile(offset)), piece, true); err != nil {
+		return err
+	}
+	a.printed += int64(len(piece))
+	return nil
 }
 
 // Put takes an output by its digest; to put it again is to put it once.

@@ -29,11 +29,15 @@ type story struct {
 
 // submit starts a job that says who it is and its parent, which is flyball on the node,
 // and goes on until it is let go.
-func (s story) submit(name string) executor.Handle {
+func (s story) submit() executor.Handle {
 	s.t.Helper()
-	h, err := s.Submit(s.t.Context(), executor.Job{Key: s.t.Name() + name, Command: []string{"/bin/sh", "-c",
-		`echo $PPID >"$SEEN.pid"; while ! test -e "$SEEN.go"; do sleep 0.1; done; echo fine >"$OUT/model"`},
-		Env: map[string]string{"OUT": "{out}", "SEEN": filepath.Join(s.dir, name)}})
+	h, err := s.Submit(s.t.Context(), executor.Job{
+		Key: s.t.Name(), Command: []string{
+			"/bin/sh", "-c",
+			`echo $PPID >"$SEEN/pid"; while ! test -e "$SEEN/go"; do sleep 0.1; done; echo fine >"$OUT/model"`,
+		},
+		Env: map[string]string{"OUT": "{out}", "SEEN": s.dir},
+	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -41,19 +45,19 @@ func (s story) submit(name string) executor.Handle {
 }
 
 // node is the process of flyball on the node of a job, once it is there.
-func (s story) node(name string) (pid int) {
+func (s story) node() (pid int) {
 	s.t.Helper()
-	s.until(name+" to run", func() bool {
-		raw, _ := os.ReadFile(filepath.Join(s.dir, name+".pid"))
+	s.until("the job to run", func() bool {
+		raw, _ := os.ReadFile(filepath.Join(s.dir, "pid"))
 		pid, _ = strconv.Atoi(strings.TrimSpace(string(raw)))
 		return pid > 1
 	})
 	return pid
 }
 
-func (s story) letGo(name string) {
+func (s story) letGo() {
 	s.t.Helper()
-	if err := os.WriteFile(filepath.Join(s.dir, name+".go"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.dir, "go"), nil, 0o600); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -97,13 +101,13 @@ func TestAJobOutlivesThePiecesOfKubernetesAndIsLostWithItsOwn(t *testing.T) {
 
 	t.Run("it ends while the API server is away", func(t *testing.T) {
 		s := begin(t)
-		h := s.submit("a")
-		s.node("a")
+		h := s.submit()
+		s.node()
 		k.API.Kill()
 		if _, err := s.Submit(t.Context(), executor.Job{Key: t.Name() + "b", Command: []string{"/bin/true"}}); err == nil {
 			t.Error("a job was taken by an API server that is away")
 		}
-		s.letGo("a")
+		s.letGo()
 		s.ends(h, executor.Succeeded)
 		k.API.Start()
 		k.Ready()
@@ -111,48 +115,48 @@ func TestAJobOutlivesThePiecesOfKubernetesAndIsLostWithItsOwn(t *testing.T) {
 	t.Run("it begins when the controllers are back", func(t *testing.T) {
 		s := begin(t)
 		k.Controllers.Kill()
-		h := s.submit("a")
+		h := s.submit()
 		k.Controllers.Start()
-		s.node("a")
-		s.letGo("a")
+		s.node()
+		s.letGo()
 		s.ends(h, executor.Succeeded)
 	})
 	t.Run("flyball is killed on its node", func(t *testing.T) {
 		s := begin(t)
-		h := s.submit("a")
-		if err := syscall.Kill(s.node("a"), syscall.SIGKILL); err != nil {
+		h := s.submit()
+		if err := syscall.Kill(s.node(), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		s.ends(h, executor.Lost)
 	})
 	t.Run("its pod is deleted", func(t *testing.T) {
 		s := begin(t)
-		h := s.submit("a")
-		s.node("a")
+		h := s.submit()
+		s.node()
 		k.Do(http.MethodDelete, "/api/v1/namespaces/default/pods/"+podOf(t, k, string(h)), "")
 		s.ends(h, executor.Lost)
 	})
 	t.Run("it is preempted and begun again", func(t *testing.T) {
 		s := begin(t)
-		h := s.submit("a")
-		first := s.node("a")
+		h := s.submit()
+		first := s.node()
 		s.suspend(h, "true")
 		s.until("the first pod to go", func() bool { return syscall.Kill(first, 0) != nil })
 		s.suspend(h, "false")
-		s.letGo("a") // the second pod would succeed, and may not
+		s.letGo() // the second pod would succeed, and may not
 		s.ends(h, executor.Lost)
 	})
 	t.Run("somebody deletes its job", func(t *testing.T) {
 		s := begin(t)
-		h := s.submit("a")
-		s.node("a")
+		h := s.submit()
+		s.node()
 		k.Do(http.MethodDelete, "/apis/batch/v1/namespaces/default/jobs/"+string(h)+"?propagationPolicy=Background", "")
 		s.ends(h, executor.Lost)
 	})
 	t.Run("its node dies", func(t *testing.T) {
 		s := begin(t)
-		h := s.submit("a")
-		pid := s.node("a")
+		h := s.submit()
+		pid := s.node()
 		for _, n := range k.Nodes {
 			n.Kill()
 		}

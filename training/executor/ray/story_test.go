@@ -44,9 +44,13 @@ type story struct {
 // on until it is let go.
 func (s story) submit(cpus int) executor.Handle {
 	s.t.Helper()
-	h, err := s.Submit(s.t.Context(), executor.Job{Key: s.t.Name(), Command: []string{"/bin/sh", "-c",
-		`echo $PPID >"$SEEN/pid"; while ! test -e "$SEEN/go"; do sleep 0.1; done; echo fine >"$OUT/model"`},
-		Env: map[string]string{"OUT": "{out}", "SEEN": s.dir}, Limits: executor.Limits{CPUs: cpus}})
+	h, err := s.Submit(s.t.Context(), executor.Job{
+		Key: s.t.Name(), Command: []string{
+			"/bin/sh", "-c",
+			`echo $PPID >"$SEEN/pid"; while ! test -e "$SEEN/go"; do sleep 0.1; done; echo fine >"$OUT/model"`,
+		},
+		Env: map[string]string{"OUT": "{out}", "SEEN": s.dir}, Limits: executor.Limits{CPUs: cpus},
+	})
 	if err != nil {
 		s.t.Fatal(err)
 	}

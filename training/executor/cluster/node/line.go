@@ -77,16 +77,16 @@ func (l *line) ask(ctx context.Context, method, path string, size int64, body io
 	}
 	said, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
 	_ = resp.Body.Close()
-	kind := fault.Invalid
-	switch {
-	case resp.StatusCode == http.StatusConflict:
+	kind := fault.Unavailable // a proxy may say anything while the server is away
+	switch resp.StatusCode {
+	case http.StatusBadRequest:
+		kind = fault.Invalid
+	case http.StatusConflict:
 		kind = fault.Conflict
-	case resp.StatusCode == http.StatusUnauthorized:
+	case http.StatusUnauthorized:
 		kind = fault.Unauthenticated
-	case resp.StatusCode == http.StatusRequestEntityTooLarge:
+	case http.StatusRequestEntityTooLarge:
 		kind = fault.TooLarge
-	case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
-		kind = fault.Unavailable
 	}
 	return nil, fault.New(kind, "%s", strings.TrimSpace(string(said)))
 }
