@@ -284,7 +284,11 @@ func (a *Agent) tell(ctx context.Context) error {
 		return err
 	}
 	took := time.Since(sent)
-	a.until.Store(int64(sent.Sub(a.began) + g.Lease - g.Lease/10))
+	// Who had none before takes a lease only when it serves the newest: what it serves may
+	// have been taken back while nobody counted on it.
+	if !a.Alone() || g.Version <= r.Version && a.Ready() == nil {
+		a.until.Store(int64(sent.Sub(a.began) + g.Lease - g.Lease/10))
+	}
 	a.apart.Store(int64(g.Now.Sub(at.Add(took / 2))))
 	if a.Forget != nil {
 		a.Forget(r.Hours)

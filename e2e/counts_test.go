@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"flyball/client"
+	"flyball/serving/prediction"
+)
+
+// TestWhatReplicasCountIsWhatIsInTheLog asks three of them for many rows at once.
+// FLYBALL_ROWS is another number of rows.
+func TestWhatReplicasCountIsWhatIsInTheLog(t *testing.T) {
+	want := int64(sized(60_000, 10_000_000))
+	if n, err := strconv.ParseInt(os.Getenv("FLYBALL_ROWS"), 10, 64); err == nil {
+		want = n
+	}
+	f := newFleet(t, nil)
+	f.add("control", "c1")
+	for _, name := range []string{"r1", "r2", "r3"} {
+		f.add("serve", name)
+	}
+	past, coming := history(t)
+	f.open(past[len(past)-120*24:], modelFile(t, append(byItself[:len(byItself):len(byItself)], [2]string{"explain: {keep: all}", "explain: {keep: none}"})...))
+	const batch = 2000
+	rows := make([]json.RawMessage, batch)
+	for i := range rows {
+		rows[i] = coming[i].row(nil)
+	}
+	leader := client.New("http://"+f.controls[0].at, "", &http.Client{}) // a long export takes its time
+	began := time.Now()
+	var sent, got atomic.Int64
+	var all sync.WaitGroup
+	for i := range 6 {
+		n := f.serves[i%len(f.serves)]
+		all.Go(func() {
+			for sent.Add(batch) <= want {
+				a, err := n.Predict(t.Context(), bike, rows)
+				if err != nil {
+					t.Errorf("%s: %v", n.name, err)
+					return
+				}
+				got.Add(int64(len(a.Predictions)))
+			}
+		})
+	}
+	all.Wait()
+	asked := time.Since(began)
+	answered := got.Load() + 4 // open asked each process for one
+	db, err := pgx.Connect(t.Context(), f.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(context.Background())
+	f.until("what was counted is not what was answered", 10*time.Minute, func(ctx context.Context) error {
+		var counted int64 // by the replicas: who leads tells of its one row within a minute
+		err := db.QueryRow(ctx, `SELECT COALESCE(CAST(SUM(rows) AS BIGINT), 0) FROM hours WHERE model = $1 AND process LIKE 'r%'`, bike).Scan(&counted)
+		if err == nil && counted != answered-1 {
+			err = fmt.Errorf("%d of %d rows are counted", counted, answered-1)
+		}
+		return err
+	})
+	f.until("what is in the log is not what was answered", 30*time.Minute, func(ctx context.Context) error {
+		total := int64(0)
+		err := leader.ExportPredictions(ctx, prediction.Query{
+			Model: bike, From: coming[0].at.Add(-24 * time.Hour), To: coming[batch].at,
+		}, func(prediction.Joined) error { total++; return nil })
+		if err == nil && total != answered {
+			err = fmt.Errorf("%d of %d rows are in the log", total, answered)
+		}
+		return err
+	})
+	t.Logf("%d rows: answered in %v, in the log after %v", answered, asked.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+}
