@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -33,7 +34,7 @@ func TestWhatReplicasCountIsWhatIsInTheLog(t *testing.T) {
 		f.add("serve", name)
 	}
 	past, coming := history(t)
-	f.open(past[len(past)-120*24:], modelFile(t, append(byItself[:len(byItself):len(byItself)], [2]string{"explain: {keep: all}", "explain: {keep: none}"})...))
+	f.open(past[len(past)-120*24:], modelFile(t, append(slices.Clip(byItself), [2]string{"explain: {keep: all}", "explain: {keep: none}"})...))
 	const batch = 2000
 	rows := make([]json.RawMessage, batch)
 	for i := range rows {

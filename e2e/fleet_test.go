@@ -76,7 +76,7 @@ func newFleet(t *testing.T, n *lan) *fleet {
 }
 
 // add adds a process that does not run yet.
-func (f *fleet) add(role, name string, flags ...string) *node {
+func (f *fleet) add(role, name string, flags ...string) {
 	f.t.Helper()
 	n := &node{name: name, role: role, dir: f.t.TempDir()}
 	dsn := f.dsn
@@ -96,13 +96,12 @@ func (f *fleet) add(role, name string, flags ...string) *node {
 	if role == "control" {
 		n.env = append(n.env, "FLYBALL_DATABASE="+dsn+" application_name="+name)
 		f.controls = append(f.controls, n)
-		return n
+		return
 	}
 	for _, c := range f.controls {
 		n.flags = append(n.flags, "--control", "http://"+c.at)
 	}
 	f.serves = append(f.serves, n)
-	return n
 }
 
 // socket is the folder of the database's socket.

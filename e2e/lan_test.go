@@ -40,13 +40,13 @@ func newLAN(t *testing.T) *lan {
 	n := &lan{t: t, id: id, host: fmt.Sprintf("10.77.%d.254", id%250)}
 	t.Cleanup(func() { removeSpaces(strconv.Itoa(id)) })
 	hub, link := n.space("hub"), fmt.Sprint("fb", id)
-	n.must("ip", "netns", "add", hub)
-	n.must("ip", "-n", hub, "link", "add", "br0", "type", "bridge")
-	n.must("ip", "-n", hub, "link", "set", "br0", "up")
-	n.must("ip", "link", "add", link, "type", "veth", "peer", "name", "p-host", "netns", hub)
-	n.must("ip", "-n", hub, "link", "set", "p-host", "master", "br0", "up")
-	n.must("ip", "addr", "add", n.host+"/24", "dev", link)
-	n.must("ip", "link", "set", link, "up")
+	n.ip("netns", "add", hub)
+	n.ip("-n", hub, "link", "add", "br0", "type", "bridge")
+	n.ip("-n", hub, "link", "set", "br0", "up")
+	n.ip("link", "add", link, "type", "veth", "peer", "name", "p-host", "netns", hub)
+	n.ip("-n", hub, "link", "set", "p-host", "master", "br0", "up")
+	n.ip("addr", "add", n.host+"/24", "dev", link)
+	n.ip("link", "set", link, "up")
 	return n
 }
 
@@ -57,12 +57,12 @@ func (n *lan) machine(name string) string {
 	n.t.Helper()
 	n.n++
 	at, space, hub := fmt.Sprintf("10.77.%d.%d", n.id%250, n.n), n.space(name), n.space("hub")
-	n.must("ip", "netns", "add", space)
-	n.must("ip", "link", "add", "eth0", "netns", space, "type", "veth", "peer", "name", "p-"+name, "netns", hub)
-	n.must("ip", "-n", hub, "link", "set", "p-"+name, "master", "br0", "up")
-	n.must("ip", "-n", space, "addr", "add", at+"/24", "dev", "eth0")
-	n.must("ip", "-n", space, "link", "set", "eth0", "up")
-	n.must("ip", "-n", space, "link", "set", "lo", "up")
+	n.ip("netns", "add", space)
+	n.ip("link", "add", "eth0", "netns", space, "type", "veth", "peer", "name", "p-"+name, "netns", hub)
+	n.ip("-n", hub, "link", "set", "p-"+name, "master", "br0", "up")
+	n.ip("-n", space, "addr", "add", at+"/24", "dev", "eth0")
+	n.ip("-n", space, "link", "set", "eth0", "up")
+	n.ip("-n", space, "link", "set", "lo", "up")
 	return at
 }
 
@@ -92,13 +92,13 @@ func (n *lan) cut(machine, name, way string, port int, addresses ...string) {
 }
 
 func (n *lan) heal(machine, name string) {
-	n.must("ip", "netns", "exec", n.space(machine), "nft", "delete", "table", "inet", name)
+	n.ip("netns", "exec", n.space(machine), "nft", "delete", "table", "inet", name)
 }
 
-func (n *lan) must(name string, args ...string) {
+func (n *lan) ip(args ...string) {
 	n.t.Helper()
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		n.t.Errorf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+		n.t.Errorf("ip %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 }
 
