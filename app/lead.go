@@ -110,7 +110,7 @@ func (c *Control) Run(ctx context.Context) error {
 
 // elect leads when it can, until ctx is done.
 func (c *Control) elect(ctx context.Context) {
-	failing := false
+	failing, rest := false, true // what is left from when it led, in this run or before
 	for ctx.Err() == nil {
 		pause := leadEvery
 		l, until, ok, err := c.ask(ctx)
@@ -124,16 +124,22 @@ func (c *Control) elect(ctx context.Context) {
 				c.cfg.Logger.Error("this process leads no more", "error", err)
 			}
 			c.front.set(nil, "")
-			pause = 2 * leadEvery // let another try
+			pause, rest = 2*leadEvery, true // let another try
 		case err == nil:
 			c.front.set(nil, l.Address)
+			if rest {
+				err := c.shipRest(ctx)
+				if rest = err != nil; rest && ctx.Err() == nil {
+					c.cfg.Logger.Warn("what was answered here while this process led is not all handed on yet", "error", err)
+				}
+			}
 		}
-		rest := time.NewTimer(pause)
+		wait := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
-		case <-rest.C:
+		case <-wait.C:
 		}
-		rest.Stop()
+		wait.Stop()
 	}
 }
 

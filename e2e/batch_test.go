@@ -113,8 +113,13 @@ func shards(t *testing.T, s *server, dir string, hours []hour, want []float64) {
 	}
 	all := "predict bike-demand@1 --in " + dir + "/part*.csv --out " + dir + "/shards/ --shard "
 	for _, c := range []command{
-		{args: all + "0/2", says: "200"}, {args: all + "1/2", says: "100"}, {args: all + "0/2"}, {args: all + "4/5"},
-		{args: all + "2/2", code: 1, says: "0/50"}, {args: all + "x", code: 1, says: "0/50"}, {args: all + "1/2x", code: 1, says: "0/50"},
+		{args: all + "0/2", says: "200"},
+		{args: all + "1/2", says: "100"},
+		{args: all + "0/2"},
+		{args: all + "4/5"},
+		{args: all + "2/2", code: 1, says: "0/50"},
+		{args: all + "x", code: 1, says: "0/50"},
+		{args: all + "1/2x", code: 1, says: "0/50"},
 		{args: strings.Replace(all, "@1", "", 1) + "0/2", code: 1, says: "bike-demand@7"},
 		{args: strings.Replace(all, "/shards/", "/shards", 1) + "0/2", code: 1, says: "slash"},
 	} {

@@ -30,7 +30,7 @@ type several struct {
 }
 
 // process starts one, under a port that it keeps over restarts.
-func (s *several) process(name, role string, flags ...string) *server {
+func (s *several) process(name, role string) *server {
 	s.t.Helper()
 	listen := "127.0.0.1:0"
 	if u, err := url.Parse(s.urls[name]); err == nil && u.Host != "" {
@@ -40,7 +40,7 @@ func (s *several) process(name, role string, flags ...string) *server {
 	if role == "serve" {
 		env = append(slices.Clone(env), "FLYBALL_DATABASE=") // it has none
 	}
-	p, err := launchAs(env, append([]string{"serve", "--role", role, "--name", name, "--data", filepath.Join(s.dir, name), "--listen", listen, "--grpc", ""}, flags...)...)
+	p, err := launchAs(env, "serve", "--role", role, "--name", name, "--data", filepath.Join(s.dir, name), "--listen", listen, "--grpc", "")
 	if err != nil {
 		s.t.Fatal(err)
 	}

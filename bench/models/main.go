@@ -14,7 +14,6 @@ import (
 	"encoding/csv"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,7 +35,7 @@ func main() {
 	each := flag.Duration("for", 30*time.Second, "how long to look at each")
 	flag.Parse()
 	if err := run(context.Background(), strings.Split(*counts, ","), *each); err != nil {
-		slog.Error("the measurement failed", "error", err)
+		fmt.Fprintln(os.Stderr, "the measurement failed:", err)
 		os.Exit(1)
 	}
 }
@@ -102,8 +101,14 @@ func apply(ctx context.Context, c *client.Client, name string, data []byte) erro
 	}
 	file := string(raw)
 	for _, x := range [][2]string{
-		{"name: bike-demand", "name: " + name}, {"trees: 200", "trees: 20"}, {"also: predictions", "also: none"}, {"  reproduce: required\n", ""},
-		{"    - {column: lag168, missing: {at_most: 5%}}\n", ""}, {"    lag24: number\n    lag168: number\n", ""}, {"bake: {for: 7d}", "bake: {for: 0s}"}, {"fallback: {column: lag168}", "fallback: {value: 170}"},
+		{"name: bike-demand", "name: " + name},
+		{"trees: 200", "trees: 20"},
+		{"also: predictions", "also: none"},
+		{"  reproduce: required\n", ""},
+		{"    - {column: lag168, missing: {at_most: 5%}}\n", ""},
+		{"    lag24: number\n    lag168: number\n", ""},
+		{"bake: {for: 7d}", "bake: {for: 0s}"},
+		{"fallback: {column: lag168}", "fallback: {value: 170}"},
 	} {
 		if !strings.Contains(file, x[0]) {
 			return fmt.Errorf("the example's model file has no %q", x[0])

@@ -54,8 +54,8 @@ func TestARealAPIServerTakesTheChart(t *testing.T) {
 
 func plural(kind string) string {
 	kind = strings.ToLower(kind)
-	if strings.HasSuffix(kind, "y") {
-		return strings.TrimSuffix(kind, "y") + "ies"
+	if stem, y := strings.CutSuffix(kind, "y"); y {
+		return stem + "ies"
 	}
 	return kind + "s"
 }
