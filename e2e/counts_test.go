@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -73,6 +75,14 @@ func TestWhatReplicasCountIsWhatIsInTheLog(t *testing.T) {
 		}
 		return err
 	})
+	f.until("not all that was answered was taken", 30*time.Minute, func(ctx context.Context) error {
+		taken, err := metric(ctx, "http://"+f.controls[0].at, "flyball_predictionlog_taken_rows_total")
+		if err == nil && taken < answered-1 {
+			err = fmt.Errorf("%d of %d rows are taken", taken, answered-1)
+		}
+		return err
+	})
+	taken := time.Since(began)
 	f.until("what is in the log is not what was answered", 30*time.Minute, func(ctx context.Context) error {
 		total := int64(0)
 		err := leader.ExportPredictions(ctx, prediction.Query{
@@ -83,5 +93,26 @@ func TestWhatReplicasCountIsWhatIsInTheLog(t *testing.T) {
 		}
 		return err
 	})
-	t.Logf("%d rows: answered in %v, in the log after %v", answered, asked.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+	t.Logf("%d rows: answered in %v, in the log after %v", answered, asked.Round(time.Millisecond), taken.Round(time.Millisecond))
+}
+
+// metric is the number that a process gives for one without labels.
+func metric(ctx context.Context, at, name string) (int64, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at+"/metrics", nil)
+	if err != nil {
+		return 0, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		if text, is := strings.CutPrefix(lines.Text(), name+" "); is {
+			n, err := strconv.ParseFloat(text, 64)
+			return int64(n), err
+		}
+	}
+	return 0, fmt.Errorf("%s has no %s", at, name)
 }
