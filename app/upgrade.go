@@ -66,7 +66,7 @@ func Back(ctx context.Context, p Place, file string, tell func(backup.Step)) (lo
 	if err := lost.count(ctx, p.dsn(), &m); err != nil && !fault.Is(err, fault.NotFound) {
 		return lost, err
 	}
-	name := "before_going_back_" + time.Now().UTC().Format("20060102_150405")
+	name := "before_going_back_" + strings.ReplaceAll(time.Now().UTC().Format("20060102_150405.000000"), ".", "_") // others may go back in the same database and second
 	lost.Aside = filepath.Join(p.Data, name)
 	var undo []func() error
 	defer func() {
