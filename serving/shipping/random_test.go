@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,12 +26,15 @@ var errKilled = errors.New("killed")
 
 // line is the way from one machine to the bucket.
 type line struct {
+	mu    sync.Mutex // held by fails: several objects are removed at once
 	cut   bool // nothing goes through
 	after int  // so many operations go through, then the process is killed; below 0: never
 	r     *rand.Rand
 }
 
 func (l *line) fails(string, string) (before, after error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	switch {
 	case l.cut:
 		return errors.New("no way to the bucket"), nil
