@@ -27,8 +27,8 @@ var errKilled = errors.New("killed")
 // line is the way from one machine to the bucket.
 type line struct {
 	mu    sync.Mutex // held by fails: several objects are removed at once
-	cut   bool // nothing goes through
-	after int  // so many operations go through, then the process is killed; below 0: never
+	cut   bool       // nothing goes through
+	after int        // so many operations go through, then the process is killed; below 0: never
 	r     *rand.Rand
 }
 
