@@ -27,7 +27,7 @@ type Cluster struct {
 func Start(t *testing.T) *Cluster {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it starts Slurm")
+		t.Skip("the short run starts no Slurm; the whole one does")
 	}
 	for _, program := range []string{"/usr/sbin/slurmctld", "/usr/sbin/slurmd", "/usr/sbin/munged", "/usr/bin/sbatch"} {
 		if _, err := os.Stat(program); err != nil || os.Getuid() != 0 {
