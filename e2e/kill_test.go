@@ -50,50 +50,79 @@ type moment struct {
 // replay drives one server through the hours, and sends everything again that a kill
 // came between.
 type replay struct {
-	t     *testing.T
-	at    home
+	victim
 	hours []hour
 
-	server *server
-	now    time.Time       // where the clock was moved last
-	usual  []time.Duration // of each hour, in a replay without kills
-	plan   []moment        // still to come, in order
-	armed  *time.Timer     // of plan's first moment
-	struck atomic.Bool     // the server was killed
-	kills  int
+	now   time.Time       // where the clock was moved last
+	usual []time.Duration // of each hour, in a replay without kills
+	plan  []moment        // still to come, in order; armed is plan's first
 
 	acked    map[string]wire.Prediction // by id
 	labelled map[string]string          // by key
+}
+
+// victim is a server that is killed now and then, and started again in its place.
+type victim struct {
+	t  *testing.T
+	at home
+
+	server *server
+	armed  *time.Timer // of the next kill; nil when none is to come
+	struck atomic.Bool // the server was killed
+	kills  int
+}
+
+func (v *victim) launch() {
+	v.t.Helper()
+	s, err := launch(v.at.dir)
+	if err != nil {
+		v.t.Fatalf("after %d kills: %v", v.kills, err)
+	}
+	v.server = s
+}
+
+// arm kills the server after a while, wherever it then is.
+func (v *victim) arm(after time.Duration) {
+	process := v.server.cmd.Process
+	v.armed = time.AfterFunc(after, func() {
+		v.struck.Store(true)
+		_ = process.Kill()
+	})
+}
+
+// rise starts the server again once the kill that is armed has come.
+func (v *victim) rise() {
+	v.t.Helper()
+	<-v.server.ended
+	v.launch()
+	v.armed = nil
+	v.struck.Store(false)
+	v.kills++
 }
 
 // run is the whole replay in its place; it leaves no server.
 func (r *replay) run(file string, data []byte) {
 	r.t.Helper()
 	r.acked, r.labelled = map[string]wire.Prediction{}, map[string]string{}
-	s, err := launch(r.at.dir)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.server = s
+	r.launch()
 	defer func() { r.server.stop() }()
-	if err := apply(r.t.Context(), s.Client, file, data); err != nil {
+	if err := apply(r.t.Context(), r.server.Client, file, data); err != nil {
 		r.t.Fatal(err)
 	}
 	for i, h := range r.hours {
 		began := time.Now()
 		if len(r.plan) > 0 && r.armed == nil && i >= r.plan[0].hour {
-			r.arm(time.Duration(r.plan[0].part * float64(r.usual[i])))
+			r.next(time.Duration(r.plan[0].part * float64(r.usual[i])))
 		}
 		r.hour(i, h)
 		if r.plan == nil {
 			r.usual = append(r.usual, time.Since(began))
 		}
 	}
-	for len(r.plan) > 0 { // those that the end came before
+	for len(r.plan) > 0 || r.armed != nil { // those that the end came before
 		if r.armed == nil {
-			r.arm(0)
+			r.next(0)
 		}
-		<-r.server.ended
 		r.recover()
 	}
 	r.last()
@@ -140,14 +169,10 @@ func (r *replay) last() {
 	r.move(h.at.Add(2*time.Hour), true)
 }
 
-// arm kills the server after a while, wherever it then is.
-func (r *replay) arm(after time.Duration) {
-	victim := r.server.cmd.Process
+// next arms the plan's next kill.
+func (r *replay) next(after time.Duration) {
 	r.plan = r.plan[1:]
-	r.armed = time.AfterFunc(after, func() {
-		r.struck.Store(true)
-		_ = victim.Kill()
-	})
+	r.arm(after)
 }
 
 // send sends until it is acknowledged. Only a kill may come between.
@@ -168,17 +193,10 @@ func (r *replay) send(what string, do func(context.Context) error) {
 // recover starts the server again after a kill, with the clock where it was.
 func (r *replay) recover() {
 	r.t.Helper()
-	<-r.server.ended
-	s, err := launch(r.at.dir)
-	if err != nil {
-		r.t.Fatalf("after a kill at %s: %v", r.now, err)
-	}
-	r.server, r.armed = s, nil
-	r.struck.Store(false)
-	r.kills++
-	at, err := s.Clock(r.t.Context())
+	r.rise()
+	at, err := r.server.Clock(r.t.Context())
 	if err == nil && at.Now.Before(r.now) {
-		err = s.SetClock(r.t.Context(), r.now)
+		err = r.server.SetClock(r.t.Context(), r.now)
 	}
 	if err != nil {
 		r.t.Fatal(err)
@@ -251,7 +269,7 @@ func stormy(t *testing.T, open func() home) {
 	hours := coming[:sized(24*24, 90*24)]
 	file, data := modelFile(t, shortLoop...), csvFile(past)
 
-	calm := &replay{t: t, at: open(), hours: hours}
+	calm := &replay{victim: victim{t: t, at: open()}, hours: hours}
 	calm.run(file, data)
 	want := calm.read()
 	if n := len(want.versions); n < 4 {
@@ -260,7 +278,7 @@ func stormy(t *testing.T, open func() home) {
 
 	seed := drawn(t)
 	kills := sized(10, 200)
-	r := &replay{t: t, at: open(), hours: hours, usual: calm.usual, plan: moments(seed, kills, calm.usual)}
+	r := &replay{victim: victim{t: t, at: open()}, hours: hours, usual: calm.usual, plan: moments(seed, kills, calm.usual)}
 	r.run(file, data)
 	got := r.read()
 	if r.kills != kills {

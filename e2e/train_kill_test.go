@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,16 +24,11 @@ import (
 // trainer brings new data in, round after round, and has a version trained on it, while
 // the server is killed at a random moment of each round.
 type trainer struct {
-	t      *testing.T
-	at     home
+	victim
 	file   string
 	past   []hour
 	random *rand.Rand
-
-	server *server
-	struck atomic.Bool
 	usual  time.Duration // of a round
-	kills  int
 }
 
 func TestATrainingThatIsCutOffGoesOnAndNothingIsHalfDoneOrTwice(t *testing.T) {
@@ -47,19 +41,22 @@ func cutOff(t *testing.T, open func() home) {
 	past, coming := history(t)
 	changes := append([][2]string{{"  limits: {time: 5m", "  search: {learning_rate: [0.1, 0.2], depth: [3, 4]}\n  trials: 6\n  limits: {time: 5m"}}, byHand...)
 	r := &trainer{
-		t: t, at: open(), file: modelFile(t, changes...), past: past[len(past)-(120*24):], random: rand.New(rand.NewPCG(7, 11)),
+		victim: victim{t: t, at: open()}, file: modelFile(t, changes...), past: past[len(past)-(120*24):], random: rand.New(rand.NewPCG(7, 11)),
 	}
 	r.launch()
 	defer func() { r.server.stop() }()
 	for round := range rounds + 1 {
 		began := time.Now()
-		if round > 0 { // the first measures how long a round takes
+		if round > 0 && r.armed == nil { // the first measures how long a round takes
 			r.arm(time.Duration(r.random.Float64() * float64(r.usual)))
 		}
 		r.round(round, coming[0].at.Add(time.Duration(round)*time.Hour))
 		if round == 0 {
 			r.usual = time.Since(began)
 		}
+	}
+	if r.armed != nil { // the rounds ended before it
+		r.rise()
 	}
 	// The last kill may have come between a version and the end of its job.
 	r.try("settle", func(ctx context.Context) error {
@@ -77,24 +74,6 @@ func cutOff(t *testing.T, open func() home) {
 	r.blobs()
 }
 
-func (r *trainer) launch() {
-	r.t.Helper()
-	s, err := launch(r.at.dir)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.server = s
-}
-
-// arm kills the server after a while, wherever it then is.
-func (r *trainer) arm(after time.Duration) {
-	victim := r.server.cmd.Process
-	time.AfterFunc(after, func() {
-		r.struck.Store(true)
-		_ = victim.Kill() // it may have ended
-	})
-}
-
 // try does something until it is acknowledged; only a kill may come between.
 func (r *trainer) try(what string, do func(ctx context.Context) error) {
 	r.t.Helper()
@@ -106,10 +85,7 @@ func (r *trainer) try(what string, do func(ctx context.Context) error) {
 		if !r.struck.Load() {
 			r.t.Fatalf("%s: %v\n%s", what, err, r.server.said())
 		}
-		<-r.server.ended
-		r.struck.Store(false)
-		r.kills++
-		r.launch()
+		r.rise()
 	}
 }
 
