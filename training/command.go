@@ -234,13 +234,27 @@ func (w *work) await(ctx context.Context, f *fit) (err error) {
 		if err == nil && f.status.State.Final() {
 			return nil
 		}
-		w.progress(fmt.Sprintf("the command runs (%d), for %s", f.number, time.Duration(f.status.Usage.Seconds*float64(time.Second)).Round(time.Second)))
+		w.progress(underWay(f.number, f.status, err))
 		select {
 		case <-ctx.Done():
 			return fault.Wrap(context.Cause(ctx), fault.Unavailable, "the command goes on without us")
 		case <-tick.C:
 		}
 	}
+}
+
+// underWay says how it stands with a run that has not ended, the nth of its job: a cluster
+// may have it wait for long, and says for what.
+func underWay(n int, s executor.Status, err error) string {
+	switch {
+	case err != nil:
+		return fmt.Sprintf("nobody tells of the command (%d): %v", n, err)
+	case s.State == executor.Pending && s.Reason != "":
+		return fmt.Sprintf("the command waits (%d): %s", n, s.Reason)
+	case s.State == executor.Pending:
+		return fmt.Sprintf("the command waits (%d)", n)
+	}
+	return fmt.Sprintf("the command runs (%d), for %s", n, time.Duration(s.Usage.Seconds*float64(time.Second)).Round(time.Second))
 }
 
 // tail is the end of a run's log.

@@ -197,3 +197,20 @@ func TestWhatIsNoCommandOrHasEndedCannotBeCanceled(t *testing.T) {
 		}
 	}
 }
+
+func TestAJobSaysWhatItsCommandWaitsFor(t *testing.T) {
+	for _, c := range []struct {
+		seen executor.Status
+		err  error
+		want string
+	}{
+		{executor.Status{State: executor.Pending}, nil, "the command waits (2)"},
+		{executor.Status{State: executor.Pending, Reason: "Resources"}, nil, "the command waits (2): Resources"},
+		{executor.Status{State: executor.Running, Usage: executor.Usage{Seconds: 61.2}}, nil, "the command runs (2), for 1m1s"},
+		{executor.Status{}, fault.New(fault.Unavailable, "Slurm does not answer"), "nobody tells of the command (2): Slurm does not answer"},
+	} {
+		if got := underWay(2, c.seen, c.err); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}

@@ -100,7 +100,7 @@ func (s State) Final() bool { return s != Pending && s != Running }
 type Status struct {
 	State    State
 	Exit     int    // of the program, when it ended by itself; 128 + n when signal n ended it
-	Reason   string // why it failed or was lost, in a sentence
+	Reason   string // why it failed or was lost, in a sentence; of a pending job, why it waits, where its engine says so
 	Manifest *Manifest
 	Usage    Usage
 	Began    time.Time
