@@ -28,7 +28,9 @@ type fleet struct {
 	t        *testing.T
 	net      *lan   // nil: all are on this machine's own
 	dsn      string // as this process reaches it
+	pg       *pgtest.Server
 	bucket   *slow
+	disks    *disks // nil: none can be made slow
 	controls []*node
 	serves   []*node
 	admin    string // the admin's password; empty: there are no users
@@ -61,16 +63,16 @@ const (
 // its disk.
 func newFleet(t *testing.T, n *lan) *fleet {
 	t.Helper()
-	f := &fleet{t: t, net: n}
-	pg := pgtest.Server{Safe: true}
+	f := &fleet{t: t, net: n, pg: &pgtest.Server{Safe: true}}
 	listen := "127.0.0.1:0"
 	if n != nil {
-		pg.Listen, listen = n.host, fmt.Sprint(n.host, ":", bucketPort)
+		f.pg.Listen, listen = n.host, fmt.Sprint(n.host, ":", bucketPort)
+		f.disks = newDisks(t)
 	}
-	t.Cleanup(func() { _ = pg.Stop() }) // it is thrown away
+	t.Cleanup(func() { _ = f.pg.Stop() }) // it is thrown away
 	blobtest.S3(t, versitygw)
 	f.bucket = newSlow(t, listen, strings.TrimPrefix(os.Getenv("AWS_ENDPOINT_URL_S3"), "http://"))
-	f.dsn = pg.DSN(t)
+	f.dsn = f.pg.DSN(t)
 	t.Cleanup(f.end)
 	return f
 }
@@ -137,6 +139,7 @@ func (f *fleet) start(n *node) {
 		f.t.Error(err)
 		return
 	}
+	f.disks.join(n.name, cmd.Process.Pid)
 	n.cmd, n.ended = cmd, make(chan struct{})
 	go func(ended chan struct{}) {
 		_ = cmd.Wait() // a killed one ends with an error

@@ -4,21 +4,15 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"flyball/client"
-	"flyball/serving/prediction"
-	"flyball/serving/release"
 )
 
 // storm brings random faults over a fleet.
@@ -47,6 +41,12 @@ func (s *storm) blow(n int) {
 	all.Wait()
 }
 
+// kinds are the faults there are.
+var kinds = []string{
+	"killed", "stopped", "cut from the database", "cut from the bucket", "cut from the others",
+	"slow bucket", "slow disk", "slow disk of the database", "database killed",
+}
+
 // draw is one fault: what happens, to whom, and for how long. One process that serves is
 // never killed or stopped, so that somebody can answer.
 func (s *storm) draw() func() {
@@ -56,7 +56,7 @@ func (s *storm) draw() func() {
 		n := nodes[s.r.IntN(len(nodes))]
 		long := time.Duration(300+s.r.IntN(3000)) * time.Millisecond
 		way := slices.Sorted(maps.Keys(ways))[s.r.IntN(len(ways))]
-		kind := []string{"killed", "stopped", "cut from the database", "cut from the bucket", "cut from the others", "slow bucket"}[s.r.IntN(6)]
+		kind := kinds[s.r.IntN(len(kinds))]
 		name := n.name
 		var do func()
 		switch kind {
@@ -88,6 +88,17 @@ func (s *storm) draw() func() {
 		case "slow bucket":
 			name = "bucket"
 			do = func() { f.bucket.delay.Store(int64(long / 4)); time.Sleep(2 * long); f.bucket.delay.Store(0) }
+		case "slow disk":
+			do = s.slowing(name, long)
+		case "slow disk of the database":
+			name = "database"
+			do = s.slowing(name, long)
+		case "database killed":
+			name = "database"
+			do = s.crash
+		}
+		if do == nil { // no disk can be made slow here
+			continue
 		}
 		s.mu.Lock()
 		free := !s.busy[name]
@@ -115,6 +126,30 @@ func (s *storm) cutting(n *node, way string, long time.Duration, port int, from 
 	}
 }
 
+// slowing has a process write five times a second.
+func (s *storm) slowing(name string, long time.Duration) func() {
+	d := s.f.disks
+	if d == nil {
+		return nil
+	}
+	return func() {
+		if name == "database" { // its sessions come and go
+			d.join(name, s.f.pg.Process())
+		}
+		d.limit(name, 5)
+		time.Sleep(2 * long)
+		d.limit(name, 0)
+	}
+}
+
+// crash kills the database, which comes back with all that it acknowledged.
+func (s *storm) crash() {
+	s.f.pg.Crash()
+	if err := s.f.pg.Recover(); err != nil {
+		s.f.t.Error(err)
+	}
+}
+
 func TestReleasesGoOnAndNothingIsLostOrWrongWhilePartsOfAFleetFail(t *testing.T) {
 	f := newFleet(t, newLAN(t))
 	f.add("control", "c1", "--clock-skew", "5m")
@@ -125,12 +160,7 @@ func TestReleasesGoOnAndNothingIsLostOrWrongWhilePartsOfAFleetFail(t *testing.T)
 	past, coming := history(t)
 	past = past[len(past)-120*24:]
 	f.open(past, modelFile(t, byItself...))
-	db, err := pgx.Connect(t.Context(), f.dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close(context.Background()) })
-	watchWriters(t, db)
+	watchWriters(t, f.database())
 
 	seed := drawn(t)
 	c := &callers{f: f, hours: coming[:2000], labelled: map[string]string{}}
@@ -151,14 +181,27 @@ func TestReleasesGoOnAndNothingIsLostOrWrongWhilePartsOfAFleetFail(t *testing.T)
 		t.Errorf("of %d requests that failed: %s", len(c.failed), why)
 	}
 	f.settle()
+	db := f.database()
 	routes := readRoutes(t, db)
 	t.Logf("%d generations of routes", len(routes))
 	c.allowed(t, routes)
 	c.kept(t, db)
 	oneLeader(t, db)
+	onceEach(t, db)
 	if _, err := f.controls[0].As("ana", f.admin).VerifyAudit(t.Context()); err != nil {
 		t.Errorf("the audit chain does not hold: %v", err)
 	}
+}
+
+// database is a connection of the test's own.
+func (f *fleet) database() *pgx.Conn {
+	f.t.Helper()
+	db, err := pgx.Connect(f.t.Context(), f.dsn)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { _ = db.Close(context.Background()) })
+	return db
 }
 
 func sized2(short, full time.Duration) time.Duration {
@@ -194,189 +237,4 @@ func (f *fleet) settle() {
 		return nil
 	})
 	time.Sleep(4 * time.Second)
-}
-
-// routeAt is a release's state and when it was committed.
-type routeAt struct {
-	release.State
-	at time.Time
-}
-
-// readRoutes are all states of releases, by generation, and checks that they are a chain.
-func readRoutes(t *testing.T, db *pgx.Conn) map[int64]routeAt {
-	t.Helper()
-	rows, err := db.Query(t.Context(), `SELECT generation, body, pg_xact_commit_timestamp(xmin) FROM release_history WHERE model = $1 ORDER BY generation`, bike)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	out := map[int64]routeAt{}
-	for rows.Next() {
-		var r routeAt
-		var g int64
-		var body string
-		if err := rows.Scan(&g, &body, &r.at); err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal([]byte(body), &r.State); err != nil {
-			t.Fatal(err)
-		}
-		if g != int64(len(out)+1) || r.Generation != g {
-			t.Errorf("generation %d stands where %d should", g, len(out)+1)
-		}
-		out[g] = r
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-// allowed checks that each answer is one that the route allows which it names, that this
-// had been committed when the answer came, and that no version on trial answered what was
-// sent after the end of its trial was committed. How old a route may be by which a live
-// version answers has no bound: a process that nobody reaches goes on with the last.
-func (c *callers) allowed(t *testing.T, routes map[int64]routeAt) {
-	t.Helper()
-	ends := map[string]time.Time{} // of releases that were taken back
-	for _, s := range routes {
-		if s.Phase == release.Aborted || s.Phase == release.RolledBack {
-			ends[s.ID] = s.at
-		}
-	}
-	wrong, trial := 0, 0
-	say := func(a reply, format string, args ...any) {
-		if wrong++; wrong <= 10 {
-			t.Errorf("%s, sent %s, received %s, route %d: %s", a.by, a.sent.Format(time.StampMicro), a.received.Format(time.StampMicro), a.generation, fmt.Sprintf(format, args...))
-		}
-	}
-	for _, a := range c.replies {
-		s, ok := routes[a.generation]
-		if !ok {
-			say(a, "there is no such route")
-			continue
-		}
-		if a.received.Before(s.at) {
-			say(a, "the route was committed later, at %s", s.at.Format(time.StampMicro))
-		}
-		r := s.Route()
-		for _, p := range a.rows {
-			switch {
-			case p.Arm == prediction.Live && p.Version == r.Live:
-			case p.Arm == prediction.Candidate && p.Version == r.Candidate && r.Share > 0:
-				if trial++; !ends[s.ID].IsZero() && a.sent.After(ends[s.ID]) {
-					say(a, "version %d answers on trial, which ended at %s", p.Version, ends[s.ID].Format(time.StampMicro))
-				}
-			default:
-				say(a, "version %d answers as %s; live is %d, on trial %d with a share of %v", p.Version, p.Arm, r.Live, r.Candidate, r.Share)
-			}
-		}
-	}
-	t.Logf("%d rows answered by versions on trial", trial)
-	if wrong > 0 {
-		t.Errorf("%d of %d answers are wrong", wrong, len(c.replies))
-	}
-}
-
-// kept checks that every acknowledged answer and label is in the leader's log, once, and
-// that what was counted is what is kept.
-func (c *callers) kept(t *testing.T, db *pgx.Conn) {
-	t.Helper()
-	f := c.f
-	admin := client.New("http://"+f.controls[0].at, "", &http.Client{}).As("ana", f.admin) // a long export takes its time
-	seen, truths, by := map[string]int{}, map[string]string{}, map[int64]int64{}
-	q := prediction.Query{Model: bike, From: c.hours[0].at.Add(-24 * time.Hour), To: c.hours[len(c.hours)-1].at.Add(24 * time.Hour)}
-	if err := admin.ExportPredictions(t.Context(), q, func(j prediction.Joined) error {
-		seen[string(j.ID)]++
-		by[j.Generation]++
-		if j.Label != nil {
-			truths[j.Key] = j.Label.Value
-		}
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
-	asked, missing := 0, 0
-	for _, a := range c.replies {
-		for _, p := range a.rows {
-			if asked++; seen[p.ID] != 1 {
-				if missing++; missing <= 5 {
-					t.Errorf("%s answered %s at %s, which is in the log %d times", a.by, p.ID, a.received.Format(time.StampMicro), seen[p.ID])
-				}
-			}
-		}
-	}
-	if missing > 0 {
-		t.Errorf("%d of %d acknowledged answers are not in the log once", missing, asked)
-	}
-	wrong := 0
-	for key, value := range c.labelled {
-		if got, ok := truths[key]; ok && got != value { // one without a prediction is told by none
-			wrong++
-		}
-	}
-	if wrong > 0 {
-		t.Errorf("%d of %d acknowledged labels are not kept", wrong, len(c.labelled))
-	}
-	counted, lost := countedRows(t, db), int64(0)
-	for g, n := range counted { // a process that is killed takes with it what it counted since it told of it last
-		if lost += by[g] - n; n > by[g] {
-			t.Errorf("under route %d %d rows were counted, and %d are in the log", g, n, by[g])
-		}
-	}
-	t.Logf("%d rows in the log, %d acknowledged, %d not counted", len(seen), asked, lost)
-}
-
-// countedRows are how many rows all processes say that they logged, by route.
-func countedRows(t *testing.T, db *pgx.Conn) map[int64]int64 {
-	t.Helper()
-	rows, err := db.Query(t.Context(), `SELECT generation, CAST(SUM(rows) AS BIGINT) FROM hours WHERE model = $1 GROUP BY generation`, bike)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	out := map[int64]int64{}
-	for rows.Next() {
-		var g, n int64
-		if err := rows.Scan(&g, &n); err != nil {
-			t.Fatal(err)
-		}
-		if n > 0 {
-			out[g] = n
-		}
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-// watched are tables that only whoever leads writes.
-var watched = []string{"release_history", "events", "audit", "jobs", "replicas", "desired"}
-
-// watchWriters has the database note which process writes, and under which fence.
-func watchWriters(t *testing.T, db *pgx.Conn) {
-	t.Helper()
-	text := `CREATE TABLE writers (fence BIGINT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (fence, name));
-		CREATE FUNCTION note_writer() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-			INSERT INTO writers SELECT fence, current_setting('application_name') FROM fences ON CONFLICT DO NOTHING; RETURN NULL; END $$;`
-	for _, name := range watched {
-		text += "CREATE TRIGGER note AFTER INSERT OR UPDATE ON " + name + " FOR EACH STATEMENT EXECUTE FUNCTION note_writer();"
-	}
-	if _, err := db.Exec(t.Context(), text); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// oneLeader checks that under each fence one process wrote.
-func oneLeader(t *testing.T, db *pgx.Conn) {
-	t.Helper()
-	var fences, double int
-	if err := db.QueryRow(t.Context(), `SELECT COUNT(*), COUNT(*) FILTER (WHERE n > 1) FROM (SELECT fence, COUNT(*) AS n FROM writers GROUP BY fence) x`).Scan(&fences, &double); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%d leads", fences)
-	if double > 0 {
-		t.Errorf("under %d of %d fences more than one process wrote", double, fences)
-	}
 }

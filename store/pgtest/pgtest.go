@@ -82,11 +82,26 @@ func (s *Server) Stop() error {
 	if s.dir == "" {
 		return nil
 	}
+	s.quit()
+	return os.RemoveAll(s.dir)
+}
+
+// Crash ends a server that was started, as if its machine had failed: nothing is
+// flushed, and no session hears of it first. Recover starts it again on what its disk holds.
+func (s *Server) Crash() { s.quit() }
+
+// Recover starts a server that crashed, and returns when it answers.
+func (s *Server) Recover() error { return s.run() }
+
+// Process is the number of the running server's first process, whose children the others are.
+func (s *Server) Process() int { return s.proc.Process.Pid }
+
+// quit ends the server, which does nothing but end.
+func (s *Server) quit() {
 	if s.ended != nil {
-		_ = s.proc.Process.Signal(syscall.SIGQUIT) // at once: the data is thrown away
+		_ = s.proc.Process.Signal(syscall.SIGQUIT)
 		<-s.ended
 	}
-	return os.RemoveAll(s.dir)
 }
 
 func (s *Server) start() error {
@@ -101,24 +116,30 @@ func (s *Server) start() error {
 	if err := s.other(); err != nil {
 		return err
 	}
-	data := filepath.Join(s.dir, "data")
-	out, err := s.command("initdb", "-D", data, "-U", "flyball", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync").CombinedOutput()
+	out, err := s.command("initdb", "-D", s.data(), "-U", "flyball", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	log, err := os.Create(filepath.Join(s.dir, "log"))
+	if s.Listen != "" {
+		if err := trust(s.data()); err != nil {
+			return err
+		}
+	}
+	return s.run()
+}
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+// run starts the server on its folder, and returns when it is ready.
+func (s *Server) run() error {
+	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close() // the server has its own copy
-	args := []string{"-D", data, "-k", s.dir, "-h", s.Listen, "-p", Port, "-c", "shared_buffers=32MB", "-c", "max_connections=200", "-c", "track_commit_timestamp=on"}
+	args := []string{"-D", s.data(), "-k", s.dir, "-h", s.Listen, "-p", Port, "-c", "shared_buffers=32MB", "-c", "max_connections=200", "-c", "track_commit_timestamp=on"}
 	if !s.Safe {
 		args = append(args, "-F", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
-	}
-	if s.Listen != "" {
-		if err := trust(data); err != nil {
-			return err
-		}
 	}
 	s.proc = s.command("postgres", args...)
 	s.proc.Stdout, s.proc.Stderr = log, log
