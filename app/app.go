@@ -162,9 +162,10 @@ type App struct {
 	fleet       *fleet                          // those who only serve
 	readiness   func(ctx context.Context) error // why it is not ready, apart from leaving
 	metrics     *prometheus.Registry
-	router      *alert.Router                 // brings alerts to people
-	sender      *notify.Sender                // sends them
-	process     string                        // names this run of the server among those that counted requests
+	router      *alert.Router  // brings alerts to people
+	sender      *notify.Sender // sends them
+	process     string         // names this run of the server among those that counted requests
+	telling     sync.Mutex
 	hours       map[release.Hour]release.Hour // counts as they were kept last, by the hour alone
 	digested    time.Time                     // the Monday whose digest this process put into the outbox
 	door        *access.Directory
@@ -208,7 +209,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if dsn == "" {
 		dsn = filepath.Join(cfg.Data, "flyball.db")
 	}
-	if a.store, err = store.Open(ctx, dsn); err != nil {
+	if a.store, err = awaitStore(ctx, dsn, cfg.Logger); err != nil {
 		return nil, err
 	}
 	a.store.Behind(cfg.fence)

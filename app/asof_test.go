@@ -161,6 +161,7 @@ func TestWhatWasSaidThenIsWhatIsSaidAsOfThen(t *testing.T) {
 			if err := o.people["adam"].SetClock(ctx, o.at); err != nil {
 				t.Fatal(err)
 			}
+			o.flushHours(ctx) // by itself within two seconds
 			if len(moments) == 0 || moments[len(moments)-1].name != name {
 				moments = append(moments, moment{name, o.at, w.said(t, paths, time.Time{})})
 			}

@@ -63,11 +63,18 @@ func NewControl(ctx context.Context, cfg Config) (_ *Control, err error) {
 		err = fault.New(fault.Invalid, "%q is no address", c.cfg.Advertise).Do("write --advertise http://host:port, as the other processes reach this one")
 		return nil, errors.Join(err, c.listener.Close())
 	}
-	if c.db, err = store.Open(ctx, cfg.Database); err != nil {
+	if c.db, err = awaitStore(ctx, cfg.Database, cfg.Logger); err != nil {
 		return nil, errors.Join(err, c.listener.Close())
 	}
 	c.front.logger = cfg.Logger
 	return c, nil
+}
+
+// awaitStore opens the database, and gives its server half a minute to be there.
+func awaitStore(ctx context.Context, dsn string, logger *slog.Logger) (*store.DB, error) {
+	return store.Await(ctx, dsn, 30*time.Second, func(err error) {
+		logger.Warn("the database is waited for, half a minute", "error", err)
+	})
 }
 
 // URL is where the process answers.

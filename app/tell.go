@@ -66,16 +66,18 @@ func every(ctx context.Context, wait time.Duration, do func()) error {
 }
 
 // hourTick is how often the counts of requests are kept: what a process counted since the
-// last time is lost when it is killed.
-const hourTick = time.Minute
+// last time is lost when it is killed. A replica reports its own as often.
+const hourTick = 2 * time.Second
 
-// keepHours keeps the counts of requests every minute, until ctx is done.
+// keepHours keeps the counts of requests, where any changed, until ctx is done.
 func (a *App) keepHours(ctx context.Context) error {
 	return every(ctx, hourTick, func() { a.flushHours(ctx) })
 }
 
-// flushHours keeps what was counted since it was called last. Only one calls it at a time.
+// flushHours keeps what was counted since it was called last.
 func (a *App) flushHours(ctx context.Context) {
+	a.telling.Lock()
+	defer a.telling.Unlock()
 	all := a.serving.Hours()
 	var changed []release.Hour
 	for _, h := range all {

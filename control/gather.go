@@ -22,6 +22,7 @@ import (
 	"flyball/model"
 	"flyball/model/registry"
 	"flyball/serving/prediction"
+	"flyball/serving/release"
 	"flyball/training"
 )
 
@@ -201,10 +202,13 @@ func (g *gathering) watch(ctx context.Context) error {
 
 // served reads how the route answered, and what of the model's life a subscriber took.
 func (g *gathering) served(ctx context.Context) error {
-	var err error
-	if g.facts.Hours, err = g.opts.Store.Hours(ctx, g.model.Name, time.Time{}); err != nil {
+	hours, err := g.opts.Store.Hours(ctx, g.model.Name, time.Time{})
+	if err != nil {
 		return err
 	}
+	g.facts.Hours = slices.DeleteFunc(hours, func(h release.Hour) bool { // an hour counts as a whole, so the one that runs does not yet
+		return h.Start.Add(time.Hour).After(g.facts.Now)
+	})
 	if g.facts.Drills, err = g.opts.Store.Drills(ctx, g.model.Name, g.facts.Now.Add(-maturity.Long)); err != nil {
 		return err
 	}

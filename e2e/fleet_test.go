@@ -216,6 +216,17 @@ func (f *fleet) end() {
 	}
 }
 
+// running checks that no process ended by itself.
+func (f *fleet) running() {
+	for _, n := range f.all() {
+		select {
+		case <-n.ended:
+			f.t.Errorf("%s has ended by itself", n.name)
+		default:
+		}
+	}
+}
+
 // until waits until do gives no error.
 func (f *fleet) until(what string, patience time.Duration, do func(ctx context.Context) error) {
 	f.t.Helper()

@@ -180,6 +180,7 @@ func TestReleasesGoOnAndNothingIsLostOrWrongWhilePartsOfAFleetFail(t *testing.T)
 	for _, why := range c.failed[:min(len(c.failed), 5)] {
 		t.Errorf("of %d requests that failed: %s", len(c.failed), why)
 	}
+	f.running()
 	f.settle()
 	db := f.database()
 	routes := readRoutes(t, db)

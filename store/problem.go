@@ -34,12 +34,21 @@ func problem(err error, what string) error {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return postgresProblem(e, err, what)
 	}
-	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	_, network := errors.AsType[net.Error](err)
-	if connecting || network || errors.Is(err, driver.ErrBadConn) || pgconn.SafeToRetry(err) {
+	if away(err) {
 		return fault.Wrap(err, fault.Unavailable, "the database cannot be reached")
 	}
 	return fault.Wrap(err, fault.Internal, "%s", what)
+}
+
+// away reports whether an error says that a server is not there, not yet or no more, so
+// that the same may work later though nobody does anything about it.
+func away(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "53") || strings.HasPrefix(e.Code, "57P") || e.Code == "25006"
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	return connecting || network || errors.Is(err, driver.ErrBadConn) || pgconn.SafeToRetry(err)
 }
 
 func sqliteProblem(e *sqlite.Error, err error, what string) error {
@@ -68,7 +77,7 @@ func postgresProblem(e *pgconn.PgError, err error, what string) error {
 		return fault.Wrap(err, fault.Invalid, "the database cannot keep such a value")
 	case strings.HasPrefix(e.Code, "28"), e.Code == "3D000", e.Code == "42501":
 		return fault.Wrap(err, fault.Unavailable, "the database does not let Flyball in")
-	case strings.HasPrefix(e.Code, "08"), strings.HasPrefix(e.Code, "53"), strings.HasPrefix(e.Code, "57P"), e.Code == "25006":
+	case away(err):
 		return fault.Wrap(err, fault.Unavailable, "the database cannot be reached")
 	}
 	return fault.Wrap(err, fault.Internal, "%s", what)

@@ -65,6 +65,27 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 	return db, nil
 }
 
+// Await opens a database as Open does, and waits up to patience while its server is not
+// there: programs of one system start in any order. tell hears once why it waits. A server
+// that turns Flyball away is not waited for, and neither is a file.
+func Await(ctx context.Context, dsn string, patience time.Duration, tell func(error)) (*DB, error) {
+	giveUp := time.Now().Add(patience)
+	for first := true; ; first = false {
+		db, err := Open(ctx, dsn)
+		if err == nil || !away(err) || time.Now().After(giveUp) {
+			return db, err
+		}
+		if first {
+			tell(err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(time.Second):
+		}
+	}
+}
+
 func connect(dsn string) (*DB, error) {
 	if dsn == "" {
 		return nil, fault.New(fault.Invalid, "the database has no name").Do("name a file, or postgres://…")

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -150,6 +151,37 @@ func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
 				t.Errorf("got %v, want %s: %s", err, c.kind, c.want)
 			}
 		})
+	}
+}
+
+func TestADatabaseThatIsNotThereYetIsWaitedFor(t *testing.T) {
+	if os.Getenv("FLYBALL_TEST_POSTGRES") != "" {
+		t.Skip("another's server is not ended")
+	}
+	later := pgtest.Server{Safe: true}
+	t.Cleanup(func() { _ = later.Stop() })
+	dsn := later.DSN(t)
+	later.Crash()
+	var told []error
+	db, err := store.Await(t.Context(), dsn, time.Minute, func(err error) {
+		if told = append(told, err); later.Recover() != nil {
+			t.Error("the server does not start again")
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if len(told) != 1 || !fault.Is(told[0], fault.Unavailable) {
+		t.Errorf("told of %v", told)
+	}
+}
+
+func TestADatabaseThatTurnsFlyballAwayIsNotWaitedFor(t *testing.T) {
+	dsn := strings.Replace(server.DSN(t), "user=flyball", "user=nobody-there", 1)
+	_, err := store.Await(t.Context(), dsn, time.Hour, func(err error) { t.Errorf("it waits: %v", err) })
+	if !fault.Is(err, fault.Unavailable) || !strings.HasPrefix(err.Error(), "the database does not let Flyball in") {
+		t.Errorf("got %v", err)
 	}
 }
 
