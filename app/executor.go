@@ -50,7 +50,7 @@ type KubernetesSection struct {
 	Context        string                  `json:"context"`
 	Namespace      string                  `json:"namespace"`
 	Image          string                  `json:"image"`  // where a model file names none
-	Binary         string                  `json:"binary"` // path of flyball in the image; empty: /flyball
+	Binary         string                  `json:"binary"` // path of flyball in the image; empty: /usr/local/bin/flyball, as in the image that flyball is published in
 	PullSecrets    []string                `json:"pull_secrets"`
 	ServiceAccount string                  `json:"service_account"`
 	Nodes          map[string]string       `json:"nodes"` // labels that a node must have
@@ -89,7 +89,7 @@ func (x *Executors) engines(a *App) (map[string]engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		out["kubernetes"] = engine{e, cmp.Or(k.Binary, "/flyball")}
+		out["kubernetes"] = engine{e, cmp.Or(k.Binary, "/usr/local/bin/flyball")}
 	}
 	if r := x.Ray; r != nil {
 		e, err := ray.New(ray.Options{URL: r.URL, TokenFile: r.TokenFile, Python: r.Python})

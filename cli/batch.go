@@ -119,6 +119,9 @@ func (e *env) score(ctx context.Context, ref string, f batchFlags) error {
 		fmt.Fprint(e.err, "\r\x1b[K")
 	}
 	if err != nil {
+		if f.shard != "" && !f.replace && there(job.Out) {
+			return nil // the engine started the task twice, and the other was first
+		}
 		if ctx.Err() != nil {
 			e.say("stopped after %d rows; the same command goes on from there", r.Rows)
 		}
@@ -160,9 +163,10 @@ func (b *batchFlags) part(name ident.Name, job *batch.Job) (done bool, err error
 		return false, fault.Wrap(err, fault.Unavailable, "the folder %s cannot be made", b.out)
 	}
 	job.In, job.Out = mine, filepath.Join(b.out, fmt.Sprintf("shard-%05d-of-%05d.parquet", at, of))
-	_, err = os.Stat(job.Out)
-	return len(mine) == 0 || err == nil && !b.replace, nil
+	return len(mine) == 0 || there(job.Out) && !b.replace, nil
 }
+
+func there(path string) bool { _, err := os.Stat(path); return err == nil }
 
 // batchMemory is what the collector keeps the scoring of files within, where that is
 // possible: rows are let go as fast as they come, and it would let them pile up.

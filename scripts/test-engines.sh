@@ -25,8 +25,10 @@ kubernetes() {
 		mkdir -p .cache/bin && mv .cache/helm/helm .cache/bin/helm-v3.22.0
 	}
 	version=$(sed -n 's/^\tk8s.io\/kubernetes v//p' e2e/engines/kubebox/go.mod | head -1)
+	version+=-$(cat e2e/engines/kubebox/*.{go,mod,sum} | sha256sum | head -c 8)
 	[ -x ".cache/bin/kubebox-$version" ] && return
 	echo "building kubebox $version" >&2
+	rm -f .cache/bin/kubebox-*
 	(cd e2e/engines/kubebox && go build -trimpath -ldflags='-s -w' -o "../../../.cache/bin/kubebox-$version" .)
 }
 
@@ -35,11 +37,11 @@ ray() { scripts/environment.sh ray; }
 failed=0
 for engine in "${engines[@]}"; do
 	"$engine"
-	for of in "./training/executor/$engine ." "./e2e Executor|Slurm" "./e2e/engines Chart"; do
+	for of in "./training/executor/$engine ." "./e2e Executor/$engine" "./e2e/engines Chart"; do
 		read -r package tests <<<"$of"
 		FLYBALL_ENGINES=$engine go test -count=1 -timeout 60m -v -run "$tests" "$package" >"$out" 2>&1 || { failed=1 && cat "$out" >&2; }
 		# One line for each test on the cluster and each part of one; those without take no time.
-		sed -nE 's/^ {0,4}--- (PASS|FAIL): ([^ ]+) \(([0-9.]+)s\)$/\3 \1 \2/p' "$out" | while read -r seconds result name; do
+		sed -nE 's/^ {0,8}--- (PASS|FAIL): ([^ ]+) \(([0-9.]+)s\)$/\3 \1 \2/p' "$out" | while read -r seconds result name; do
 			case $seconds in 0.0?) continue ;; esac
 			printf '| %s | %s | %s | %s s |\n' "$engine" "${name//[_\/]/ }" "$result" "$seconds"
 		done

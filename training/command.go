@@ -175,7 +175,7 @@ func (w *work) execute(ctx context.Context, train Settings, tables map[string][]
 	if err != nil {
 		return f, err
 	}
-	if f.handle, err = on.Submit(ctx, j); err != nil {
+	if f.handle, err = w.submit(ctx, on, j); err != nil {
 		return f, err
 	}
 	w.fits = append(w.fits, f)
@@ -188,6 +188,28 @@ func (w *work) execute(ctx context.Context, train Settings, tables map[string][]
 		return *this, err
 	}
 	return *this, problem(this)
+}
+
+// away is how long an engine that cannot take a job is asked again.
+const away = 30 * time.Minute
+
+// submit asks for the run, again and again while its engine does not answer: that takes a
+// key that it knows for the same job.
+func (w *work) submit(ctx context.Context, on executor.Executor, j executor.Job) (executor.Handle, error) {
+	tick := time.NewTicker(10 * looking)
+	defer tick.Stop()
+	for began := time.Now(); ; {
+		h, err := on.Submit(ctx, j)
+		if !fault.Is(err, fault.Unavailable) || time.Since(began) > away {
+			return h, err
+		}
+		w.progress("the command waits to be taken: " + err.Error())
+		select {
+		case <-ctx.Done():
+			return "", err
+		case <-tick.C:
+		}
+	}
 }
 
 // problem is why a run that ended without outputs did: the reason, and the last lines of

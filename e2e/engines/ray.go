@@ -17,8 +17,9 @@ import (
 // Ray is a head of Ray with four processors.
 type Ray struct {
 	URL    string
-	Token  string // the file of the token that it asks for
-	Python string // with Ray in it
+	Token  string   // the file of the token that it asks for
+	Python string   // with Ray in it
+	Env    []string // of a shell in which its programs find it
 
 	t    testing.TB
 	head *Part
@@ -38,20 +39,37 @@ func StartRay(t testing.TB) *Ray {
 	if err := os.WriteFile(r.Token, []byte(strings.Repeat("secret", 8)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	bin := filepath.Dir(r.Python)
+	r.Env = []string{"RAY_ADDRESS=" + r.URL, "RAY_AUTH_MODE=token", "RAY_AUTH_TOKEN_PATH=" + r.Token, "RAY_USAGE_STATS_ENABLED=0", "HOME=" + dir, "PATH=" + bin + ":" + os.Getenv("PATH")}
 	gcs, agent := strconv.Itoa(port(t)), strconv.Itoa(port(t)) // of two heads, the second's agent would not start on the usual port
 	r.head = start(t, filepath.Join(dir, "log"), "ray", func() *exec.Cmd {
-		cmd := exec.Command(filepath.Join(filepath.Dir(r.Python), "ray"), "start", "--block", "--head", "--node-ip-address=127.0.0.1", "--port="+gcs,
+		cmd := exec.Command(filepath.Join(bin, "ray"), "start", "--block", "--head", "--node-ip-address=127.0.0.1", "--port="+gcs,
 			"--dashboard-host=127.0.0.1", "--dashboard-port="+after(dashboard), "--dashboard-agent-listen-port="+agent, "--num-cpus=4", "--num-gpus=0", "--object-store-memory=80000000",
 			"--temp-dir="+dir, "--disable-usage-stats")
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "HOME="+dir, "RAY_AUTH_MODE=token", "RAY_AUTH_TOKEN_PATH="+r.Token, "RAY_USAGE_STATS_ENABLED=0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0")
+		cmd.Env = append(append(os.Environ(), r.Env[1:]...), "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0")
 		return cmd
 	})
 	t.Cleanup(func() { r.Kill("") }) // before the head, whose children outlive it
-	until(t, "Ray to take a job", func() bool {
+	r.ready()
+	return r
+}
+
+// Again starts a new head in the place of the one that died, or will now. It knows nothing
+// of the jobs before.
+func (r *Ray) Again() {
+	r.t.Helper()
+	r.Kill("")
+	r.head.Kill()
+	r.head.Start()
+	r.ready()
+}
+
+func (r *Ray) ready() {
+	r.t.Helper()
+	until(r.t, "Ray to take a job", func() bool {
 		return strings.HasPrefix(r.Do(http.MethodPost, "/api/jobs/", `{"entrypoint":"true"}`), "{")
 	})
-	return r
 }
 
 // Do is an answer of its API; empty: it gave none.

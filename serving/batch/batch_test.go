@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -183,6 +184,37 @@ func TestWhatWasStoppedGoesOnWhereItWas(t *testing.T) {
 	for i := range a.Rows() {
 		if a.Column("id").Text[i] != c.Column("id").Text[i] || a.Column("value").Num[i] != c.Column("value").Num[i] {
 			t.Fatalf("row %d differs", i)
+		}
+	}
+}
+
+// TestOneJobRunTwiceAtOnceLeavesTheOutputOfOne is a task that an engine has started anew
+// while its first run goes on.
+func TestOneJobRunTwiceAtOnceLeavesTheOutputOfOne(t *testing.T) {
+	b, dir := bundle(t), t.TempDir()
+	rows := table(300_000) // three parts
+	in := write(t, "rows.parquet", rows)
+	job := func(out string) batch.Job {
+		return batch.Job{Bundle: b, Version: 3, In: []string{in}, Out: filepath.Join(dir, out), May: []string{"id"}, Workers: 2}
+	}
+	if _, err := batch.Run(t.Context(), job("alone.parquet")); err != nil {
+		t.Fatal(err)
+	}
+	want := read(t, filepath.Join(dir, "alone.parquet")).Column("value").Num
+	for round := range 4 {
+		name := fmt.Sprintf("twice%d.parquet", round)
+		ended := make(chan error, 2)
+		for range 2 {
+			go func() {
+				_, err := batch.Run(t.Context(), job(name))
+				ended <- err
+			}()
+		}
+		if first, second := <-ended, <-ended; first != nil && second != nil {
+			t.Fatalf("both failed: %v; %v", first, second)
+		}
+		if got := read(t, filepath.Join(dir, name)).Column("value").Num; !slices.Equal(got, want) {
+			t.Fatalf("round %d: two at once left other scores", round)
 		}
 	}
 }

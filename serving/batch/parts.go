@@ -26,6 +26,7 @@ type parts struct {
 	dir   string
 	files []string
 	done  int64 // rows in them when it was opened
+	all   int64 // rows in them, and in the part at hand
 
 	out  *os.File // the part that is written; nil: none
 	pq   *frame.ParquetWriter
@@ -121,7 +122,7 @@ func (p *parts) find() error {
 		if err != nil {
 			return err
 		}
-		p.done += n
+		p.done, p.all = p.done+n, p.all+n
 		p.files = append(p.files, name)
 	}
 }
@@ -157,10 +158,11 @@ func each(name string, f *os.File, visit func(*frame.Frame) error) error {
 
 func (p *parts) name(i int) string { return filepath.Join(p.dir, fmt.Sprintf("part-%05d.parquet", i)) }
 
-// write adds scored rows to the part at hand, and finishes it when it is large enough.
+// write adds scored rows to the part at hand, and finishes it when it is large enough. Its
+// name is its own until then: an engine may start the same task twice.
 func (p *parts) write(rows *frame.Frame) (err error) {
 	if p.out == nil {
-		if p.out, err = os.Create(p.name(len(p.files)) + ".tmp"); err != nil {
+		if p.out, err = os.CreateTemp(p.dir, filepath.Base(p.name(len(p.files)))+".*.tmp"); err != nil {
 			return fault.Wrap(err, fault.Unavailable, "the output cannot be written")
 		}
 		if p.pq, err = frame.NewParquetWriter(p.out, rows.Fields()); err != nil {
@@ -170,6 +172,7 @@ func (p *parts) write(rows *frame.Frame) (err error) {
 	if err := p.pq.Write(rows); err != nil {
 		return err
 	}
+	p.all += int64(rows.Rows())
 	if p.rows += rows.Rows(); p.rows >= partRows {
 		return p.finish()
 	}
@@ -180,7 +183,7 @@ func (p *parts) write(rows *frame.Frame) (err error) {
 func (p *parts) finish() error {
 	out, name := p.out, p.name(len(p.files))
 	p.out, p.rows = nil, 0
-	err := errors.Join(p.pq.Close(), out.Sync(), out.Close())
+	err := errors.Join(p.pq.Close(), out.Chmod(0o644), out.Sync(), out.Close())
 	if err == nil {
 		err = os.Rename(out.Name(), name)
 	}
@@ -242,16 +245,22 @@ func (p *parts) remove() error {
 	return fault.Wrap(errors.Join(p.clear(), os.Remove(p.dir)), fault.Unavailable, "%s cannot be removed", p.dir)
 }
 
-// rowsOf gives all rows of the parts.
+// rowsOf gives all rows of the parts, which must be as many as were written: another run
+// at the same time may have cut them elsewhere.
 func (p *parts) rowsOf(visit func(*frame.Frame) error) error {
+	n := int64(0)
+	counted := func(rows *frame.Frame) error { n += int64(rows.Rows()); return visit(rows) }
 	for _, name := range p.files {
 		f, err := os.Open(name)
 		if err != nil {
 			return err
 		}
-		if err := each(name, f, visit); err != nil {
+		if err := each(name, f, counted); err != nil {
 			return err
 		}
+	}
+	if n != p.all {
+		return fault.New(fault.Unavailable, "%s has %d rows and not %d: another run writes there", p.dir, n, p.all).Do("run the same again when that has ended")
 	}
 	return nil
 }

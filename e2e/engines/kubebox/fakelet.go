@@ -184,7 +184,11 @@ func (k *kubelet) run(p *corev1.Pod, cmd *exec.Cmd) {
 	cmd.Env = append(os.Environ(), "NODE_NAME="+p.Spec.NodeName)
 	cmd.Env = append(cmd.Env, secrets...)
 	for _, e := range c.Env {
-		cmd.Env = append(cmd.Env, e.Name+"="+value(p, e))
+		v := value(p, e)
+		cmd.Env = append(cmd.Env, e.Name+"="+v)
+		for i := range cmd.Args {
+			cmd.Args[i] = strings.ReplaceAll(cmd.Args[i], "$("+e.Name+")", v)
+		}
 	}
 	start := metav1.Now()
 	if err := cmd.Start(); err != nil {
