@@ -57,15 +57,16 @@ func TestABlobThatChangedOnDiskIsFound(t *testing.T) {
 	}
 }
 
-func TestABucketOfS3KeepsBlobs(t *testing.T) {
-	blobtest.S3(t, "../.cache/bin/versitygw")
-	n := 0
-	blobtest.Run(t, func(t *testing.T) blobtest.Store {
-		n++
-		b, err := bucket.Open(t.Context(), "s3://lake", fmt.Sprintf("store%d", n))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return blob.In(b)
+func TestABucketOfAProviderKeepsBlobs(t *testing.T) {
+	blobtest.Clouds(t, "../.cache", func(t *testing.T, url string) {
+		n := 0
+		blobtest.Run(t, func(t *testing.T) blobtest.Store {
+			n++
+			b, err := bucket.Open(t.Context(), url, fmt.Sprintf("store%d", n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return blob.In(b)
+		})
 	})
 }

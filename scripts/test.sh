@@ -42,6 +42,13 @@ limit=15m
 [ -n "${FLYBALL_LONG:-}" ] && limit=90m
 CGO_ENABLED=0 go test -vet=off -timeout "$limit" ./... # vet has run
 
+if [ -n "${FLYBALL_LONG:-}" ]; then
+	step "the buckets of other providers"
+	scripts/clouds.sh
+	CGO_ENABLED=0 go test -vet=off -timeout "$limit" -tags gcs,azure ./blob ./bucket ./serving/shipping ./training/executor/cluster
+	CGO_ENABLED=0 go test -vet=off -timeout "$limit" -tags gcs,azure -run Bucket ./e2e
+fi
+
 step "the builder of the image" # a module of its own
 (cd deploy/image && CGO_ENABLED=0 go test ./...)
 

@@ -95,10 +95,6 @@ func (f faulty) ReadAll(ctx context.Context, key string) (p []byte, err error) {
 	return p, err
 }
 
-func (f faulty) WriteAll(ctx context.Context, key string, p []byte, opts *blob.WriterOptions) error {
-	return f.around("write", key, func() error { return f.Bucket.WriteAll(ctx, key, p, opts) })
-}
-
 func (f faulty) Upload(ctx context.Context, key string, r io.Reader, opts *blob.WriterOptions) error {
 	return f.around("upload", key, func() error { return f.Bucket.Upload(ctx, key, r, opts) })
 }

@@ -37,7 +37,6 @@ import (
 // read after it.
 type Bucket interface {
 	ReadAll(ctx context.Context, key string) ([]byte, error)
-	WriteAll(ctx context.Context, key string, p []byte, opts *blob.WriterOptions) error
 	Upload(ctx context.Context, key string, r io.Reader, opts *blob.WriterOptions) error
 	Download(ctx context.Context, key string, w io.Writer, opts *blob.ReaderOptions) error
 	Delete(ctx context.Context, key string) error
@@ -86,15 +85,17 @@ func (o objects) read(ctx context.Context, key string) ([]byte, error) {
 }
 
 // put keeps an object that never changes. Other bytes under its key are a Conflict fault.
+// Whatever a write that fails says, the object may be there: the answer of one before was
+// lost, or the bucket hung up on what comes too late.
 func (o objects) put(ctx context.Context, key string, p []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, smallTime)
 	defer cancel()
-	err := o.b.WriteAll(ctx, key, p, &blob.WriterOptions{ContentType: "application/octet-stream", IfNotExist: true})
-	if gcerrors.Code(err) != gcerrors.FailedPrecondition {
-		return problem(err, key)
+	err := o.b.Upload(ctx, key, bytes.NewReader(p), &blob.WriterOptions{ContentType: "application/octet-stream", IfNotExist: true})
+	if err == nil {
+		return nil
 	}
-	have, err := o.b.ReadAll(ctx, key)
-	if err != nil {
+	have, e := o.b.ReadAll(ctx, key)
+	if e != nil {
 		return problem(err, key)
 	}
 	if !bytes.Equal(have, p) {

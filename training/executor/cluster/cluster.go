@@ -181,23 +181,26 @@ func (e *Executor) place(ctx context.Context, o order, inputs map[string]executo
 		return "", wrapped(err, e.keep.remove(context.WithoutCancel(ctx), id))
 	}
 	o.sum()
-	first, err := e.keep.once(ctx, id, jobFile, o)
-	if err == nil && first {
-		first, err = e.keep.name(ctx, e.opts.Name, o.Key, id)
+	_, err := e.keep.once(ctx, id, jobFile, o)
+	if err == nil {
+		err = e.keep.name(ctx, e.opts.Name, o.Key, id)
 	}
 	if err != nil {
 		return "", err // whether it is named is not known: it stays
 	}
-	if first {
-		return id, nil
+	// Which it is says the bucket: a write whose answer was lost, and that was sent again, is
+	// told that it came too late.
+	first, err := e.keep.idOf(ctx, e.opts.Name, o.Key)
+	if err != nil || first == id {
+		return first, err
 	}
 	if err := e.keep.remove(ctx, id); err != nil {
 		return "", err
 	}
-	if id, err = e.keep.idOf(ctx, e.opts.Name, o.Key); err == nil && id == "" {
+	if first == "" {
 		err = fault.New(fault.Unavailable, "the job was forgotten meanwhile").Do("submit it again")
 	}
-	return id, err
+	return first, err
 }
 
 // start asks the engine for the attempt, unless it was. A crash in between leaves an

@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -172,9 +173,10 @@ func (k keep) once(ctx context.Context, id, name string, v any) (bool, error) {
 	return k.set(ctx, path(id, name), v, true)
 }
 
-// name makes id what the key stands for, unless it stands for another; false: it does.
-func (k keep) name(ctx context.Context, engine, key, id string) (bool, error) {
-	return k.set(ctx, keyPath(engine, key), id, true)
+// name makes id what the key stands for, unless it stands for another.
+func (k keep) name(ctx context.Context, engine, key, id string) error {
+	_, err := k.set(ctx, keyPath(engine, key), id, true)
+	return err
 }
 
 // idOf is what the key stands for; empty: nothing.
@@ -198,16 +200,19 @@ func (k keep) set(ctx context.Context, name string, v any, once bool) (bool, err
 	return k.lay(ctx, name, raw, once)
 }
 
-// lay writes bytes; once: unless there are some, which is false.
+// lay writes bytes; once: unless there are some, which is false. Some are there too where
+// the answer of a write was lost, and it was sent again.
 func (k keep) lay(ctx context.Context, name string, raw []byte, once bool) (bool, error) {
-	err := k.bucket.WriteAll(ctx, name, raw, &blob.WriterOptions{IfNotExist: once, ContentType: "application/octet-stream"})
-	if once && gcerrors.Code(err) == gcerrors.FailedPrecondition {
-		return false, nil
+	err := k.bucket.Upload(ctx, name, bytes.NewReader(raw), &blob.WriterOptions{IfNotExist: once, ContentType: "application/octet-stream"})
+	if err == nil {
+		return true, nil
 	}
-	if err != nil {
-		return false, trouble(err, name)
+	if once { // a bucket may hang up on what comes too late, and say no more
+		if there, e := k.bucket.Exists(ctx, name); there && e == nil {
+			return false, nil
+		}
 	}
-	return true, nil
+	return false, trouble(err, name)
 }
 
 // inputs keeps the inputs of a job by their digests, and notes them in the order.
@@ -263,29 +268,44 @@ func summed(r io.Reader) (*counted, error) {
 func (k keep) pour(ctx context.Context, name string, r io.Reader, want string, most int64) error {
 	ctx, cancel := context.WithCancel(ctx) // canceled before the end, the object does not come to be
 	defer cancel()
-	w, err := k.bucket.NewWriter(ctx, name, &blob.WriterOptions{ContentType: "application/octet-stream"})
-	if err != nil {
-		return trouble(err, "a file")
-	}
-	c := &counted{h: sha256.New()}
-	_, err = io.Copy(io.MultiWriter(w, c), io.LimitReader(r, most+1))
-	switch {
-	case err != nil:
-		err = trouble(err, "a file")
-	case c.n > most:
-		err = fault.New(fault.TooLarge, "a file of the job has more than %d bytes", most)
-	case c.hex() != want:
-		err = fault.New(fault.Invalid, "a file of the job is not what its digest says")
+	p := &poured{from: io.LimitReader(r, most+1), to: &counted{h: sha256.New()}, want: want, most: most, stop: cancel}
+	err := k.bucket.Upload(ctx, name, p, &blob.WriterOptions{ContentType: "application/octet-stream"})
+	if p.err != nil {
+		return p.err
 	}
 	if err != nil {
-		cancel()
-		_ = w.Close() // it says that it was canceled
-		return err
-	}
-	if err := w.Close(); err != nil {
 		return trouble(err, "a file")
 	}
 	return nil
+}
+
+// poured is what pour reads. It ends well only where it is what it should be.
+type poured struct {
+	from io.Reader
+	to   *counted
+	want string
+	most int64
+	stop func()
+	err  error // why it did not end well
+}
+
+// Read reads on.
+func (p *poured) Read(b []byte) (int, error) {
+	n, err := p.from.Read(b)
+	_, _ = p.to.Write(b[:n]) // never fails
+	switch {
+	case p.to.n > p.most:
+		p.err = fault.New(fault.TooLarge, "a file of the job has more than %d bytes", p.most)
+	case errors.Is(err, io.EOF) && p.to.hex() != p.want:
+		p.err = fault.New(fault.Invalid, "a file of the job is not what its digest says")
+	case err != nil && !errors.Is(err, io.EOF):
+		p.err = trouble(err, "a file")
+	}
+	if p.err != nil {
+		p.stop()
+		err = p.err
+	}
+	return n, err
 }
 
 // list calls see for all objects below a name, in order.
