@@ -48,10 +48,12 @@ import (
 	"flyball/serving"
 	"flyball/serving/predictionlog"
 	"flyball/serving/release"
+	"flyball/serving/shipping"
 	"flyball/store"
 	"flyball/training"
 	"flyball/training/environment"
 	"flyball/training/executor"
+	"flyball/training/executor/cluster"
 )
 
 // Config is what a server is built from.
@@ -140,7 +142,8 @@ type App struct {
 	clock       *clock
 	store       *store.DB
 	blobs       *blob.Bucket
-	predictions *gocloud.Bucket // where they are shared; nil: only here
+	predictions *gocloud.Bucket   // where they are shared; nil: only here
+	shipper     *shipping.Shipper // into predictions
 	artifacts   *artifact.Tree
 	collector   *retention.Collector
 	tracker     *experiment.Tracker
@@ -156,6 +159,7 @@ type App struct {
 	workers     *worker.Host                // of models that need Python; nil: none
 	executor    executor.Executor           // of trainings; nil: none
 	attempts    map[string]attempt.Attempts // by engine, for programs on nodes
+	clusters    []*cluster.Executor         // the same
 	jobs        *gocloud.Bucket             // what is kept of attempts; nil: there are no engines
 	sources     *remote.Sources
 	leaving     leaving
@@ -363,13 +367,15 @@ func (a *App) URL() string {
 
 // Run serves until ctx is done, and then stops: first it says that it is not ready and
 // goes on answering for the drain delay, then it takes nothing new and finishes what it
-// has; then the models, then the log. It returns nil when it was stopped.
+// has; then the models, then the log, which is shipped where it is shared. It returns nil
+// when it was stopped.
 func (a *App) Run(ctx context.Context) error {
 	err := a.logging(ctx, func(ctx context.Context) error {
 		err := a.work(ctx)
 		a.flushHours(context.WithoutCancel(ctx))
 		return err
 	})
+	a.shipLast(ctx)
 	a.writeAnchor(context.WithoutCancel(ctx)) // of all that happened
 	return err
 }
@@ -413,6 +419,7 @@ func (a *App) work(ctx context.Context) error {
 	g.Go(func() error { return a.again.Run(ctx) }) // on a manual clock too: it moves no model
 	g.Go(func() error { return a.keepHours(ctx) })
 	g.Go(func() error { return a.fleet.run(ctx) })
+	g.Go(func() error { return a.sweepAttempts(ctx) })
 	a.share(ctx, g)
 	if !a.cfg.Manual {
 		g.Go(func() error { return a.loop.Run(ctx) })

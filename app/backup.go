@@ -17,6 +17,7 @@ import (
 	"flyball/fault"
 	"flyball/governance/retention"
 	"flyball/serving/predictionlog"
+	"flyball/serving/shipping"
 	"flyball/store"
 )
 
@@ -96,9 +97,44 @@ func BackupOf(ctx context.Context, p Place, version string, w io.Writer, tell fu
 		return backup.Manifest{}, err
 	}
 	defer func() { err = errors.Join(err, blobs.Close()) }()
+	log, done, err := p.newestLog(ctx, db)
+	if err != nil {
+		return backup.Manifest{}, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
 	return writeBackup(ctx, w, version, kept{data: p.Data, store: db, blobs: blobs, copy: func(ctx context.Context, during func() error) (*predictionlog.Frozen, error) {
-		return predictionlog.FreezeFolder(ctx, p.predictions(), during)
+		return predictionlog.FreezeFolder(ctx, log, during)
 	}}, tell)
+}
+
+// newestLog is the folder of the log of predictions: the place's own or, where another
+// process led last, one made of what lies in the bucket, which done removes.
+func (p Place) newestLog(ctx context.Context, db *store.DB) (dir string, done func() error, err error) {
+	own, nothing := p.predictions(), func() error { return nil }
+	if p.Bucket == "" {
+		return own, nothing, nil
+	}
+	newest, err := db.Checkpoint(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	have, err := predictionlog.Look(ctx, own)
+	if err != nil || newest == "" || slices.Contains(have.Bases, newest) {
+		return own, nothing, err
+	}
+	in, err := bucket.Open(ctx, p.Bucket, "predictions")
+	if err != nil {
+		return "", nil, err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	if dir, err = os.MkdirTemp("", "flyball-predictions-"); err != nil {
+		return "", nil, fault.Wrap(err, fault.Unavailable, "there is no room for the predictions that lie in the bucket")
+	}
+	done = func() error { return os.RemoveAll(dir) }
+	if err := shipping.Gather(ctx, shipping.RestoreOptions{Dir: dir, Bucket: in, Pointer: db}); err != nil {
+		return "", nil, errors.Join(err, done())
+	}
+	return dir, done, nil
 }
 
 // kept is what a backup is made of.

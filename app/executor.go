@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"flyball/api/attempt"
 	"flyball/bucket"
@@ -199,9 +200,49 @@ func (a *App) openClusters(ctx context.Context, at string, engines map[string]en
 			e.binary = self
 		}
 		one := cluster.New(cluster.Options{Name: name, Engine: e.Engine, Bucket: a.jobs, URL: strings.TrimSuffix(at, "/"), Binary: e.binary, Logger: a.cfg.Logger})
-		all[name], a.attempts[name] = one, one
+		all[name], a.attempts[name], a.clusters = one, one, append(a.clusters, one)
 	}
 	return nil
+}
+
+// keepAttempts is how long what is kept of an attempt outlives the work that it was for: a
+// crash of the server may come before it was removed.
+const keepAttempts = 24 * time.Hour
+
+// sweepAttempts removes what is kept of attempts that nobody waits for, an hour after the
+// start and then each day, until ctx is done.
+func (a *App) sweepAttempts(ctx context.Context) error {
+	if len(a.clusters) == 0 {
+		return nil
+	}
+	daily(ctx, func() {
+		oldest, err := a.store.OldestWork(ctx)
+		swept := 0
+		for _, e := range a.clusters {
+			if err == nil {
+				var n int
+				n, err = e.Sweep(ctx, unwaited(time.Now(), oldest))
+				swept += n
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			a.cfg.Logger.Error("what is left of jobs on clusters could not be removed", "error", err)
+		case swept > 0:
+			a.cfg.Logger.Info("what was left of jobs on clusters is removed", "jobs", swept)
+		}
+	})
+	return nil
+}
+
+// unwaited is the moment before which no attempt was made that anybody waits for: not of
+// the oldest work that is under way (zero: none is), nor of anything of the last day.
+func unwaited(now, oldest time.Time) time.Time {
+	if !oldest.IsZero() && oldest.Before(now) {
+		now = oldest
+	}
+	return now.Add(-keepAttempts)
 }
 
 // here reports whether programs run on this machine, where Python environments are made.

@@ -42,7 +42,6 @@ type Replica struct {
 	*App
 	told    access.Told
 	agent   *replica.Agent
-	shipper *shipping.Shipper
 	far     *gocloud.Bucket // with the blobs; a.blobs has those that were read
 	forward http.Handler
 }
@@ -171,11 +170,7 @@ func (r *Replica) begun(next http.Handler) http.Handler {
 // what it has, and ships what it logged, as far as that takes no more than ten seconds.
 func (r *Replica) Run(ctx context.Context) error {
 	err := r.logging(ctx, r.work)
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	if e := r.shipper.Drain(last); e != nil {
-		r.cfg.Logger.Warn("not all predictions were handed on; the rest is on this machine's disk, and goes on at the next start", "error", e)
-	}
+	r.shipLast(ctx)
 	return err
 }
 

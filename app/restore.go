@@ -10,10 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"flyball/backup"
 	"flyball/blob"
+	"flyball/bucket"
 	"flyball/fault"
+	"flyball/serving/predictionlog"
+	"flyball/serving/shipping"
 	"flyball/store"
 )
 
@@ -60,8 +64,11 @@ func Restore(ctx context.Context, file string, to Place, up bool, tell func(back
 		return out, err
 	}
 	if up {
-		if out.Schema, err = bringUp(ctx, inside.dsn()); err != nil {
-			return out, errors.Join(err, store.Drop(ctx, inside.dsn()))
+		if out.Schema, err = bringUp(ctx, inside.dsn()); err == nil {
+			err = inside.share(ctx)
+		}
+		if err != nil {
+			return out, errors.Join(err, store.Drop(context.WithoutCancel(ctx), inside.dsn()))
 		}
 	}
 	if err := moveUp(inside.Data, to.Data); err != nil && to.Database != "" {
@@ -204,6 +211,41 @@ func bringUp(ctx context.Context, dsn string) (int64, error) {
 	h, err := db.Check(ctx)
 	return h.Schema, errors.Join(err, db.Close())
 }
+
+// share has the restored log be no process's that was backed up, and brings it into the
+// bucket, where there is one: then any process may lead first. When it fails it removes
+// what it brought.
+func (p Place) share(ctx context.Context) (err error) {
+	alone, err := predictionlog.Open(p.predictions(), predictionlog.Options{})
+	if err == nil {
+		err = alone.Close()
+	}
+	if err != nil || p.Bucket == "" {
+		return err
+	}
+	db, err := store.Open(ctx, p.dsn())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	in, err := bucket.Open(ctx, p.Bucket, "predictions")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	log, err := predictionlog.Open(p.predictions(), predictionlog.Options{Shipping: predictionlog.Copy})
+	if err != nil {
+		return err
+	}
+	keeper := shipping.NewKeeper(shipping.KeeperOptions{Log: log, Bucket: in, Pointer: db, SealAfter: never})
+	if _, err = keeper.Checkpoint(ctx); err != nil {
+		err = errors.Join(err, shipping.Clear(context.WithoutCancel(ctx), in))
+	}
+	return errors.Join(err, log.Close())
+}
+
+// never is when a restore seals: the chain would not tell of what it did.
+const never = 100 * 365 * 24 * time.Hour
 
 // moveUp moves everything in a folder into the one that holds it, the records last.
 func moveUp(from, to string) error {

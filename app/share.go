@@ -5,6 +5,7 @@ package app
 import (
 	"context"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -27,8 +28,22 @@ func (a *App) openLog() (err error) {
 	if a.predictions != nil {
 		o.Shipping = predictionlog.Copy
 	}
-	a.log, err = predictionlog.Open(a.cfg.logDir(), o)
+	if a.log, err = predictionlog.Open(a.cfg.logDir(), o); err == nil && a.predictions != nil {
+		a.shipper = shipping.NewShipper(shipping.ShipperOptions{Log: a.log, Bucket: a.predictions, Logger: a.cfg.Logger})
+	}
 	return err
+}
+
+// shipLast ships what was logged to the end, as far as that takes no more than ten seconds.
+func (a *App) shipLast(ctx context.Context) {
+	if a.shipper == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := a.shipper.Drain(ctx); err != nil {
+		a.cfg.Logger.Warn("not all predictions were handed on; the rest is on this machine's disk, and goes on at the next start", "error", err)
+	}
 }
 
 // openBucket opens where blobs lie: the data folder, or the bucket. There the predictions
@@ -61,10 +76,9 @@ func (a *App) share(ctx context.Context, g *errgroup.Group) {
 		return
 	}
 	in, l := a.predictions, a.cfg.Logger
-	shipper := shipping.NewShipper(shipping.ShipperOptions{Log: a.log, Bucket: in, Logger: l})
 	taker := shipping.NewTaker(shipping.TakerOptions{Log: a.log, Bucket: in, Logger: l})
 	keeper := shipping.NewKeeper(shipping.KeeperOptions{Log: a.log, Bucket: in, Pointer: a.store, Logger: l, Now: a.clock.now})
-	for _, run := range []func(context.Context) error{shipper.Run, taker.Run, keeper.Run} {
+	for _, run := range []func(context.Context) error{a.shipper.Run, taker.Run, keeper.Run} {
 		g.Go(func() error { return run(ctx) })
 	}
 }

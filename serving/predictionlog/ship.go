@@ -113,10 +113,8 @@ func (l *Log) openShipping(ctx context.Context) error {
 			}
 		}
 		if l.opts.Shipping == Keep {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM outbox`); err != nil {
-				return err
-			}
-			_, err := tx.ExecContext(ctx, `DELETE FROM shipping`) // who ships again is another
+			// Who ships again is another, and so is the bucket from which is taken.
+			_, err := tx.ExecContext(ctx, `DELETE FROM outbox; DELETE FROM shipping; DELETE FROM taken`)
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE shipping SET moves = ?`, moves)

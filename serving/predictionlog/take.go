@@ -12,9 +12,9 @@ import (
 
 // Take adds shipments of other logs to this one, all of them or none, and gives what they
 // were; Rows are those that were added. One that was taken before, or is of this log, adds
-// nothing. The shipments of an origin are taken in their order: one that comes before its
-// time is a Conflict fault that says which is missing, and one that no log wrote an Invalid
-// one. Many at once are faster: the index of names is written in fewer pieces. It may be
+// nothing. The shipments of an origin are taken in their order, from the first that is
+// given on: one that comes before its time is a Conflict fault that says which is missing,
+// and one that no log wrote an Invalid one. Many at once are faster: the index of names is written in fewer pieces. It may be
 // called from Open to Close, while others append, scan and seal; those who append wait.
 func (l *Log) Take(ctx context.Context, bodies ...[]byte) ([]Shipment, error) {
 	own, err := l.readShipping(ctx)
@@ -59,10 +59,10 @@ func (l *Log) Take(ctx context.Context, bodies ...[]byte) ([]Shipment, error) {
 func (g *gathered) take(ctx context.Context, tx *sql.Tx, m Mark, entries []entry) error {
 	var seq, last int64
 	err := tx.QueryRowContext(ctx, `SELECT seq, entry FROM taken WHERE origin = ?`, m.Origin).Scan(&seq, &last)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
 	switch {
+	case errors.Is(err, sql.ErrNoRows): // it begins here
+	case err != nil:
+		return err
 	case m.Seq <= seq:
 		return nil
 	case m.Seq > seq+1:

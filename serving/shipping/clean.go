@@ -65,6 +65,24 @@ func (k *Keeper) clean(ctx context.Context, set time.Time, old, named map[string
 	return k.removeAll(ctx, set, keys)
 }
 
+// Clear removes all of a bucket.
+func Clear(ctx context.Context, b Bucket) error {
+	in := objects{b}
+	var keys []string
+	if err := in.list(ctx, blob.ListOptions{}, func(x *blob.ListObject) bool {
+		keys = append(keys, x.Key)
+		return true
+	}); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := in.remove(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ours reports whether a key is of what checkpoints are made of.
 func ours(key string) bool {
 	return strings.HasPrefix(key, "checkpoints/") || strings.HasPrefix(key, "model=")

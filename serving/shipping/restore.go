@@ -67,6 +67,20 @@ func Restore(ctx context.Context, o RestoreOptions) (bool, error) {
 	return true, predictionlog.Install(ctx, o.Dir, from)
 }
 
+// Gather makes in an empty folder the log that lies in the bucket: the newest checkpoint,
+// and what was shipped since. It changes nothing there.
+func Gather(ctx context.Context, o RestoreOptions) error {
+	if _, err := Restore(ctx, o); err != nil {
+		return err
+	}
+	log, err := predictionlog.Open(o.Dir, predictionlog.Options{Shipping: predictionlog.Copy, Logger: o.Logger})
+	if err != nil {
+		return err
+	}
+	_, err = NewTaker(TakerOptions{Log: log, Bucket: o.Bucket, Logger: o.Logger}).Turn(ctx)
+	return errors.Join(err, log.Close())
+}
+
 func fetchStaged(ctx context.Context, in objects, x Object, to io.Writer) error {
 	h := sha256.New()
 	if err := in.download(ctx, x.Key, io.MultiWriter(to, h)); err != nil {

@@ -22,8 +22,6 @@ import (
 	"flyball/serving/prediction"
 )
 
-const gateway = "../../.cache/bin/versitygw"
-
 // eachBucket runs a test on every kind of bucket.
 func eachBucket(t *testing.T, do func(t *testing.T, b *blob.Bucket)) {
 	open := func(t *testing.T, b *blob.Bucket, err error) {
@@ -40,9 +38,8 @@ func eachBucket(t *testing.T, do func(t *testing.T, b *blob.Bucket)) {
 		b, err := fileblob.OpenBucket(t.TempDir(), &fileblob.Options{NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
 		open(t, b, err)
 	})
-	t.Run("s3", func(t *testing.T) {
-		blobtest.S3(t, gateway)
-		b, err := bucket.Open(context.Background(), "s3://lake", "")
+	blobtest.Clouds(t, "../../.cache", func(t *testing.T, url string) {
+		b, err := bucket.Open(context.Background(), url, "")
 		open(t, b, err)
 	})
 }
@@ -316,6 +313,50 @@ func TestAMissingShipmentIsTold(t *testing.T) {
 	}
 	if n := leader.take(); n != 2 {
 		t.Errorf("took %d", n)
+	}
+}
+
+func TestALogThatWasRestoredElsewhereTakesFromWhereItsReplicasAre(t *testing.T) {
+	one := start(t, t.TempDir(), memblob.OpenBucket(nil), nil)
+	one.append(record(1, 0))
+	one.ship()
+	b, p := memblob.OpenBucket(nil), &pointer{} // another bucket, whose log knows nothing of the first
+	one.stop()
+	one = start(t, one.dir, b, nil)
+	leader := start(t, t.TempDir(), b, by{p, 0})
+	for i := 2; i < 5; i++ {
+		one.append(record(i, 0))
+		one.ship()
+	}
+	if n := leader.take(); n != 3 || len(scan(t, leader.Log)) != 3 {
+		t.Errorf("took %d", n)
+	}
+}
+
+func TestTheLogOfABucketIsGatheredWithoutTheMachineThatHadIt(t *testing.T) {
+	b, p := memblob.OpenBucket(nil), &pointer{}
+	one, leader := start(t, t.TempDir(), b, nil), start(t, t.TempDir(), b, by{p, 0})
+	for i := range 4 {
+		one.append(record(2*i, 0))
+		leader.append(record(2*i+1, 0))
+		one.ship()
+		leader.ship()
+		switch i {
+		case 0, 2:
+			leader.take()
+		case 1:
+			leader.checkpoint()
+		}
+	}
+	before, dir := objectsIn(t, b, ""), t.TempDir()
+	if err := Gather(context.Background(), RestoreOptions{Dir: dir, Bucket: b, Pointer: p2(p)}); err != nil {
+		t.Fatal(err)
+	}
+	leader.take()
+	want := scan(t, leader.Log)
+	same(t, scan(t, startPlain(t, dir).Log), want)
+	if after := objectsIn(t, b, ""); len(want) != 8 || !slices.Equal(after, before) {
+		t.Errorf("%d rows; the bucket had %v and has %v", len(want), before, after)
 	}
 }
 

@@ -84,15 +84,19 @@ func (t *Taker) Turn(ctx context.Context) (int, error) {
 	next := make(map[string]int64, len(origins))
 	p := pile{to: t.opts.Log}
 	for _, origin := range origins {
-		var err error
-		if next[origin], err = t.collect(ctx, &p, origin, known[origin].Seq+1); err != nil {
-			errs = append(errs, err)
+		from := known[origin].Seq + 1
+		if _, ok := known[origin]; !ok {
+			from, err = t.first(ctx, origin)
 		}
+		if err == nil {
+			next[origin], err = t.collect(ctx, &p, origin, from)
+		}
+		errs = append(errs, err)
 	}
 	errs = append(errs, p.take(ctx))
 	if time.Since(t.checked) >= missingEvery {
-		for _, origin := range origins {
-			errs = append(errs, t.missing(ctx, origin, next[origin]))
+		for origin, seq := range next {
+			errs = append(errs, t.missing(ctx, origin, seq))
 		}
 		t.checked = time.Now()
 	}
@@ -113,6 +117,21 @@ func (t *Taker) origins(ctx context.Context) ([]string, error) {
 		return true
 	})
 	return out, err
+}
+
+// first is the number of the first shipment of an origin from which nothing was taken. It
+// is above 1 where the origin shipped to another bucket before: those were of a log that
+// this one, which was restored from a backup, does not go on from.
+func (t *Taker) first(ctx context.Context, origin string) (int64, error) {
+	first := int64(1)
+	err := t.from.list(ctx, blob.ListOptions{Prefix: prefix + origin + "/"}, func(x *blob.ListObject) bool {
+		_, seq, ok := shipmentOf(x.Key)
+		if ok {
+			first = seq
+		}
+		return !ok
+	})
+	return first, err
 }
 
 // collect puts the shipments of an origin from seq on onto the pile, and tells the first
