@@ -18,7 +18,10 @@ import (
 
 	"flyball/blob"
 	"flyball/client"
+	"flyball/data/dataset"
 	"flyball/data/frame"
+	sources "flyball/data/source"
+	"flyball/data/source/remote"
 	"flyball/fault"
 	"flyball/ident"
 	"flyball/model"
@@ -42,7 +45,7 @@ type batchFlags struct {
 
 func (b *batchFlags) add(c *cobra.Command) {
 	f := c.Flags()
-	f.StringArrayVar(&b.in, "in", nil, "score files: .csv (also .gz, .zip), .parquet, or a pattern in quotes (may be repeated)")
+	f.StringArrayVar(&b.in, "in", nil, "score files: .csv (also .gz, .zip), .parquet, or a pattern in quotes, here or as s3://bucket/… (may be repeated)")
 	f.StringVar(&b.out, "out", "", "where the scores of --in go: a .parquet or .csv file, or a folder with a slash at its end")
 	f.StringSliceVar(&b.keep, "keep", nil, "columns of --in that are carried along; else the id and time of the model file")
 	f.BoolVar(&b.replace, "replace", false, "write over --out, and over what another run has begun")
@@ -101,14 +104,12 @@ func (e *env) score(ctx context.Context, ref string, f batchFlags) error {
 		job.May = e.named(ctx, name.Model)
 	}
 	for _, pattern := range f.in {
-		if scheme, _, is := strings.Cut(pattern, "://"); is {
-			return fault.New(fault.Refused, "%s:// is not read yet", scheme).Do("copy the files here first")
-		}
-		files, err := frame.Glob(pattern)
+		files, err := filesOf(ctx, pattern)
 		if err != nil {
 			return err
 		}
-		job.In = append(job.In, files...)
+		defer files.Close()
+		job.In = append(job.In, files.Parts...)
 	}
 	done, err := f.part(name, &job)
 	if err != nil || done {
@@ -138,6 +139,29 @@ func (e *env) score(ctx context.Context, ref string, f batchFlags) error {
 	return e.show(r, t)
 }
 
+// filesOf are the files that a pattern names, here or in a bucket of S3.
+func filesOf(ctx context.Context, pattern string) (*sources.Set, error) {
+	if scheme, _, is := strings.Cut(pattern, "://"); is {
+		if scheme != "s3" {
+			return nil, fault.New(fault.Refused, "%s:// is not read yet", scheme).Do("copy the files here first")
+		}
+		return remote.All().Open(ctx, dataset.Settings{Source: pattern})
+	}
+	names, err := frame.Glob(pattern)
+	if err != nil {
+		return nil, err
+	}
+	set := &sources.Set{}
+	for _, name := range names {
+		file, err := batch.Local(name)
+		if err != nil {
+			return nil, err
+		}
+		set.Parts = append(set.Parts, file)
+	}
+	return set, nil
+}
+
 // part leaves the job the files of one task of an array: each n-th, into a file of its own
 // in the folder Out. It reports whether there is nothing to do: the task was done before,
 // or has no file. So an array may be run again, whole, until all of it is done.
@@ -155,7 +179,7 @@ func (b *batchFlags) part(name ident.Name, job *batch.Job) (done bool, err error
 	case !strings.HasSuffix(b.out, "/"):
 		return false, fault.New(fault.Invalid, "with --shard, --out is a folder").Do("write a slash at its end")
 	}
-	var mine []string
+	var mine []sources.Part
 	for i := at; i < len(job.In); i += of {
 		mine = append(mine, job.In[i])
 	}

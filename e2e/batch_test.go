@@ -73,7 +73,7 @@ func TestATableIsScoredInTheBitsOfOnline(t *testing.T) {
 	command{args: "predict bike-demand --in " + in, code: 1, says: "--out"}.check(t, s.url)
 	command{args: "predict bike-demand@9 --in " + in + " --out x.csv", code: 5, says: "bike-demand@9"}.check(t, s.url)
 	command{args: "predict bike-demand@1 --in " + dir + "/none*.csv --out x.csv", code: 5, says: "none*.csv"}.check(t, s.url)
-	command{args: "predict bike-demand@1 --in s3://bucket/rows.csv --out x.csv", code: 3, says: ""}.check(t, s.url)
+	command{args: "predict bike-demand@1 --in gs://bucket/rows.csv --out x.csv", code: 3}.check(t, s.url)
 	keys, values := scored(t, out)
 	rows := make([]json.RawMessage, len(coming))
 	for i, h := range coming {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,21 @@ func TestAModelTrainsOnABucketAndAgainOnTheFilesThatCame(t *testing.T) {
 	check(command{args: "retrain " + bike + " --why a,file,came", says: "begins"})
 	rows(len(lines)-1, coming[1].at)
 	check(command{args: "versions", says: "bike-demand@2"})
+
+	// A table in the bucket is scored as one here is, and by the tasks of an array.
+	asked(t, filepath.Join(bucket, "rows-1.csv"), coming[:200], 1)
+	asked(t, filepath.Join(bucket, "rows-2.csv"), coming[200:300], 1)
+	out := t.TempDir()
+	check(command{args: "predict bike-demand@1 --in " + bucket + "/rows-*.csv --out " + out + "/here.parquet", says: "300"})
+	check(command{args: "predict bike-demand@1 --in s3://lake/rows-*.csv --out " + out + "/there.parquet", says: "300"})
+	check(command{args: "predict bike-demand@1 --in s3://lake/rows-*.csv --out " + out + "/ --shard 1/2", says: "100"})
+	check(command{args: "predict bike-demand@1 --in s3://lake/none.csv --out x.csv", code: 5, says: "s3://lake/none.csv"})
+	_, here := scored(t, out+"/here.parquet")
+	_, there := scored(t, out+"/there.parquet")
+	_, second := scored(t, out+"/shard-00001-of-00002.parquet")
+	if !slices.Equal(here, there) || !slices.Equal(here[200:], second) {
+		t.Error("a table in a bucket has other scores")
+	}
 
 	// A version is made again from its snapshot, whatever the bucket holds by now.
 	if err := os.RemoveAll(filepath.Join(bucket, "bikes")); err != nil {

@@ -27,7 +27,8 @@ type Part struct {
 	Keys    []Key  // what its folders are called
 	Inspect func(ctx context.Context, kinds map[string]frame.Kind) ([]frame.Seen, error)
 	Open    func(ctx context.Context, kinds map[string]frame.Kind) (frame.Reader, error)
-	All     bool // Inspect looks at all values of the columns whose kinds are not given
+	Mark    string // another one when its bytes are others; empty: not known
+	All     bool   // Inspect looks at all values of the columns whose kinds are not given
 }
 
 // File is a part that is a file.

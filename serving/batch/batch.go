@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"flyball/data/frame"
+	"flyball/data/source"
 	"flyball/fault"
 	"flyball/model"
 	"flyball/model/unusual"
@@ -30,15 +31,27 @@ import (
 type Job struct {
 	Bundle  *model.Bundle
 	Version int
-	In      []string // files, in this order; all have the bundle's columns
-	Out     string   // a file (.parquet, .csv), or a folder of Parquet files when it ends with a slash
-	Keep    []string // columns of the input that are carried along
-	May     []string // the same, of those that the input has
-	Replace bool     // Out may be there already, and so may what another job has begun
-	Workers int      // 0: one per CPU
-	Explain bool     // add what each column contributed
+	In      []source.Part // files, in this order; all have the bundle's columns
+	Out     string        // a file (.parquet, .csv), or a folder of Parquet files when it ends with a slash
+	Keep    []string      // columns of the input that are carried along
+	May     []string      // the same, of those that the input has
+	Replace bool          // Out may be there already, and so may what another job has begun
+	Workers int           // 0: one per CPU
+	Explain bool          // add what each column contributed
 
 	Progress func(rows int64) // is told how many rows are done, by one goroutine; nil: nobody
+}
+
+// Local is a file of this machine as part of a job's input; a NotFound fault where there
+// is none.
+func Local(path string) (source.Part, error) {
+	p := source.File(path, frame.FileSource(path), frame.CSVOptions{})
+	info, err := os.Stat(path)
+	if err != nil {
+		return p, fault.Wrap(err, fault.NotFound, "%s cannot be read", path)
+	}
+	p.Mark = fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano())
+	return p, nil
 }
 
 // Report is what a job did.
@@ -159,8 +172,8 @@ func (j *Job) read(ctx context.Context, skip int64, work, order chan<- *piece) e
 			kinds[name] = frame.Text // as it stands in the file
 		}
 	}
-	for _, name := range j.In {
-		if err := j.readFile(ctx, name, kinds, &skip, work, order); err != nil {
+	for _, file := range j.In {
+		if err := j.readFile(ctx, file, kinds, &skip, work, order); err != nil {
 			return err
 		}
 	}
@@ -170,8 +183,8 @@ func (j *Job) read(ctx context.Context, skip int64, work, order chan<- *piece) e
 	return nil
 }
 
-func (j *Job) readFile(ctx context.Context, name string, kinds map[string]frame.Kind, skip *int64, work, order chan<- *piece) error {
-	in, err := frame.OpenFile(name, frame.CSVOptions{Kinds: kinds})
+func (j *Job) readFile(ctx context.Context, file source.Part, kinds map[string]frame.Kind, skip *int64, work, order chan<- *piece) error {
+	in, err := file.Open(ctx, kinds)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"flyball/data/dataset"
 	"flyball/data/frame"
 	"flyball/data/pipeline"
+	"flyball/data/source"
 	"flyball/fault"
 	"flyball/model"
 	"flyball/serving/batch"
@@ -106,6 +107,19 @@ func write(t *testing.T, name string, f *frame.Frame) string {
 	return path
 }
 
+// files are the input of a job.
+func files(t *testing.T, paths ...string) (out []source.Part) {
+	t.Helper()
+	for _, path := range paths {
+		p, err := batch.Local(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
 func read(t *testing.T, path string) *frame.Frame {
 	t.Helper()
 	in, err := frame.OpenFile(path, frame.CSVOptions{Kinds: map[string]frame.Kind{"id": frame.Text, "flags": frame.Text}})
@@ -125,7 +139,7 @@ func TestFilesAreScoredInTheirOrderAndInTheBitsOfABatchOfOne(t *testing.T) {
 	for _, c := range []struct{ in, out string }{{"rows.csv", "scores.parquet"}, {"rows.parquet", "scores.csv"}, {"rows.parquet", "scores.parquet"}} {
 		t.Run(c.in+" to "+c.out, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), c.out)
-			r, err := batch.Run(t.Context(), batch.Job{Bundle: b, Version: 3, In: []string{write(t, c.in, rows)}, Out: out, May: []string{"id", "when"}, Workers: 3})
+			r, err := batch.Run(t.Context(), batch.Job{Bundle: b, Version: 3, In: files(t, write(t, c.in, rows)), Out: out, May: []string{"id", "when"}, Workers: 3})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -155,11 +169,11 @@ func TestWhatWasStoppedGoesOnWhereItWas(t *testing.T) {
 	in := write(t, "rows.parquet", table(300_000))
 	dir := t.TempDir()
 	whole := filepath.Join(dir, "whole.parquet")
-	if _, err := batch.Run(t.Context(), batch.Job{Bundle: b, In: []string{in}, Out: whole, Keep: []string{"id"}, Workers: 2}); err != nil {
+	if _, err := batch.Run(t.Context(), batch.Job{Bundle: b, In: files(t, in), Out: whole, Keep: []string{"id"}, Workers: 2}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	job := batch.Job{Bundle: b, In: []string{in}, Out: filepath.Join(dir, "scores.parquet"), Keep: []string{"id"}, Workers: 2}
+	job := batch.Job{Bundle: b, In: files(t, in), Out: filepath.Join(dir, "scores.parquet"), Keep: []string{"id"}, Workers: 2}
 	job.Progress = func(rows int64) {
 		if rows > 150_000 {
 			cancel()
@@ -195,7 +209,7 @@ func TestOneJobRunTwiceAtOnceLeavesTheOutputOfOne(t *testing.T) {
 	rows := table(300_000) // three parts
 	in := write(t, "rows.parquet", rows)
 	job := func(out string) batch.Job {
-		return batch.Job{Bundle: b, Version: 3, In: []string{in}, Out: filepath.Join(dir, out), May: []string{"id"}, Workers: 2}
+		return batch.Job{Bundle: b, Version: 3, In: files(t, in), Out: filepath.Join(dir, out), May: []string{"id"}, Workers: 2}
 	}
 	if _, err := batch.Run(t.Context(), job("alone.parquet")); err != nil {
 		t.Fatal(err)
@@ -224,7 +238,7 @@ func TestNothingIsOverwrittenWithoutAWord(t *testing.T) {
 	in := write(t, "rows.parquet", table(10))
 	dir := t.TempDir()
 	out := filepath.Join(dir, "scores.parquet")
-	job := batch.Job{Bundle: b, In: []string{in}, Out: out}
+	job := batch.Job{Bundle: b, In: files(t, in), Out: out}
 	if _, err := batch.Run(t.Context(), job); err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +281,10 @@ func TestWhatCannotBeScoredSaysWhere(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), c.out)
-			_, err := batch.Run(t.Context(), batch.Job{Bundle: b, In: []string{c.in}, Out: out})
+			in, err := batch.Local(c.in)
+			if err == nil {
+				_, err = batch.Run(t.Context(), batch.Job{Bundle: b, In: []source.Part{in}, Out: out})
+			}
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q in it", err, c.want)
 			}
@@ -281,7 +298,7 @@ func TestWhatCannotBeScoredSaysWhere(t *testing.T) {
 func TestWithReasonsTheContributionsAddUpToTheMargin(t *testing.T) {
 	b := bundle(t)
 	out := filepath.Join(t.TempDir(), "scores.parquet")
-	if _, err := batch.Run(t.Context(), batch.Job{Bundle: b, In: []string{write(t, "rows.parquet", table(500))}, Out: out, Explain: true}); err != nil {
+	if _, err := batch.Run(t.Context(), batch.Job{Bundle: b, In: files(t, write(t, "rows.parquet", table(500))), Out: out, Explain: true}); err != nil {
 		t.Fatal(err)
 	}
 	got := read(t, out)
@@ -297,7 +314,7 @@ func TestAFolderTakesTheParts(t *testing.T) {
 	b := bundle(t)
 	in := write(t, "rows.parquet", table(200_000))
 	out := filepath.Join(t.TempDir(), "scores") + "/"
-	if _, err := batch.Run(t.Context(), batch.Job{Bundle: b, In: []string{in, in}, Out: out}); err != nil {
+	if _, err := batch.Run(t.Context(), batch.Job{Bundle: b, In: files(t, in, in), Out: out}); err != nil {
 		t.Fatal(err)
 	}
 	names, err := filepath.Glob(out + "*.parquet")

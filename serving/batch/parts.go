@@ -37,7 +37,7 @@ type parts struct {
 // taken over.
 type work struct {
 	Bundle string   `json:"bundle"`
-	Files  []string `json:"files"` // name, size and time of each
+	Files  []string `json:"files"` // name and mark of each
 	Keep   []string `json:"keep"`
 	May    []string `json:"may"`
 	Why    bool     `json:"explain"`
@@ -53,12 +53,8 @@ func workOf(j Job) (work, error) {
 		sum := sha256.Sum256(raw)
 		w.Bundle = "held:" + hex.EncodeToString(sum[:])
 	}
-	for _, name := range j.In {
-		info, err := os.Stat(name)
-		if err != nil {
-			return w, fault.Wrap(err, fault.NotFound, "%s cannot be read", name)
-		}
-		w.Files = append(w.Files, fmt.Sprintf("%s %d %d", name, info.Size(), info.ModTime().UnixNano()))
+	for _, file := range j.In {
+		w.Files = append(w.Files, file.Name+" "+file.Mark)
 	}
 	return w, nil
 }

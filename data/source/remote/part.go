@@ -4,6 +4,7 @@ package remote
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"gocloud.dev/blob"
@@ -18,6 +19,7 @@ import (
 func part(ctx context.Context, b *blob.Bucket, at place, o found, opts frame.CSVOptions) source.Part {
 	var failed failure
 	p := source.File(o.name, object(ctx, b, at, o, &failed), opts)
+	p.Mark = fmt.Sprint(o.size, " ", o.tag)
 	inspect, open := p.Inspect, p.Open
 	p.Inspect = func(ctx context.Context, kinds map[string]frame.Kind) ([]frame.Seen, error) {
 		seen, err := inspect(ctx, kinds)
