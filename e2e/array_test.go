@@ -40,8 +40,13 @@ func (a array) scores(t *testing.T, s *server, hours []hour) {
 	task := a.task(t, append(a.sizes, "50", "4", "bikes@7", "bike-demand@1", "/lake", lake)...)
 	environment := []string{"FLYBALL_URL=" + s.url, "FLYBALL_TOKEN="}
 
-	enough, killed := make(chan struct{}), make(chan int)
-	go func() { killed <- catch(enough, syscall.SIGKILL, lake, "\x00--shard\x001/4\x00") }()
+	// The server is held up, so that no task is done before it is seen.
+	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
+	enough, killed := make(chan struct{}), make(chan int, 1)
+	go func() {
+		killed <- catch(enough, syscall.SIGKILL, lake, "\x00--shard\x001/4\x00")
+		_ = s.cmd.Process.Signal(syscall.SIGCONT)
+	}()
 	a.run(t, task, environment)
 	close(enough)
 	if <-killed == 0 {

@@ -110,15 +110,16 @@ func fitting() string { return binary + "\x00fit\x00" }
 func (e engine) losesAMachine(t *testing.T, training *way) {
 	t.Helper()
 	pid := catch(training.ended, syscall.SIGSTOP, fitting())
+	if pid == 0 {
+		training.wait()
+		t.Fatal("the program was not seen")
+	}
 	line, machine := above(pid, e.knows)
 	for _, one := range slices.Backward(line) {
 		_ = syscall.Kill(one, syscall.SIGKILL) // some end with those above them
 	}
 	e.lost(machine)
 	training.wait()
-	if pid == 0 {
-		t.Fatal("the program was not seen")
-	}
 }
 
 // losesItsHead has what decides die while the training runs, for as long as its program
@@ -126,7 +127,7 @@ func (e engine) losesAMachine(t *testing.T, training *way) {
 func (e engine) losesItsHead(t *testing.T, training *way) {
 	t.Helper()
 	pid := catch(training.ended, syscall.SIGSTOP, fitting())
-	line, _ := above(pid, e.knows)
+	line, _ := above(pid, "")
 	e.down()
 	if len(line) < 2 || syscall.Kill(pid, syscall.SIGCONT) != nil {
 		t.Fatalf("the program was not seen, or is gone: %v", line)
