@@ -36,7 +36,7 @@ const restoring = ".restoring"
 // written is a Refused fault, and nothing is made. When it fails later, or ctx is done,
 // what it made is removed, but for blobs in a bucket, which are named by what they are.
 // With up the records are brought to this version's schema; without, they stay as they
-// were, for the version that wrote them.
+// were, for the version that wrote them. What root restores belongs to the folder's owner.
 func Restore(ctx context.Context, file string, to Place, up bool, tell func(backup.Step)) (out Restored, err error) {
 	m, wrong, err := backup.Verify(ctx, file, tell)
 	if err != nil {
@@ -76,7 +76,7 @@ func Restore(ctx context.Context, file string, to Place, up bool, tell func(back
 	} else if err != nil {
 		return out, err
 	}
-	return out, nil
+	return out, yield(to.Data)
 }
 
 // emptyFolder makes a folder, or finds it without files; made: it was not there.

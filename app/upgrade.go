@@ -29,7 +29,7 @@ func Upgrade(ctx context.Context, p Place, file string, tell func(backup.Step)) 
 	err = r.look(ctx, p)
 	r.Took = time.Since(begun)
 	if err == nil && r.Good() {
-		return r, nil
+		return r, yield(p.Data)
 	}
 	for _, f := range r.Findings {
 		if !f.OK && err == nil {
@@ -99,7 +99,7 @@ func restoreBeside(ctx context.Context, p Place, file, aside string, tell func(b
 	if _, err := Restore(ctx, file, to, false, tell); err != nil {
 		return err
 	}
-	return errors.Join(moveAll(to.Data, p.Data, ""), os.Remove(to.Data))
+	return errors.Join(moveAll(to.Data, p.Data, ""), os.Remove(to.Data), yield(p.Data))
 }
 
 // count is what a place has that a backup has not.
