@@ -58,7 +58,7 @@ func TestABlobThatChangedOnDiskIsFound(t *testing.T) {
 }
 
 func TestABucketOfAProviderKeepsBlobs(t *testing.T) {
-	blobtest.Clouds(t, "../.cache", func(t *testing.T, url string) {
+	do := func(t *testing.T, url string) {
 		n := 0
 		blobtest.Run(t, func(t *testing.T) blobtest.Store {
 			n++
@@ -68,5 +68,7 @@ func TestABucketOfAProviderKeepsBlobs(t *testing.T) {
 			}
 			return blob.In(b)
 		})
-	})
+	}
+	t.Run("a folder", func(t *testing.T) { do(t, "file://"+filepath.ToSlash(t.TempDir())) })
+	blobtest.Clouds(t, "../.cache", do)
 }

@@ -10,13 +10,11 @@ import (
 	"context"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"gocloud.dev/blob"
-	"gocloud.dev/blob/fileblob"
 	"gocloud.dev/blob/s3blob"
 
 	"flyball/fault"
@@ -57,14 +55,6 @@ func below(b *blob.Bucket, err error, prefix string) (*blob.Bucket, error) {
 		b = blob.PrefixedBucket(b, prefix+"/")
 	}
 	return b, err
-}
-
-func openFolder(u *url.URL) (*blob.Bucket, error) {
-	if u.Host != "" || u.Path == "" {
-		return nil, fault.New(fault.Invalid, "a folder is written file:///folder")
-	}
-	b, err := fileblob.OpenBucket(filepath.FromSlash(u.Path), &fileblob.Options{CreateDir: true, DirFileMode: 0o700, NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
-	return b, fault.Wrap(err, fault.Unavailable, "the folder %s cannot be opened", u.Path)
 }
 
 // S3 opens a bucket with what the environment says of the account: AWS_REGION,

@@ -3,6 +3,7 @@
 package bucket_test
 
 import (
+	"path/filepath"
 	"testing"
 
 	"flyball/blob/blobtest"
@@ -22,5 +23,6 @@ func TestABucketKeepsItsPromises(t *testing.T) {
 		})
 		blobtest.Promises(t, b)
 	}
+	t.Run("a folder", func(t *testing.T) { do(t, "file://"+filepath.ToSlash(t.TempDir())) })
 	blobtest.Clouds(t, "../.cache", do)
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"gocloud.dev/blob"
-	"gocloud.dev/blob/fileblob"
 	"gocloud.dev/blob/memblob"
 
 	"flyball/blob/blobtest"
@@ -35,7 +34,7 @@ func eachBucket(t *testing.T, do func(t *testing.T, b *blob.Bucket)) {
 	}
 	t.Run("memory", func(t *testing.T) { open(t, memblob.OpenBucket(nil), nil) })
 	t.Run("folder", func(t *testing.T) {
-		b, err := fileblob.OpenBucket(t.TempDir(), &fileblob.Options{NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
+		b, err := bucket.Open(context.Background(), "file://"+filepath.ToSlash(t.TempDir()), "")
 		open(t, b, err)
 	})
 	blobtest.Clouds(t, "../../.cache", func(t *testing.T, url string) {
@@ -261,7 +260,7 @@ func TestWhatIsForgottenOrTrimmedLeavesTheBucketWithTheNextCheckpoint(t *testing
 
 func TestWhatAFailedCheckpointLeftIsRemovedAnHourLater(t *testing.T) {
 	dir := t.TempDir()
-	b, err := fileblob.OpenBucket(dir, &fileblob.Options{NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
+	b, err := bucket.Open(context.Background(), "file://"+filepath.ToSlash(dir), "")
 	if err != nil {
 		t.Fatal(err)
 	}
