@@ -244,7 +244,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if err := a.openExecutors(ctx); err != nil {
 		return nil, err
 	}
-	if err := a.openLinks(); err != nil {
+	if err := a.openLinks(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.openAlerts(); err != nil {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -47,6 +48,16 @@ func (s *several) process(name, role string) *server {
 	s.t.Cleanup(p.stop)
 	s.urls[name] = p.url
 	return p
+}
+
+// read is a file of a process's data folder.
+func (s *several) read(name, file string) []byte {
+	s.t.Helper()
+	raw, err := os.ReadFile(filepath.Join(s.dir, name, file))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return raw
 }
 
 // comes waits for what must come.
@@ -130,6 +141,9 @@ func TestReplicasAnswerWhileWhoeverDecidesComesAndGoes(t *testing.T) {
 		_, err := one.Statuses(t.Context())
 		return err == nil
 	})
+	if !bytes.Equal(s.read("c1", "links.key"), s.read("c2", "links.key")) {
+		t.Error("links that c1 sent do not hold at c2")
+	}
 	first = s.process("c1", "control") // stands by
 
 	// A truth that is told to a replica, and whatever was asked, is in the one log.

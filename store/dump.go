@@ -96,7 +96,7 @@ func (d *Dump) begin(ctx context.Context) error {
 
 // passing are the tables of what processes agree on while they run, and of what lies in
 // their bucket: it holds for no other place and no later time, so it is in no dump.
-var passing = []string{"checkpoints", "desired", "fences", "leases", "replicas"}
+var passing = []string{"checkpoints", "desired", "fences", "leases", "replicas", "shared"}
 
 // tablesOf are the tables of a database in the order of their names, each with its columns.
 func tablesOf(ctx context.Context, c *sql.Conn, d dialect) ([]backup.Table, error) {

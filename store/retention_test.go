@@ -21,7 +21,7 @@ var (
 	noDigestsIn = []string{
 		"absences", "alerts", "alias_history", "aliases", "approvals", "audit", "checkpoints", "datasets", "deliveries", "desired", "events", "experiment_tags", "experiments", "fences", "findings", "heads", "hours", "incidents", "inputs", "keys", "leases",
 		"logged_model_metrics", "logged_model_params", "logged_model_tags", "logged_models", "model_tags", "outbox", "params", "past", "pipelines", "releases", "replicas", "run_models",
-		"runs", "sealed", "sessions", "silences", "statements", "tags", "tokens", "turns", "users", "version_tags", "windows",
+		"runs", "sealed", "sessions", "shared", "silences", "statements", "tags", "tokens", "turns", "users", "version_tags", "windows",
 	}
 	otherColumns = []string{
 		"artifacts.dir", "artifacts.name", "artifacts.owner", "jobs.error", "jobs.id", "jobs.job_key", "jobs.kind", "jobs.model", "jobs.state",

@@ -82,6 +82,7 @@ func Run(t *testing.T, open Open) {
 		{"what replicas are to serve has a version for each change", desiredChanges},
 		{"what a process counted of an hour is kept in the place of what it kept before", hoursKept},
 		{"the newest checkpoint is the one that was set last", checkpoints},
+		{"what processes share is what was offered first", shares},
 		{"events go into the outbox once, and what a subscriber took is kept", tellings},
 		{"what was said then is what is said as of then", past},
 		{"an incident is opened once, and changed one after the other, each time with its record", incidents},

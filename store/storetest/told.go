@@ -3,6 +3,8 @@
 package storetest
 
 import (
+	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,6 +46,23 @@ func checkpoints(t *testing.T, open Open) {
 		check(t, db.SetCheckpoint(ctx, key))
 		equal(t, "the newest", must(db.Checkpoint(ctx))(t), key)
 	}
+}
+
+// shares are offered by several, also at once.
+func shares(t *testing.T, open Open) {
+	db, _ := open(t)
+	var all sync.WaitGroup
+	got, errs := make([][]byte, 4), make([]error, 4)
+	for i := range got {
+		all.Go(func() { got[i], errs[i] = db.Share(t.Context(), "key", []byte{byte(i), 0}) })
+	}
+	all.Wait()
+	check(t, errors.Join(errs...))
+	for _, g := range got {
+		equal(t, "the same for all", g, got[0])
+	}
+	equal(t, "and for who comes later", must(db.Share(t.Context(), "key", []byte("late")))(t), got[0])
+	equal(t, "another", must(db.Share(t.Context(), "other", []byte("late")))(t), []byte("late"))
 }
 
 // tellings are events on their way to a subscriber.
