@@ -37,7 +37,7 @@ func build(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "flyball")
-	cmd := exec.Command("go", "build", "-o", binary, "flyball/cmd/flyball")
+	cmd := exec.Command("go", "build", "-tags", tags, "-o", binary, "flyball/cmd/flyball")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "flyball does not build: %v\n%s", err, out)
