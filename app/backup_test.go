@@ -277,6 +277,34 @@ func TestARestoreThatIsStoppedLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestARestoreThatCannotBringThePredictionsIntoTheBucketLeavesNothing(t *testing.T) {
+	file := save(t, filled(t, config(t)))
+	for _, dsn := range []string{"", postgres.DSN(t)} {
+		b := t.TempDir()
+		to := Place{Data: filepath.Join(t.TempDir(), "data"), Database: dsn, Bucket: "file://" + filepath.ToSlash(b)}
+		inTheWay := filepath.Join(b, "predictions")
+		if err := os.WriteFile(inTheWay, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Restore(t.Context(), file, to, true, nil); !fault.Is(err, fault.Unavailable) {
+			t.Fatalf("got %v", err)
+		}
+		if _, err := os.Stat(to.Data); !os.IsNotExist(err) {
+			t.Errorf("it left something: %v", err)
+		}
+		if err := os.Remove(inTheWay); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Restore(t.Context(), file, to, true, nil); err != nil {
+			t.Errorf("then it does not work: %v", err)
+		}
+		made, err := filepath.Glob(filepath.Join(b, "predictions", "checkpoints", "*", "manifest.json"))
+		if err != nil || len(made) != 1 {
+			t.Errorf("the bucket has the checkpoints %v, %v; want one", made, err)
+		}
+	}
+}
+
 func TestAFileThatWasMissingIsToldAndEndsNothing(t *testing.T) {
 	cfg := config(t)
 	a := filled(t, cfg)
