@@ -64,6 +64,9 @@ func judge(f facts) executor.Status {
 	}
 	switch f.seen.Phase {
 	case Queued, Running:
+		if f.claimed && f.seen.Phase == Queued && f.quiet >= fewBeats*f.beat {
+			return end(executor.Lost, "the engine took it back into its queue: %s", said)
+		}
 		if as.Reason = f.seen.Reason; f.claimed {
 			as.Reason = ""
 		}

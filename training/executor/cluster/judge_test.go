@@ -37,6 +37,8 @@ func TestAnAttemptWithoutAnEndIsJudgedByItsNodeFirstAndThenByItsEngine(t *testin
 		{"somebody ended it", facts{claimed: true, left: "told to end", answered: true, seen: seen(Stopped)}, executor.Canceled},
 		{"it was told to end, and the engine has not noticed", facts{claimed: true, left: "told to end", answered: true, seen: seen(Running)}, executor.Running},
 		{"its machine went down", facts{claimed: true, left: "told to end", answered: true, seen: seen(Gone)}, executor.Lost},
+		{"the engine has not noticed that it began", facts{claimed: true, left: "told to end", answered: true, seen: seen(Queued)}, executor.Running},
+		{"the engine took it back", facts{claimed: true, quiet: 30, answered: true, seen: seen(Queued)}, executor.Lost},
 		{"it waits again", facts{claimed: true, quiet: 30, answered: true, seen: seen(Again)}, executor.Lost},
 	} {
 		c.f.beat, c.f.quiet = 10*time.Second, c.f.quiet*time.Second

@@ -15,6 +15,7 @@ const (
 	madeBy = "app.kubernetes.io/managed-by" // a label
 	digest = "flyball/digest"               // an annotation: Spec.Digest
 	queue  = "kueue.x-k8s.io/queue-name"    // Kueue's label
+	uidOf  = "kueue.x-k8s.io/job-uid"       // of a Workload: its job's
 )
 
 // object begins every description: a Job of any version of batch/v1 is read by these and

@@ -10,8 +10,11 @@ package kubernetes
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"flyball/fault"
@@ -98,8 +101,8 @@ func (e *Engine) Start(ctx context.Context, s cluster.Spec) (cluster.Ref, error)
 	return cluster.Ref{Name: s.Name, ID: j.Metadata.UID}, nil
 }
 
-// Look lists the jobs of the namespace that Flyball made, and their pods: two calls, and
-// one more for each 500 objects.
+// Look lists the jobs of the namespace that Flyball made, and their pods: two calls, a third
+// while Kueue holds some of them, and one more for each 500 objects.
 func (e *Engine) Look(ctx context.Context, refs []cluster.Ref) (map[string]cluster.Seen, error) {
 	ctx, done := context.WithTimeout(ctx, patience)
 	defer done()
@@ -110,11 +113,11 @@ func (e *Engine) Look(ctx context.Context, refs []cluster.Ref) (map[string]clust
 	for _, r := range refs {
 		wanted[r.Name] = r.ID
 	}
-	jobs, err := list[job](ctx, e, e.jobs(""))
+	jobs, err := list[job](ctx, e, e.jobs(""), ours)
 	if err != nil {
 		return nil, err
 	}
-	pods, err := list[pod](ctx, e, e.core("pods"))
+	pods, err := list[pod](ctx, e, e.core("pods"), ours)
 	if err != nil {
 		return nil, err
 	}
@@ -124,19 +127,43 @@ func (e *Engine) Look(ctx context.Context, refs []cluster.Ref) (map[string]clust
 			of[o.UID] = append(of[o.UID], p)
 		}
 	}
-	out := map[string]cluster.Seen{}
+	out, held := map[string]cluster.Seen{}, map[string]string{}
 	for _, j := range jobs {
-		if id, ok := wanted[j.Metadata.Name]; ok && (id == "" || id == j.Metadata.UID) && j.Metadata.Deleted == "" {
-			out[j.Metadata.Name] = seen(j, of[j.Metadata.UID])
+		name, uid := j.Metadata.Name, j.Metadata.UID
+		if id, ok := wanted[name]; ok && (id == "" || id == uid) && j.Metadata.Deleted == "" {
+			out[name] = seen(j, of[uid])
+			if j.Metadata.Labels[queue] != "" && j.Spec.Suspend && out[name].Phase == cluster.Queued {
+				held[uid] = name
+			}
 		}
+	}
+	if len(held) > 0 {
+		e.explain(ctx, held, out)
 	}
 	return out, nil
 }
 
-// list reads all that Flyball made of one kind, a page at a time.
-func list[T any](ctx context.Context, e *Engine, path string) ([]T, error) {
+// explain has jobs that wait, names by their UIDs, say why Kueue holds them. It is a word to
+// a person: where nobody tells, since there is no Kueue or a role of an earlier release, they
+// say that they are suspended.
+func (e *Engine) explain(ctx context.Context, held map[string]string, out map[string]cluster.Seen) {
+	path := fmt.Sprintf("/apis/kueue.x-k8s.io/v1beta2/namespaces/%s/workloads", url.PathEscape(e.namespace))
+	all, _ := list[workload](ctx, e, path, uidOf+" in ("+strings.Join(slices.Sorted(maps.Keys(held)), ",")+")")
+	for _, w := range all {
+		name, ok := held[w.Metadata.Labels[uidOf]]
+		if why := w.held(); ok && why != "" {
+			out[name] = cluster.Seen{Phase: cluster.Queued, Reason: why}
+		}
+	}
+}
+
+// ours selects what Flyball made.
+const ours = madeBy + "=flyball"
+
+// list reads all of one kind that a selector of labels finds, a page at a time.
+func list[T any](ctx context.Context, e *Engine, path, selector string) ([]T, error) {
 	var all []T
-	query := url.Values{"labelSelector": {madeBy + "=flyball"}, "limit": {"500"}}
+	query := url.Values{"labelSelector": {selector}, "limit": {"500"}}
 	for {
 		var page struct {
 			Metadata struct {

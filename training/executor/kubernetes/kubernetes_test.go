@@ -115,12 +115,41 @@ func TestWhatKubernetesSaysOfAJobIsAPhase(t *testing.T) {
 	if d := cmp.Diff(want(), alike(got)); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff([]string{"GET /apis/batch/v1/namespaces/models/jobs", "GET /api/v1/namespaces/models/pods"}, a.calls); d != "" {
+	if d := cmp.Diff([]string{"GET /apis/batch/v1/namespaces/models/jobs", "GET /api/v1/namespaces/models/pods", "GET /apis/kueue.x-k8s.io/v1beta2/namespaces/models/workloads"}, a.calls); d != "" {
 		t.Error(d)
 	}
 	got, err = e.Look(t.Context(), []cluster.Ref{{Name: "runs", ID: "of one before"}})
 	if len(got) != 0 || err != nil {
 		t.Errorf("another job of the name: got %v, %v", got, err)
+	}
+}
+
+func TestAJobThatKueueHoldsSaysWhy(t *testing.T) {
+	e, a := recorded(t, kubernetes.Options{})
+	var held struct{ Metadata struct{ UID string } }
+	if err := json.Unmarshal(a.job("held"), &held); err != nil {
+		t.Fatal(err)
+	}
+	for answer, want := range map[string]string{
+		`{"type":"QuotaReserved","status":"False","reason":"Inadmissible","message":"LocalQueue gpus doesn't exist"}`: "Inadmissible: LocalQueue gpus doesn't exist",
+		`{"type":"QuotaReserved","status":"True","reason":"QuotaReserved"}`:                                           "JobSuspended: Job suspended",
+		``:  "JobSuspended: Job suspended",
+		`!`: "JobSuspended: Job suspended",
+	} {
+		a.says = func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasSuffix(r.URL.Path, "/workloads") {
+				return false
+			}
+			if got, want := r.URL.Query().Get("labelSelector"), "kueue.x-k8s.io/job-uid in ("+held.Metadata.UID+")"; got != want {
+				t.Errorf("asked for %s, want %s", got, want)
+			}
+			_, _ = io.WriteString(w, `{"items":[{"metadata":{"labels":{"kueue.x-k8s.io/job-uid":"`+held.Metadata.UID+`"}},"status":{"conditions":[`+answer+`]}}]}`)
+			return true
+		}
+		got, err := e.Look(t.Context(), []cluster.Ref{{Name: "held"}})
+		if want := (cluster.Seen{Phase: cluster.Queued, Reason: want}); err != nil || got["held"] != want {
+			t.Errorf("%s: got %+v, %v, want %+v", answer, got["held"], err, want)
+		}
 	}
 }
 

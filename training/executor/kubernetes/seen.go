@@ -28,6 +28,24 @@ type ending struct {
 	Message string `json:"message"`
 }
 
+// workload is what Kueue makes of a job, as it is read.
+type workload struct {
+	object
+	Status struct {
+		Conditions []condition `json:"conditions"`
+	} `json:"status"`
+}
+
+// held is why Kueue does not let the job go; empty: it does, or has not looked yet.
+func (w workload) held() string {
+	for _, c := range w.Status.Conditions {
+		if c.Type == "QuotaReserved" && c.Status == "False" {
+			return words(c.Reason, c.Message)
+		}
+	}
+	return ""
+}
+
 // is finds a condition that holds.
 func is(all []condition, kind string) (condition, bool) {
 	for _, c := range all {
