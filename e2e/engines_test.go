@@ -204,7 +204,7 @@ func onRay(t *testing.T) engine {
 	return engine{
 		flags: []string{"--executors", executorsFile(t, "ray: {url: \""+r.URL+"\", token_file: "+r.Token+"}\n")},
 		lost:  func(string) { r.Again() },
-		down:  func() { r.Kill("gcs_server") },
+		down:  func() { r.KillGCS() },
 		up:    r.Again,
 		array: rayArray(r),
 	}

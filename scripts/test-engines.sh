@@ -43,10 +43,13 @@ for engine in "${engines[@]}"; do
 		# A line for each test on the cluster and each part of one, but for those of the contract; what takes no time is not one.
 		sed -nE 's/^ {0,8}--- (PASS|FAIL): ([^ ]+) \(([0-9.]+)s\)$/\3 \1 \2/p' "$out" | while read -r seconds result name; do
 			case "$seconds $name" in 0.0?\ * | *[cC]ontract*/* | *"/$engine") continue ;; esac
-			test=$(sed -E 's/^Test//; s/([a-z])([A-Z])/\1 \2/g; s/([A-Z])([A-Z][a-z])/\1 \2/g' <<<"${name%%/*}")
-			part=${name#"${name%%/*}"}
-			part=${part#"/$engine"}
-			printf '| %s | %s | %s | %s |\n' "$engine" "${test}${part:+: }$(tr _/ ' ' <<<"${part#/}")" "$result" "$seconds"
+			test=${name%%/*} part=${name#*/}
+			if [ "$test" = "$name" ]; then
+				said=$(sed -E 's/^Test//; s/([a-z])([A-Z])/\1 \2/g; s/([A-Z])([A-Z][a-z])/\1 \2/g' <<<"$test")
+			else
+				said="… $(tr _/ ' ' <<<"${part#"$engine/"}")"
+			fi
+			printf '| %s | %s | %s | %s |\n' "$engine" "$said" "$result" "$seconds"
 		done
 	done
 done

@@ -107,6 +107,16 @@ func (p *Part) Kill() {
 	<-ended
 }
 
+// stop stops it, until Kill.
+func (p *Part) stop() {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		p.t.Fatalf("%s: %v", p.name, err)
+	}
+}
+
 func (p *Part) tail() string {
 	raw, _ := os.ReadFile(p.log) // for a message only
 	return string(raw[max(0, len(raw)-3000):])

@@ -55,6 +55,15 @@ func StartRay(t testing.TB) *Ray {
 	return r
 }
 
+// KillGCS kills the part of the head that knows all, and says how many there were. What
+// started it here is stopped before, as it would end all other parts at once: as services
+// of their own they go on for about a minute.
+func (r *Ray) KillGCS() int {
+	r.t.Helper()
+	r.head.stop()
+	return r.Kill("gcs_server")
+}
+
 // Again starts a new head in the place of the one that died, or will now. It knows nothing
 // of the jobs before.
 func (r *Ray) Again() {

@@ -185,7 +185,7 @@ func TestAJobOutlivesTheHeadOfRayAndIsLostWithItsOwnPieces(t *testing.T) {
 		s := begin(t)
 		h := s.submit(1)
 		s.node()
-		if n := r.Kill("gcs_server"); n != 1 {
+		if n := r.KillGCS(); n != 1 {
 			t.Fatalf("killed %d", n)
 		}
 		began := time.Now()
