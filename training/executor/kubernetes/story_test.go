@@ -146,6 +146,13 @@ func TestAJobOutlivesThePiecesOfKubernetesAndIsLostWithItsOwn(t *testing.T) {
 		s.letGo() // the second pod would succeed, and may not
 		s.ends(h, executor.Lost)
 	})
+	t.Run("it is preempted for good", func(t *testing.T) {
+		s := begin(t)
+		h := s.submit()
+		s.node()
+		s.suspend(h, "true")
+		s.ends(h, executor.Lost)
+	})
 	t.Run("somebody deletes its job", func(t *testing.T) {
 		s := begin(t)
 		h := s.submit()
