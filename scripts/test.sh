@@ -38,7 +38,7 @@ if [ -n "$left_out" ]; then sed 's/^/left out: /' <<<"$left_out"; else echo "all
 [ -z "${FLYBALL_LONG:-}" ] && echo "left out: tests that take long; make test-long runs them"
 
 step "tests"
-limit=15m
+limit=30m
 [ -n "${FLYBALL_LONG:-}" ] && limit=90m
 CGO_ENABLED=0 go test -vet=off -timeout "$limit" ./... # vet has run
 
