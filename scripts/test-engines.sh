@@ -19,17 +19,30 @@ slurm() { true; } # a package of Debian, which setup.sh brings
 # A control plane of Kubernetes in one binary: some 15 minutes of a processor, once.
 # Helm renders the chart: some minutes, once.
 kubernetes() {
-	local version
+	local release version
 	[ -x .cache/bin/helm-v3.22.0 ] || {
 		GOBIN="$PWD/.cache/helm" go install -trimpath -ldflags='-s -w' helm.sh/helm/v3/cmd/helm@v3.22.0 >&2
 		mkdir -p .cache/bin && mv .cache/helm/helm .cache/bin/helm-v3.22.0
 	}
-	version=$(sed -n 's/^\tk8s.io\/kubernetes v//p' e2e/engines/kubebox/go.mod | head -1)
-	version+=-$(cat e2e/engines/kubebox/*.{go,mod,sum} | sha256sum | head -c 8)
+	kueue
+	release=$(sed -n 's/^\tk8s.io\/kubernetes v//p' e2e/engines/kubebox/go.mod | head -1)
+	version=$release-$(cat e2e/engines/kubebox/*.{go,mod,sum} | sha256sum | head -c 8)
 	[ -x ".cache/bin/kubebox-$version" ] && return
 	echo "building kubebox $version" >&2
 	rm -f .cache/bin/kubebox-*
-	(cd e2e/engines/kubebox && go build -trimpath -ldflags='-s -w' -o "../../../.cache/bin/kubebox-$version" .)
+	(cd e2e/engines/kubebox && go build -trimpath -ldflags="-s -w -X k8s.io/component-base/version.gitVersion=v$release" -o "../../../.cache/bin/kubebox-$version" .)
+}
+
+# Kueue, with its kinds and webhooks as the release describes them: some minutes, once.
+kueue() {
+	local to=.cache/kueue-0.19.2 module
+	[ ! -x "$to/kueue" ] || return 0
+	mkdir -p "$to/crd"
+	module=$(go mod download -json sigs.k8s.io/kueue@v0.19.2 | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p') &&
+		install -m 644 "$module"/config/components/crd/bases/*.yaml "$to/crd" &&
+		install -m 644 "$module/config/components/webhook/manifests.yaml" "$to/webhooks.yaml" &&
+		GOBIN="$PWD/$to" go install -trimpath -ldflags='-s -w' sigs.k8s.io/kueue/cmd/kueue@v0.19.2 >&2 ||
+		echo "left out: Kueue, which could not be built" >&2
 }
 
 ray() { scripts/environment.sh ray; }

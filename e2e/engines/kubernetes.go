@@ -16,8 +16,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/goccy/go-yaml"
 )
 
 // Kubernetes is a cluster with two nodes. A pod's program is the first container's
@@ -113,23 +111,15 @@ func (k *Kubernetes) Ready() {
 // role lets our account do what the documentation asks for, and no more.
 func (k *Kubernetes) role() {
 	k.t.Helper()
-	raw, err := os.ReadFile(filepath.Join(filepath.Dir(filepath.Dir(filepath.Dir(cached(k.t, "bin/kubebox-*")))), "deploy/kubernetes/role.yaml"))
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	role, err := yaml.YAMLToJSON(raw)
-	if err != nil {
-		k.t.Fatal(err)
-	}
 	const rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/"
-	k.Do(http.MethodPost, rbac+"roles", string(role))
-	k.Do(http.MethodPost, rbac+"rolebindings", `{"metadata":{"name":"flyball"},
+	k.made(rbac+"roles", k.read(filepath.Join(filepath.Dir(filepath.Dir(filepath.Dir(cached(k.t, "bin/kubebox-*")))), "deploy/kubernetes/role.yaml")))
+	k.made(rbac+"rolebindings", `{"metadata":{"name":"flyball"},
 		"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"flyball-executor"},
 		"subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"flyball"}]}`)
 }
 
-// Do is a call of the API as its administrator. It gives what was answered, nil where
-// nothing was.
+// Do is a call of the API as its administrator, of JSON or YAML. It gives what was
+// answered, nil where nothing was.
 func (k *Kubernetes) Do(method, path, body string) []byte {
 	k.t.Helper()
 	req, err := http.NewRequestWithContext(k.t.Context(), method, k.url+path, strings.NewReader(body))
@@ -137,7 +127,7 @@ func (k *Kubernetes) Do(method, path, body string) []byte {
 		k.t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer root")
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", "application/yaml")
 	if method == http.MethodPatch {
 		req.Header.Set("Content-Type", "application/merge-patch+json")
 	}

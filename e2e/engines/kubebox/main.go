@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command kubebox is a Kubernetes control plane for tests in one binary: "etcd", "apiserver", "kcm", "scheduler" and "fakelet" as sub-commands.
-// It needs no root, no cgroups and no container runtime.
+// It needs no root, no cgroups and no container runtime. Whoever links it says of which release it is, which programs ask for.
 package main
 
 import (

@@ -3,6 +3,7 @@
 package kubernetes_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -25,6 +26,8 @@ type story struct {
 	t   *testing.T
 	k   *engines.Kubernetes
 	dir string
+
+	limits executor.Limits
 }
 
 // submit starts a job that says who it is and its parent, which is flyball on the node,
@@ -32,7 +35,7 @@ type story struct {
 func (s story) submit() executor.Handle {
 	s.t.Helper()
 	h, err := s.Submit(s.t.Context(), executor.Job{
-		Key: s.t.Name(), Command: []string{
+		Key: s.t.Name() + filepath.Base(s.dir), Limits: s.limits, Command: []string{
 			"/bin/sh", "-c",
 			`echo $PPID >"$SEEN/pid"; while ! test -e "$SEEN/go"; do sleep 0.1; done; echo fine >"$OUT/model"`,
 		},
@@ -79,6 +82,20 @@ func (s story) ends(h executor.Handle, want executor.State) {
 	}
 }
 
+// waits waits until a job that waits says why, in words that have these.
+func (s story) waits(h executor.Handle, words string) {
+	s.t.Helper()
+	var got executor.Status
+	s.until("the job to say why it waits", func() bool {
+		var err error
+		if got, err = s.Poll(s.t.Context(), h); err != nil || got.State != executor.Pending {
+			s.t.Fatalf("got %+v, %v", got, err)
+		}
+		return strings.Contains(got.Reason, words)
+	})
+	s.t.Logf("%s: %s", got.State, got.Reason)
+}
+
 func (s story) until(what string, ok func() bool) {
 	s.t.Helper()
 	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
@@ -91,6 +108,62 @@ func (s story) until(what string, ok func() bool) {
 func (s story) suspend(h executor.Handle, yes string) {
 	s.t.Helper()
 	s.k.Do(http.MethodPatch, "/apis/batch/v1/namespaces/default/jobs/"+string(h), `{"spec":{"suspend":`+yes+`}}`)
+}
+
+// active lets Kueue run a job, or has it taken away.
+func (s story) active(h executor.Handle, yes string) {
+	s.t.Helper()
+	const path = "/apis/kueue.x-k8s.io/v1beta2/namespaces/default/workloads"
+	var all struct {
+		Items []struct {
+			Metadata struct {
+				Name            string
+				OwnerReferences []struct{ Name string }
+			}
+		}
+	}
+	if err := json.Unmarshal(s.k.Do(http.MethodGet, path, ""), &all); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, w := range all.Items {
+		if w.Metadata.OwnerReferences[0].Name == string(h) {
+			s.k.Do(http.MethodPatch, path+"/"+w.Metadata.Name, `{"spec":{"active":`+yes+`}}`)
+			return
+		}
+	}
+	s.t.Fatalf("Kueue knows no job %s", h)
+}
+
+func TestAJobBeginsWhenKueueHasRoomAndIsLostWhenItIsTakenAway(t *testing.T) {
+	engines.Want(t, "kubernetes")
+	k := engines.StartKubernetes(t)
+	k.StartKueue(t, "models")
+	e := clustertest.New(t, "kubernetes", open(t, kubernetes.Options{Kubeconfig: k.Kubeconfig})).Open(t)
+	begin := func(cpus int, queue string) (story, executor.Handle) {
+		s := story{Executor: e, t: t, k: k, dir: t.TempDir(), limits: executor.Limits{CPUs: cpus, Queue: queue}}
+		return s, s.submit()
+	}
+
+	first, one := begin(2, "models")
+	first.node()
+	second, two := begin(1, "models")
+	second.waits(two, "insufficient unused quota for cpu in flavor any, 1 more needed")
+	nowhere, three := begin(1, "nowhere")
+	nowhere.waits(three, "LocalQueue nowhere doesn't exist")
+
+	first.letGo()
+	first.ends(one, executor.Succeeded)
+	second.node()
+	second.active(two, "false")
+	second.ends(two, executor.Lost)
+
+	again, four := begin(2, "models")
+	pid := again.node()
+	again.active(four, "false")
+	again.until("the first pod to go", func() bool { return syscall.Kill(pid, 0) != nil })
+	again.active(four, "true")
+	again.letGo() // the second pod would succeed, and may not
+	again.ends(four, executor.Lost)
 }
 
 func TestAJobOutlivesThePiecesOfKubernetesAndIsLostWithItsOwn(t *testing.T) {
