@@ -94,6 +94,17 @@ func TestWhatReplicasCountIsWhatIsInTheLog(t *testing.T) {
 		return err
 	})
 	t.Logf("%d rows: answered in %v, in the log after %v", answered, asked.Round(time.Millisecond), taken.Round(time.Millisecond))
+	for _, n := range f.all() {
+		t.Logf("%s took %s at most", n.name, n.peak())
+	}
+}
+
+// peak is the most memory that the process had; empty where the kernel does not tell.
+func (n *node) peak() string {
+	raw, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.cmd.Process.Pid)) // for a message only
+	_, most, _ := strings.Cut(string(raw), "VmHWM:")
+	most, _, _ = strings.Cut(most, "\n")
+	return strings.TrimSpace(most)
 }
 
 // metric is the number that a process gives for one without labels.

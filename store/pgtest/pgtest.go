@@ -33,10 +33,10 @@ const Port = "5432"
 var errNone = errors.New("PostgreSQL is not installed here and FLYBALL_TEST_POSTGRES names no server")
 
 // Server starts a server when the first test asks for a database. The zero value is
-// ready; Stop it in TestMain after the tests.
+// ready; Stop it in TestMain after the tests. It tells when a row was committed.
 type Server struct {
 	// Safe has it wait for the disk, as a server does that keeps anything: for tests of
-	// crashes. It tells when a row was committed. Listen is an address of this machine on which it answers too, at Port,
+	// crashes. Listen is an address of this machine on which it answers too, at Port,
 	// whoever comes from its network; empty: at a Unix socket only.
 	Safe   bool
 	Listen string
